@@ -1,0 +1,178 @@
+//! What each command does. Every change is audited.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::command::{AdminCommand, AdminRefusal};
+use crate::accounts::Person;
+use crate::grants::Engine;
+use crate::sessions::Loaded;
+use crate::settings::meaning::SigningAlg;
+use crate::telemetry::{AuditEvent, Code, codes};
+use crate::tokens::session_id::SessionId;
+
+/// Carries out one command.
+///
+/// # Errors
+/// One sentence that says why not.
+pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRefusal> {
+    match command {
+        AdminCommand::Ping => Ok(json!({ "issuer": engine.settings().server.issuer.text })),
+        AdminCommand::ClientAdd { metadata } => {
+            let added = engine.clients().add(&metadata).await.map_err(AdminRefusal::because)?;
+            changed(codes::CLIENT_ADDED, &added.client.id, "");
+            Ok(Value::Object(added.to_json()))
+        }
+        AdminCommand::ClientList => {
+            let clients = engine.clients().list().await.map_err(AdminRefusal::because)?;
+            Ok(clients.iter().map(|client| Value::Object(client.to_json())).collect())
+        }
+        AdminCommand::ClientShow { client_id } => {
+            let client = engine.clients().find(&client_id).await.map_err(AdminRefusal::because)?;
+            client.map(|client| Value::Object(client.to_json())).ok_or_else(|| AdminRefusal(format!("there is no client {client_id}")))
+        }
+        AdminCommand::ClientUpdate { client_id, metadata } => {
+            let updated = engine.clients().update(&client_id, &metadata).await.map_err(AdminRefusal::because)?;
+            changed(codes::CLIENT_CHANGED, &client_id, "");
+            Ok(Value::Object(updated.to_json()))
+        }
+        AdminCommand::ClientDelete { client_id } => {
+            engine.clients().delete(&client_id).await.map_err(AdminRefusal::because)?;
+            changed(codes::CLIENT_DELETED, &client_id, "");
+            Ok(json!({ "deleted": client_id }))
+        }
+        AdminCommand::KeyList => shown(&engine.issuer().keys().list()),
+        AdminCommand::KeyRotate { alg, immediately } => {
+            let alg = match alg {
+                None => None,
+                Some(name) => Some(SigningAlg::from_name(&name).ok_or_else(|| AdminRefusal(format!("{name} is not one of RS256, ES256, PS256, EdDSA")))?),
+            };
+            let keys = engine.issuer().keys().rotate(alg, immediately).await.map_err(AdminRefusal::because)?;
+            changed(codes::KEY_ROTATED, "", "");
+            shown(&keys)
+        }
+        AdminCommand::HandlerList => shown(engine.handlers().loaded()),
+        of_people_or_sessions => people(engine, of_people_or_sessions).await,
+    }
+}
+
+async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRefusal> {
+    let people = engine.issuer().people();
+    match command {
+        AdminCommand::UserAdd { name, password, claims } => {
+            let person = people.add(&name, password.0, claims).await.map_err(AdminRefusal::because)?;
+            changed(codes::USER_ADDED, "", &person.sub);
+            Ok(person_json(&person))
+        }
+        AdminCommand::UserList => {
+            let list = people.list().await.map_err(AdminRefusal::because)?;
+            Ok(list.iter().map(person_json).collect())
+        }
+        AdminCommand::UserShow { name } => Ok(person_json(&find(engine, &name).await?)),
+        AdminCommand::UserSetPassword { name, password } => {
+            let person = find(engine, &name).await?;
+            people.set_password(&person.sub, password.0).await.map_err(AdminRefusal::because)?;
+            changed(codes::PASSWORD_SET, "", &person.sub);
+            Ok(json!({ "sub": person.sub, "name": person.name }))
+        }
+        AdminCommand::UserDisable { name, disabled } => {
+            let person = find(engine, &name).await?;
+            people.set_disabled(&person.sub, disabled).await.map_err(AdminRefusal::because)?;
+            // Nothing that was issued to a disabled person may go on.
+            let ended = if disabled { engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)? } else { 0 };
+            changed(codes::USER_DISABLED, "", &person.sub);
+            Ok(json!({ "sub": person.sub, "name": person.name, "disabled": disabled, "sessions_ended": ended }))
+        }
+        AdminCommand::UserDelete { name } => {
+            let person = find(engine, &name).await?;
+            people.delete(&person.sub).await.map_err(AdminRefusal::because)?;
+            let ended = engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)?;
+            changed(codes::USER_DELETED, "", &person.sub);
+            Ok(json!({ "sub": person.sub, "deleted": person.name, "sessions_ended": ended }))
+        }
+        command => sessions(engine, command).await,
+    }
+}
+
+async fn sessions(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRefusal> {
+    match command {
+        AdminCommand::SessionList { user } => {
+            let person = find(engine, &user).await?;
+            let list = engine.sessions().of_subject(&person.sub).await.map_err(AdminRefusal::because)?;
+            Ok(list.iter().map(session_json).collect())
+        }
+        AdminCommand::SessionShow { sid } => {
+            let found = engine.sessions().find(parse_sid(&sid)?).await.map_err(AdminRefusal::because)?;
+            found.map(|loaded| session_json(&loaded)).ok_or_else(|| AdminRefusal(format!("there is no living session {sid}")))
+        }
+        AdminCommand::SessionEnd { sid } => {
+            let id = parse_sid(&sid)?;
+            match engine.sessions().end(id).await.map_err(AdminRefusal::because)? {
+                None => Err(AdminRefusal(format!("there is no living session {sid}"))),
+                Some(session) => {
+                    AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR).sid(&sid).subject(&session.sub).actor("administrator").emit();
+                    Ok(json!({ "ended": sid }))
+                }
+            }
+        }
+        AdminCommand::SessionEndAll { user } => {
+            let person = find(engine, &user).await?;
+            let ended = engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)?;
+            changed(codes::SESSION_ENDED_BY_ADMINISTRATOR, "", &person.sub);
+            Ok(json!({ "sub": person.sub, "sessions_ended": ended }))
+        }
+        // `execute` and `people` take all others.
+        other => Err(AdminRefusal(format!("{other:?} is not a command of this place"))),
+    }
+}
+
+async fn find(engine: &Engine, name: &str) -> Result<Person, AdminRefusal> {
+    let person = engine.issuer().people().find_by_name(name).await.map_err(AdminRefusal::because)?;
+    person.ok_or_else(|| AdminRefusal(format!("there is no user {name}")))
+}
+
+fn parse_sid(text: &str) -> Result<SessionId, AdminRefusal> {
+    text.parse().map_err(|_| AdminRefusal(format!("{text} is not a session id")))
+}
+
+fn changed(code: Code, client_id: &str, subject: &str) {
+    AuditEvent::granted(code).client_id(client_id).subject(subject).actor("administrator").emit();
+}
+
+fn shown(value: &(impl Serialize + ?Sized)) -> Result<Value, AdminRefusal> {
+    serde_json::to_value(value).map_err(AdminRefusal::because)
+}
+
+fn person_json(person: &Person) -> Value {
+    json!({ "sub": person.sub, "name": person.name, "disabled": person.disabled, "claims": person.claims, "created": person.created, "updated": person.updated })
+}
+
+fn session_json(loaded: &Loaded) -> Value {
+    let session = &loaded.session;
+    let apps: Map<String, Value> = session
+        .apps
+        .iter()
+        .map(|(client_id, app)| {
+            let grants: Vec<Value> = app
+                .grants
+                .iter()
+                .map(|grant| json!({ "id": grant.id, "scope": grant.scope, "issued": grant.issued, "refresh_token": grant.refresh.is_some() }))
+                .collect();
+            (client_id.clone(), json!({ "first_used": app.first_used, "last_used": app.last_used, "grants": grants }))
+        })
+        .collect();
+    json!({
+        "sid": loaded.id,
+        "kind": session.kind,
+        "sub": session.sub,
+        "auth_time": session.auth_time,
+        "acr": session.acr,
+        "amr": session.amr,
+        "created": session.created,
+        "last_used": session.last_used,
+        "expires": session.ends(),
+        "device": session.device.as_ref().map(|device| device.description.clone()),
+        "client_ids": session.apps.keys().collect::<Vec<_>>(),
+        "apps": apps,
+    })
+}

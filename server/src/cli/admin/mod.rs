@@ -1,0 +1,38 @@
+//! Administration: one set of commands, carried out in this process when the server is stopped and by the running server,
+//! over a local socket that only the owner of the data folder can reach, when it is not.
+
+pub mod command;
+mod execute;
+pub mod socket;
+
+pub use command::{AdminCommand, AdminRefusal};
+pub use execute::execute;
+
+use serde_json::Value;
+
+use super::arguments::Place;
+use super::assemble;
+use super::output::Failure;
+use crate::settings;
+
+impl From<AdminRefusal> for Failure {
+    fn from(refusal: AdminRefusal) -> Self {
+        Self::refusal(refusal.to_string())
+    }
+}
+
+/// Carries out one command, wherever the store is open.
+///
+/// # Errors
+/// Findings in the settings, or the refusal of the command.
+pub async fn call(place: &Place, command: AdminCommand) -> Result<Value, Failure> {
+    let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
+    if let Some(answer) = socket::ask(&loaded.settings.storage.path, &command).await? {
+        return answer.map_err(Failure::from);
+    }
+    let engine = assemble::offline(loaded.settings).await?;
+    let answer = execute(&engine, command).await;
+    // What was answered must be on disk before the process ends.
+    engine.store().close().await.map_err(|error| Failure::refusal(error.to_string()))?;
+    answer.map_err(Failure::from)
+}

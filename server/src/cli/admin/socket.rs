@@ -1,0 +1,123 @@
+//! The local socket: one JSON line asks, one JSON line answers. Only the owner of the data folder (and root) is heard.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::command::{AdminCommand, AdminRefusal};
+use super::execute;
+use crate::cli::output::Failure;
+use crate::grants::Engine;
+
+const NAME: &str = "admin.sock";
+/// The longest line either side accepts, in bytes.
+const MAX_LINE: u64 = 4 * 1024 * 1024;
+/// How long a peer may take to send its line.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The listening socket. Its file goes when it is dropped.
+#[derive(Debug)]
+pub struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    owner: u32,
+}
+
+impl AdminSocket {
+    /// Listens in the data folder. Must be called by the process that holds the store, so a socket file that is there is a
+    /// dead server's and is replaced.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn listen(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(NAME);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let directory = File::open(folder)?;
+        let listener = UnixListener::bind(short(&directory))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path, owner: fs::metadata(folder)?.uid() })
+    }
+
+    /// Answers until it is dropped.
+    pub async fn serve(self, engine: Arc<Engine>) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let allowed = stream.peer_cred().is_ok_and(|peer| peer.uid() == self.owner || peer.uid() == 0);
+                    if allowed {
+                        tokio::spawn(answer(stream, Arc::clone(&engine)));
+                    } else {
+                        tracing::warn!("a stranger tried the administration socket");
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the administration socket cannot accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for AdminSocket {
+    fn drop(&mut self) {
+        // Nothing depends on it: the next server replaces a left-over.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// A socket's address must be short; a data folder's path may be long. Through the open folder it is always short.
+fn short(directory: &File) -> String {
+    format!("/proc/self/fd/{}/{NAME}", directory.as_raw_fd())
+}
+
+async fn answer(stream: UnixStream, engine: Arc<Engine>) {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(reading.take(MAX_LINE));
+    let read = reader.read_line(&mut line);
+    if !matches!(tokio::time::timeout(PATIENCE, read).await, Ok(Ok(1..))) {
+        return;
+    }
+    let result: Result<Value, AdminRefusal> = match serde_json::from_str::<AdminCommand>(&line) {
+        Ok(command) => execute(&engine, command).await,
+        Err(_) => Err(AdminRefusal("the running server does not know this command; is it of another release?".to_owned())),
+    };
+    let Ok(mut text) = serde_json::to_vec(&result) else { return };
+    text.push(b'\n');
+    if let Err(error) = writing.write_all(&text).await {
+        tracing::debug!(%error, "the administration socket's peer went away");
+    }
+}
+
+/// Asks the running server; `None` when none is running on this data folder.
+///
+/// # Errors
+/// When a server is there but does not answer.
+pub async fn ask(folder: &Path, command: &AdminCommand) -> Result<Option<Result<Value, AdminRefusal>>, Failure> {
+    let Ok(directory) = File::open(folder) else { return Ok(None) };
+    let stream = match UnixStream::connect(short(&directory)).await {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(error) => return Err(Failure::refusal(format!("the running server cannot be reached: {error}"))),
+    };
+    let broken = |error: &dyn std::fmt::Display| Failure::refusal(format!("the running server did not answer: {error}"));
+    let (reading, mut writing) = stream.into_split();
+    let mut text = serde_json::to_vec(command).map_err(|error| broken(&error))?;
+    text.push(b'\n');
+    writing.write_all(&text).await.map_err(|error| broken(&error))?;
+    let mut line = String::new();
+    BufReader::new(reading.take(MAX_LINE)).read_line(&mut line).await.map_err(|error| broken(&error))?;
+    serde_json::from_str(&line).map(Some).map_err(|error| broken(&error))
+}

@@ -1,0 +1,95 @@
+//! From settings to a working engine: the store, the keys, the people, the clients, the handlers.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::output::Failure;
+use crate::accounts::{PasswordPolicy, People, Throttle, ThrottleLimits};
+use crate::clients::Clients;
+use crate::foundation::Clock;
+use crate::grants::Engine;
+use crate::issuance::{Handlers, Issuer};
+use crate::settings::Settings;
+use crate::settings::meaning::{SealingKeySource, SessionLimits};
+use crate::storage::SharedStore;
+use crate::storage::embedded::Embedded;
+use crate::tokens::keys::{KeyPolicy, SigningKeys};
+use crate::tokens::sealing::SealingKey;
+
+const SEALING_KEY: &str = "sealing.key";
+
+/// The engine of a server that will serve, with its handlers.
+///
+/// # Errors
+/// Findings, or what cannot be opened.
+pub async fn serving(settings: Settings) -> Result<Arc<Engine>, Failure> {
+    let load = Handlers::load(&settings.handlers)?;
+    for warning in &load.warnings {
+        tracing::warn!(id = warning.id, place = warning.place, "{}: seen {}; expected {}; remedy: {}", warning.place, warning.seen, warning.expected, warning.remedy);
+    }
+    load.handlers.announce();
+    assemble(settings, load.handlers).await
+}
+
+/// The engine of a command that works on the store of a stopped server. Handlers are not loaded.
+///
+/// # Errors
+/// Findings, or what cannot be opened.
+pub async fn offline(settings: Settings) -> Result<Arc<Engine>, Failure> {
+    assemble(settings, Handlers::none()).await
+}
+
+async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>, Failure> {
+    let settings = Arc::new(settings);
+    let clock = Clock::system();
+    let folder = &settings.storage.path;
+    prepare(folder)?;
+    let sealing = sealing_key(&settings)?;
+    let store: SharedStore = Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?);
+    let policy = KeyPolicy {
+        publish_before_use: settings.tokens.key_publish_before_use,
+        rotate_every: settings.tokens.key_rotate_every,
+        verify_for: longest(&settings),
+    };
+    let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing, policy).await.map_err(refused)?;
+    let clients = Clients::new(Arc::clone(&store), clock.clone(), &settings.clients, settings.scopes.clone())?;
+    let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in)).map_err(refused)?;
+    let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
+    let issuer = Issuer::new(settings, clock, store, keys, people);
+    Ok(Engine::new(issuer, clients, handlers, throttle))
+}
+
+/// The data folder: made when missing, and for nobody else to look into.
+fn prepare(folder: &Path) -> Result<(), Failure> {
+    let wrong = |error: &std::io::Error| Failure::refusal(format!("the data folder {} cannot be used: {error}; correct storage.path or its permissions", folder.display()));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| wrong(&error))?;
+    let mode = fs::metadata(folder).map_err(|error| wrong(&error))?.permissions().mode() & 0o777;
+    if mode & 0o022 != 0 {
+        return Err(Failure::refusal(format!("the data folder {} may be written by others (mode {mode:03o}); run chmod 700 on it", folder.display())));
+    }
+    Ok(())
+}
+
+fn sealing_key(settings: &Settings) -> Result<SealingKey, Failure> {
+    match &settings.storage.sealing_key {
+        SealingKeySource::Value(text) => SealingKey::from_text(text).map_err(refused),
+        SealingKeySource::File(path) => SealingKey::load(path).map_err(refused),
+        SealingKeySource::Generated => SealingKey::load_or_create(&settings.storage.path.join(SEALING_KEY)).map_err(refused),
+    }
+}
+
+/// How long a session of any sort can live: ID tokens issued in it must stay verifiable that long. `None` = for ever.
+fn longest(settings: &Settings) -> Option<Duration> {
+    let sessions = &settings.sessions;
+    [sessions.device, sessions.browser, sessions.offline]
+        .iter()
+        .map(|SessionLimits { max_lifetime, .. }| *max_lifetime)
+        .try_fold(Duration::ZERO, |longest, life| life.map(|life| longest.max(life)))
+}
+
+fn refused(error: impl std::fmt::Display) -> Failure {
+    Failure::refusal(error.to_string())
+}

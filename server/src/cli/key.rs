@@ -1,0 +1,37 @@
+//! `symbolon key …`
+
+use clap::Subcommand;
+
+use super::admin::{self, AdminCommand};
+use super::arguments::Place;
+use super::output::{Failure, Output};
+
+/// What to do with signing keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// List the signing keys
+    List,
+    /// Make new keys: published at once, used after tokens.keys.publish_before_use
+    Rotate {
+        /// One algorithm only: RS256, ES256, PS256 or EdDSA
+        #[arg(long, value_name = "ALG")]
+        alg: Option<String>,
+        /// Use the new key at once, e.g. after a leak; clients that cached the old JWKS must fetch it again
+        #[arg(long)]
+        immediately: bool,
+    },
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// Findings or the refusal.
+pub async fn run(command: KeyCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+    let command = match command {
+        KeyCommand::List => AdminCommand::KeyList,
+        KeyCommand::Rotate { alg, immediately } => AdminCommand::KeyRotate { alg, immediately },
+    };
+    let keys = admin::call(place, command).await?;
+    output.rows(&keys, &["kid", "alg", "state", "created", "signs_from", "verify_until"]);
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The command line: results on standard output, everything else on standard error, `--json` for machines. Exit codes: 0 fine,
+//! 1 findings or refusal, 2 wrong usage.
+
+pub mod admin;
+pub mod arguments;
+pub mod assemble;
+pub mod client;
+pub mod config;
+pub mod demo;
+pub mod handler;
+pub mod key;
+pub mod output;
+pub mod serve;
+pub mod session;
+pub mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use output::{Failure, Output};
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Usage mistakes end here with exit code 2, help and version with 0.
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.fail(&Failure::refusal(format!("the runtime cannot be started: {error}"))),
+    };
+    match runtime.block_on(run(arguments, &output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.fail(&failure),
+    }
+}
+
+async fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let place = &arguments.place;
+    match arguments.command {
+        Command::Serve => serve::run(place).await,
+        Command::Config(command) => config::run(command, place, output),
+        Command::Client(command) => client::run(command, place, output).await,
+        Command::User(command) => user::run(command, place, output).await,
+        Command::Session(command) => session::run(command, place, output).await,
+        Command::Key(command) => key::run(command, place, output).await,
+        Command::Handler(command) => handler::run(command, place, output).await,
+        Command::Demo(options) => demo::run(options, place, output).await,
+    }
+}

@@ -1,0 +1,127 @@
+//! The only place that prints: results to standard output, failures to standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program prints")]
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::settings::Findings;
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something an operator wrote or installed is wrong.
+    Findings(Findings),
+    /// The command was refused: one sentence.
+    Refusal(String),
+}
+
+impl Failure {
+    /// A refusal.
+    pub fn refusal(sentence: impl Into<String>) -> Self {
+        Self::Refusal(sentence.into())
+    }
+}
+
+impl Failure {
+    /// A refusal for the reason of an error.
+    pub fn refusal_of(error: impl std::fmt::Display) -> Self {
+        Self::Refusal(error.to_string())
+    }
+}
+
+impl From<Findings> for Failure {
+    fn from(findings: Findings) -> Self {
+        Self::Findings(findings)
+    }
+}
+
+impl Output {
+    /// Prints as JSON, or for people.
+    #[must_use]
+    pub const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether results are JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a result.
+    pub fn value(&self, value: &Value) {
+        if self.json {
+            println!("{value}");
+        } else {
+            // A JSON value in memory can always be written; an empty line would say so if not.
+            println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+        }
+    }
+
+    /// Prints rows: JSON as one array, else a line each, columns separated by two spaces.
+    pub fn rows(&self, values: &Value, columns: &[&str]) {
+        if self.json {
+            println!("{values}");
+            return;
+        }
+        for row in values.as_array().into_iter().flatten() {
+            let cells: Vec<String> = columns.iter().map(|column| cell(&row[*column])).collect();
+            println!("{}", cells.join("  "));
+        }
+    }
+
+    /// Prints a line for people; nothing in JSON mode.
+    pub fn line(&self, text: &str) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+
+    /// Prints text as it is.
+    pub fn text(&self, text: &str) {
+        print!("{text}");
+    }
+
+    /// Tells the operator something that is no result.
+    pub fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+
+    /// Prints findings that are not fatal.
+    pub fn warn(&self, findings: &impl Serialize, text: &str) {
+        if self.json {
+            eprintln!("{}", serde_json::to_string(findings).unwrap_or_default());
+        } else if !text.is_empty() {
+            eprintln!("warning: {text}");
+        }
+    }
+
+    /// Prints a failure; gives the exit code.
+    #[must_use]
+    pub fn fail(&self, failure: &Failure) -> ExitCode {
+        match (failure, self.json) {
+            (Failure::Findings(findings), true) => eprintln!("{}", json!({ "findings": findings.0 })),
+            (Failure::Findings(findings), false) => eprintln!("{findings}"),
+            (Failure::Refusal(sentence), true) => eprintln!("{}", json!({ "error": sentence })),
+            (Failure::Refusal(sentence), false) => eprintln!("error: {sentence}"),
+        }
+        ExitCode::from(1)
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,75 @@
+//! `symbolon serve`: put everything together, serve until told to stop, lose nothing on the way out.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::admin::socket::AdminSocket;
+use super::arguments::Place;
+use super::assemble;
+use super::output::Failure;
+use crate::grants::Engine;
+use crate::{http, settings, telemetry};
+
+/// How often keys are looked after.
+const TICK: Duration = Duration::from_secs(60);
+
+/// Runs the server.
+///
+/// # Errors
+/// Findings, or why it cannot start.
+pub async fn run(place: &Place) -> Result<(), Failure> {
+    let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
+    telemetry::init(&loaded.settings.telemetry).map_err(Failure::refusal_of)?;
+    let metrics = telemetry::metrics::install();
+    let engine = assemble::serving(loaded.settings).await?;
+    let server = &engine.settings().server;
+    let listener = TcpListener::bind(server.listen)
+        .map_err(|error| Failure::refusal(format!("cannot listen on {}: {error}; correct server.listen or stop who holds it", server.listen)))?;
+    let address = listener.local_addr().map_err(Failure::refusal_of)?;
+    let socket = AdminSocket::listen(&engine.settings().storage.path)
+        .map_err(|error| Failure::refusal(format!("the administration socket cannot be made: {error}")))?;
+    let administration = tokio::spawn(socket.serve(Arc::clone(&engine)));
+    let keeper = tokio::spawn(look_after_keys(Arc::clone(&engine)));
+    let running = http::start(Arc::clone(&engine), listener, metrics).map_err(Failure::refusal_of)?;
+    tracing::info!("listening on http://{address} issuer {}", server.issuer.text);
+
+    let mut served = tokio::spawn(running.server);
+    tokio::select! {
+        ended = &mut served => {
+            return Err(Failure::refusal(format!("the HTTP server ended by itself: {ended:?}")));
+        }
+        () = told_to_stop() => {}
+    }
+    tracing::info!("stopping: no new requests, running ones may finish");
+    running.handle.stop(true).await;
+    administration.abort();
+    keeper.abort();
+    engine.store().close().await.map_err(Failure::refusal_of)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn look_after_keys(engine: Arc<Engine>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        engine.issuer().keys().tick().await;
+    }
+}
+
+async fn told_to_stop() {
+    let terminate = signal(SignalKind::terminate());
+    let interrupt = signal(SignalKind::interrupt());
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Without handlers the signals keep their default meaning and end the process.
+        _ => std::future::pending().await,
+    }
+}

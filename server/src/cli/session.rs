@@ -1,0 +1,54 @@
+//! `symbolon session …`
+
+use clap::{ArgGroup, Subcommand};
+
+use super::admin::{self, AdminCommand};
+use super::arguments::Place;
+use super::output::{Failure, Output};
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List the sessions of a person
+    List {
+        /// Sign-in name
+        #[arg(long, value_name = "NAME")]
+        user: String,
+    },
+    /// Show one session
+    Show {
+        /// Its sid
+        sid: String,
+    },
+    /// End one session, or all of a person
+    #[command(group(ArgGroup::new("which").required(true).args(["sid", "user"])))]
+    End {
+        /// The sid
+        sid: Option<String>,
+        /// Sign-in name of the person whose sessions all end
+        #[arg(long, value_name = "NAME", requires = "all")]
+        user: Option<String>,
+        /// Confirms that all sessions of the person end
+        #[arg(long, requires = "user")]
+        all: bool,
+    },
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// Findings or the refusal.
+pub async fn run(command: SessionCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+    let command = match command {
+        SessionCommand::List { user } => {
+            let list = admin::call(place, AdminCommand::SessionList { user }).await?;
+            output.rows(&list, &["sid", "kind", "client_ids", "created", "last_used", "expires", "device"]);
+            return Ok(());
+        }
+        SessionCommand::Show { sid } => AdminCommand::SessionShow { sid },
+        SessionCommand::End { user: Some(user), .. } => AdminCommand::SessionEndAll { user },
+        SessionCommand::End { sid, .. } => AdminCommand::SessionEnd { sid: sid.unwrap_or_default() },
+    };
+    output.value(&admin::call(place, command).await?);
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! `symbolon user …`
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Map, Value};
+
+use super::admin::command::Password;
+use super::admin::{self, AdminCommand};
+use super::arguments::Place;
+use super::output::{Failure, Output};
+use crate::foundation::Secret;
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a person
+    Add {
+        /// Sign-in name
+        name: String,
+        /// File with the password; a line break at its end does not count
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+        /// A claim, e.g. email=ada@example.com; JSON values are taken as such
+        #[arg(long, value_name = "NAME=VALUE")]
+        claim: Vec<String>,
+    },
+    /// List all people
+    List,
+    /// Show one person
+    Show {
+        /// Sign-in name
+        name: String,
+    },
+    /// Set a new password
+    SetPassword {
+        /// Sign-in name
+        name: String,
+        /// File with the password
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
+    /// Forbid sign-in and end all sessions of a person
+    Disable {
+        /// Sign-in name
+        name: String,
+    },
+    /// Allow sign-in again
+    Enable {
+        /// Sign-in name
+        name: String,
+    },
+    /// Remove a person and end all their sessions
+    Delete {
+        /// Sign-in name
+        name: String,
+    },
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// Findings or the refusal.
+pub async fn run(command: UserCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+    let command = match command {
+        UserCommand::List => {
+            let list = admin::call(place, AdminCommand::UserList).await?;
+            output.rows(&list, &["name", "sub", "disabled"]);
+            return Ok(());
+        }
+        UserCommand::Add { name, password_file, claim } => {
+            AdminCommand::UserAdd { name, password: read_password(&password_file)?, claims: parse_claims(&claim)? }
+        }
+        UserCommand::Show { name } => AdminCommand::UserShow { name },
+        UserCommand::SetPassword { name, password_file } => AdminCommand::UserSetPassword { name, password: read_password(&password_file)? },
+        UserCommand::Disable { name } => AdminCommand::UserDisable { name, disabled: true },
+        UserCommand::Enable { name } => AdminCommand::UserDisable { name, disabled: false },
+        UserCommand::Delete { name } => AdminCommand::UserDelete { name },
+    };
+    output.value(&admin::call(place, command).await?);
+    Ok(())
+}
+
+pub(super) fn read_password(path: &Path) -> Result<Password, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
+    let trimmed = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Password(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())))
+}
+
+fn parse_claims(claims: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut parsed = Map::new();
+    for claim in claims {
+        let (name, value) = claim.split_once('=').ok_or_else(|| Failure::refusal(format!("--claim {claim} is not of the form name=value")))?;
+        // What parses as JSON is JSON; everything else is text.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        parsed.insert(name.to_owned(), value);
+    }
+    Ok(parsed)
+}

@@ -1,0 +1,207 @@
+//! The validated meaning of one registered client. Made only by `metadata`; read by everything above.
+
+use serde_json::{Map, Value, json};
+
+use super::redirect::RedirectUri;
+use crate::foundation::{Digest, Timestamp};
+use crate::protocol::Scope;
+use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
+
+/// One registered client: immutable, shared as `Arc<Client>`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a registered yes or no of its own, none depends on another")]
+pub struct Client {
+    /// `client_id`.
+    pub id: String,
+    /// `client_name`, or the id when none was registered.
+    pub name: String,
+    /// How it authenticates (`token_endpoint_auth_method`).
+    pub auth: ClientAuth,
+    /// `token_endpoint_auth_signing_alg`: the only algorithm accepted on its assertions; `None` = any we verify.
+    pub auth_signing_alg: Option<String>,
+    /// `grant_types`.
+    pub grant_types: Vec<String>,
+    /// `response_types`; only `code` exists here.
+    pub response_types: Vec<String>,
+    /// `application_type`.
+    pub application_type: ApplicationType,
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// `post_logout_redirect_uris` (OIDC RP-Initiated Logout section 3.1).
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// `scope`: everything that it may ever ask for.
+    pub scope: Scope,
+    /// Whether an authorization request must carry a PKCE challenge: always for public clients (RFC 9700 section 2.1.1).
+    pub require_pkce: bool,
+    /// `id_token_signed_response_alg`; `None` = the server's.
+    pub id_token_signed_response_alg: Option<SigningAlg>,
+    /// `access_token_format`; `None` = the server's.
+    pub access_token_format: Option<AccessTokenFormat>,
+    /// How an access token is encrypted when it is encrypted to this client.
+    pub access_token_encryption: Option<AccessTokenEncryption>,
+    /// `jwks`: its public keys by value.
+    pub jwks: Option<Value>,
+    /// `device_sso_family`: the apps of one vendor that share a person's device session.
+    pub device_sso_family: Option<String>,
+    /// `device_sso_sources`: which clients of the family may sign this one in; `None` = all of them.
+    pub device_sso_sources: Option<Vec<DirectedShare>>,
+    /// `compat_device_token`: the device secret is also answered as `device_token`.
+    pub compat_device_token: bool,
+    /// `first_party`: consent is not asked for.
+    pub first_party: bool,
+    /// `allow_dotless_redirect_schemes`: `appname://oauth/callback` may be registered.
+    pub allow_dotless_redirect_schemes: bool,
+    /// `introspection`: it may ask about tokens of other clients at `/introspect`; confidential clients by default.
+    pub introspection: bool,
+    /// `client_uri`.
+    pub client_uri: Option<String>,
+    /// `logo_uri`.
+    pub logo_uri: Option<String>,
+    /// `contacts`.
+    pub contacts: Vec<String>,
+    /// Everything as registered, defaults filled in, secrets and ids removed: what a handler sees.
+    pub metadata: Map<String, Value>,
+    /// `client_id_issued_at`; `None` for a client of the settings file.
+    pub issued_at: Option<Timestamp>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// How a client authenticates, as registered. A presented method is compared with it strictly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `none`: a public client.
+    None,
+    /// `client_secret_basic` (RFC 6749 section 2.3.1).
+    SecretBasic(Digest),
+    /// `client_secret_post` (RFC 6749 section 2.3.1).
+    SecretPost(Digest),
+    /// `private_key_jwt` (RFC 7523, OIDC Core section 9), verified with the client's `jwks`.
+    PrivateKeyJwt,
+}
+
+impl ClientAuth {
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SecretBasic(_) => "client_secret_basic",
+            Self::SecretPost(_) => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+        }
+    }
+
+    /// The digest of its secret.
+    #[must_use]
+    pub const fn secret(&self) -> Option<Digest> {
+        match self {
+            Self::SecretBasic(digest) | Self::SecretPost(digest) => Some(*digest),
+            Self::None | Self::PrivateKeyJwt => None,
+        }
+    }
+}
+
+/// `application_type` (OIDC Dynamic Client Registration section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplicationType {
+    /// Runs on a web server or in a browser.
+    Web,
+    /// Installed on a device.
+    Native,
+}
+
+impl ApplicationType {
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// `access_token_encrypted_response_alg` and `_enc`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessTokenEncryption {
+    /// Key management algorithm (RFC 7518 section 4).
+    pub alg: String,
+    /// Content encryption algorithm (RFC 7518 section 5).
+    pub enc: String,
+}
+
+/// One entry of `device_sso_sources`: a client that may sign the target in, and how far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectedShare {
+    /// The client whose ID token may be presented.
+    pub client_id: String,
+    /// The most that may be granted; `None` = the target's registered scope.
+    pub scope: Option<Scope>,
+    /// Whether a refresh token may be issued.
+    pub offline_access: bool,
+}
+
+/// Where a client was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the settings file (`file:line`): read-only.
+    File(String),
+    /// In the store.
+    Registered,
+}
+
+impl Client {
+    /// Whether it cannot keep a secret (RFC 6749 section 2.1).
+    #[must_use]
+    pub const fn is_public(&self) -> bool {
+        matches!(self.auth, ClientAuth::None)
+    }
+
+    /// Whether it registered this grant type.
+    #[must_use]
+    pub fn allows_grant(&self, grant_type: &str) -> bool {
+        self.grant_types.iter().any(|own| own == grant_type)
+    }
+
+    /// Whether it registered this response type.
+    #[must_use]
+    pub fn allows_response_type(&self, response_type: &str) -> bool {
+        self.response_types.iter().any(|own| own == response_type)
+    }
+
+    /// Its redirect URI, if it has just one: then a request need not name it (RFC 6749 section 3.1.2.3).
+    #[must_use]
+    pub fn only_redirect_uri(&self) -> Option<&str> {
+        match self.redirect_uris.as_slice() {
+            [only] => Some(only.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Whether the presented text is one of its redirect URIs: exactly, but for the port of a loopback address
+    /// (RFC 6749 section 3.1.2.3, RFC 8252 section 7.3).
+    #[must_use]
+    pub fn redirect_uri_matches(&self, presented: &str) -> bool {
+        self.redirect_uris.iter().any(|own| own.matches(presented))
+    }
+
+    /// The same for `post_logout_redirect_uri`.
+    #[must_use]
+    pub fn post_logout_redirect_uri_matches(&self, presented: &str) -> bool {
+        self.post_logout_redirect_uris.iter().any(|own| own.matches(presented))
+    }
+
+    /// The client as RFC 7591 section 3.2.1 shows it, without its secret.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        out.insert("client_id".to_owned(), json!(self.id));
+        if let Some(issued) = self.issued_at {
+            out.insert("client_id_issued_at".to_owned(), json!(issued));
+        }
+        out.extend(self.metadata.iter().map(|(name, value)| (name.clone(), value.clone())));
+        out
+    }
+}

@@ -1,0 +1,315 @@
+//! Where clients are found and kept: those of the settings file, read-only, and those of the store.
+//! Must not know how clients authenticate.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::cache::Cache;
+use super::client::{Client, Origin};
+use super::metadata::{self, Basis, MetadataError, Registration, is_client_id};
+use super::record;
+use crate::foundation::{Clock, Secret};
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::settings::meaning::{FileClient, ScopeMeaning};
+use crate::settings::{Finding, Findings};
+use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError};
+
+/// How often an update that met another one is tried again.
+const ATTEMPTS: usize = 8;
+
+/// All clients of the server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Clients(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: SharedStore,
+    clock: Clock,
+    file: HashMap<String, Arc<Client>>,
+    known_scopes: BTreeMap<String, ScopeMeaning>,
+    cache: Cache,
+}
+
+/// A client that was just registered or changed.
+#[derive(Debug)]
+pub struct Added {
+    /// The client.
+    pub client: Arc<Client>,
+    /// Its secret, when it was given or made now. It is never known again.
+    pub client_secret: Option<Secret<String>>,
+}
+
+impl Added {
+    /// The answer of RFC 7591 section 3.2.1, with the secret.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut out = self.client.to_json();
+        if let Some(secret) = &self.client_secret {
+            out.insert("client_secret".to_owned(), json!(secret.expose()));
+            out.insert("client_secret_expires_at".to_owned(), json!(0));
+        }
+        out
+    }
+}
+
+/// Why a client was not added, changed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientsError {
+    /// The metadata is wrong; everything that is, at once.
+    #[error("the client metadata is invalid: {}", list(.0))]
+    Invalid(Vec<MetadataError>),
+    /// There is one with this id already.
+    #[error("a client with the id {0:?} exists already")]
+    Duplicate(String),
+    /// It is written in the settings file.
+    #[error("the client {id:?} is written in {place} and can only be changed there")]
+    ReadOnly {
+        /// `client_id`.
+        id: String,
+        /// `file:line`.
+        place: String,
+    },
+    /// There is none with this id.
+    #[error("there is no client with the id {0:?}")]
+    Unknown(String),
+    /// Others kept changing it at the same time.
+    #[error("the client {0:?} was changed by somebody else at the same time")]
+    Conflict(String),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<ClientsError> for OAuthError {
+    fn from(error: ClientsError) -> Self {
+        match error {
+            ClientsError::Storage(error) => error.into(),
+            ClientsError::Conflict(_) => {
+                Self::new(ErrorCode::TemporarilyUnavailable, "The client was changed at the same time; try again.")
+                    .because(error.to_string())
+            }
+            ClientsError::Invalid(_) => Self::invalid_request("The client metadata is invalid.").because(error.to_string()),
+            ClientsError::Duplicate(_) | ClientsError::ReadOnly { .. } | ClientsError::Unknown(_) => {
+                Self::invalid_request("The client cannot be registered or changed.").because(error.to_string())
+            }
+        }
+    }
+}
+
+fn list(errors: &[MetadataError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl Clients {
+    /// The directory over a store and the `[[clients]]` of the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the clients of the settings, each with its place.
+    pub fn new(
+        store: SharedStore,
+        clock: Clock,
+        file_clients: &[FileClient],
+        known_scopes: BTreeMap<String, ScopeMeaning>,
+    ) -> Result<Self, Findings> {
+        let mut findings = Findings::default();
+        let mut file: HashMap<String, Arc<Client>> = HashMap::new();
+        for entry in file_clients {
+            match read_file_client(entry, &known_scopes) {
+                Ok(client) => {
+                    if let Some(earlier) = file.get(&client.id) {
+                        let Origin::File(first) = &earlier.origin else { continue };
+                        findings.0.push(Finding {
+                            id: "client.duplicate",
+                            place: entry.place.clone(),
+                            seen: format!("client_id {:?}, as in {first}", client.id),
+                            expected: "each client_id once".to_owned(),
+                            remedy: "rename or remove one of the two".to_owned(),
+                        });
+                    } else {
+                        file.insert(client.id.clone(), Arc::new(client));
+                    }
+                }
+                Err(mut found) => findings.0.append(&mut found),
+            }
+        }
+        findings.unless_any(())?;
+        Ok(Self(Arc::new(Inner { store, clock, file, known_scopes, cache: Cache::default() })))
+    }
+
+    /// The client of that id. A hit is one look into memory; a stored client is read again after five seconds.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find(&self, client_id: &str) -> Result<Option<Arc<Client>>, StorageError> {
+        let inner = &*self.0;
+        if let Some(client) = inner.file.get(client_id) {
+            return Ok(Some(Arc::clone(client)));
+        }
+        if !is_client_id(client_id) {
+            return Ok(None);
+        }
+        let now = inner.clock.now_millis();
+        if let Some(client) = inner.cache.get(client_id, now) {
+            return Ok(Some(client));
+        }
+        let generation = inner.cache.generation();
+        let Some(stored) = inner.store.get(&Key::new(Kind::Client, client_id)).await? else {
+            return Ok(None);
+        };
+        let client = Arc::new(record::read(&stored.value, &inner.known_scopes)?);
+        inner.cache.put(&client, now, generation);
+        Ok(Some(client))
+    }
+
+    /// The client of that id, for an operator.
+    ///
+    /// # Errors
+    /// [`ClientsError::Unknown`] when there is none; when the store fails.
+    pub async fn show(&self, client_id: &str) -> Result<Arc<Client>, ClientsError> {
+        self.find(client_id).await?.ok_or_else(|| ClientsError::Unknown(client_id.to_owned()))
+    }
+
+    /// All clients, by id. One that this release cannot read is left out and logged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(&self) -> Result<Vec<Arc<Client>>, StorageError> {
+        let inner = &*self.0;
+        let mut clients: BTreeMap<String, Arc<Client>> =
+            inner.file.iter().map(|(id, client)| (id.clone(), Arc::clone(client))).collect();
+        for id in inner.store.index_list(&Index::new(IndexKind::Clients, "")).await? {
+            let Some(stored) = inner.store.get(&Key::new(Kind::Client, &id)).await? else { continue };
+            match record::read(&stored.value, &inner.known_scopes) {
+                Ok(client) => {
+                    clients.entry(client.id.clone()).or_insert_with(|| Arc::new(client));
+                }
+                Err(error) => tracing::error!(%error, "a stored client cannot be read"),
+            }
+        }
+        Ok(clients.into_values().collect())
+    }
+
+    /// Registers a client.
+    ///
+    /// # Errors
+    /// When the metadata is wrong, the id is taken, or the store fails.
+    pub async fn add(&self, metadata: &Map<String, Value>) -> Result<Added, ClientsError> {
+        let inner = &*self.0;
+        let mut registration = Client::from_metadata(metadata, &inner.known_scopes).map_err(ClientsError::Invalid)?;
+        registration.client.issued_at = Some(inner.clock.now());
+        let id = registration.client.id.clone();
+        if inner.file.contains_key(&id) {
+            return Err(ClientsError::Duplicate(id));
+        }
+        let value = record::write(&registration.client)?;
+        // The index first: an entry without a record is skipped, a record without an entry would never be listed.
+        inner.store.index_add(Index::new(IndexKind::Clients, ""), id.clone().into_bytes(), None).await?;
+        if !inner.store.insert(Key::new(Kind::Client, &id), value, None).await? {
+            return Err(ClientsError::Duplicate(id));
+        }
+        inner.cache.drop_client(&id);
+        Ok(added(registration))
+    }
+
+    /// Replaces the metadata of a stored client. Without a `client_secret` it keeps the one it has, or gets one if its
+    /// new method needs the first.
+    ///
+    /// # Errors
+    /// When the metadata is wrong or names another id, the client is unknown or read-only, or the store fails.
+    pub async fn update(&self, client_id: &str, metadata: &Map<String, Value>) -> Result<Added, ClientsError> {
+        let inner = &*self.0;
+        self.refuse_read_only(client_id)?;
+        let mut map = metadata.clone();
+        let named = map.insert("client_id".to_owned(), json!(client_id));
+        if let Some(named) = named.filter(|named| !named.is_null() && named != client_id) {
+            return Err(ClientsError::Invalid(vec![MetadataError {
+                field: "client_id".to_owned(),
+                seen: named.as_str().map_or_else(|| "no string".to_owned(), |text| format!("{text:?}")),
+                expected: format!("{client_id:?}: the id of a client never changes"),
+                remedy: "leave it out, or add a client of the other id".to_owned(),
+            }]));
+        }
+        for _ in 0..ATTEMPTS {
+            let key = Key::new(Kind::Client, client_id);
+            let stored = inner.store.get(&key).await?.ok_or_else(|| ClientsError::Unknown(client_id.to_owned()))?;
+            let old = record::read(&stored.value, &inner.known_scopes)?;
+            let basis = Basis {
+                origin: Origin::Registered,
+                issued_at: old.issued_at,
+                kept_secret: old.auth.secret(),
+                generate_secret: true,
+                forgive_scope: false,
+            };
+            let registration = metadata::read(&map, &inner.known_scopes, basis).map_err(ClientsError::Invalid)?;
+            let value = record::write(&registration.client)?;
+            if inner.store.compare_and_swap(key, stored.version, value, None).await? {
+                inner.cache.drop_client(client_id);
+                return Ok(added(registration));
+            }
+        }
+        Err(ClientsError::Conflict(client_id.to_owned()))
+    }
+
+    /// Deletes a stored client; says whether there was one.
+    ///
+    /// # Errors
+    /// When the client is read-only or the store fails.
+    pub async fn delete(&self, client_id: &str) -> Result<bool, ClientsError> {
+        let inner = &*self.0;
+        self.refuse_read_only(client_id)?;
+        let key = Key::new(Kind::Client, client_id);
+        let index = || Index::new(IndexKind::Clients, "");
+        let was_there = inner.store.delete(key.clone()).await?;
+        inner.cache.drop_client(client_id);
+        inner.store.index_remove(index(), client_id.as_bytes().to_vec()).await?;
+        if inner.store.get(&key).await?.is_some() {
+            // Registered again meanwhile: its index entry may be the one just removed.
+            inner.store.index_add(index(), client_id.as_bytes().to_vec(), None).await?;
+        }
+        Ok(was_there)
+    }
+
+    fn refuse_read_only(&self, client_id: &str) -> Result<(), ClientsError> {
+        match self.0.file.get(client_id).map(|client| &client.origin) {
+            Some(Origin::File(place)) => Err(ClientsError::ReadOnly { id: client_id.to_owned(), place: place.clone() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn added(registration: Registration) -> Added {
+    Added { client: Arc::new(registration.client), client_secret: registration.client_secret }
+}
+
+/// One `[[clients]]` entry: nothing is made up for it, because what is made at one start would differ at the next.
+fn read_file_client(entry: &FileClient, known_scopes: &BTreeMap<String, ScopeMeaning>) -> Result<Client, Vec<Finding>> {
+    let map = &entry.metadata;
+    if !map.get("client_id").is_some_and(Value::is_string) {
+        return Err(vec![Finding {
+            id: "client.metadata",
+            place: format!("{} client_id", entry.place),
+            seen: "nothing".to_owned(),
+            expected: "the client_id as a string".to_owned(),
+            remedy: "add client_id".to_owned(),
+        }]);
+    }
+    let origin = Origin::File(entry.place.clone());
+    let basis = Basis { origin, issued_at: None, kept_secret: None, generate_secret: false, forgive_scope: false };
+    metadata::read(map, known_scopes, basis).map(|registration| registration.client).map_err(|errors| {
+        errors
+            .into_iter()
+            .map(|error| Finding {
+                id: "client.metadata",
+                place: format!("{} {}", entry.place, error.field),
+                seen: error.seen,
+                expected: error.expected,
+                remedy: error.remedy,
+            })
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+//! RFC 7591 metadata in, [`Client`] out, with every error at once. Owns the names of the members and their rules;
+//! must not know where clients are kept.
+
+mod extensions;
+mod keys;
+mod reader;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+pub use reader::MetadataError;
+
+use self::reader::{Reader, shown};
+use super::client::{ApplicationType, Client, ClientAuth, Origin};
+use super::redirect::{RedirectProblem, RedirectUri};
+use crate::foundation::{Digest, Secret, Timestamp, encoding, random};
+use crate::protocol::Scope;
+use crate::protocol::names::{
+    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_SSO, OFFLINE_ACCESS, OPENID, REFRESH_TOKEN, TOKEN_EXCHANGE,
+};
+use crate::settings::meaning::{ScopeMeaning, SigningAlg};
+use crate::tokens;
+
+/// Members that are no metadata: the server's own answers, and secrets.
+const NOT_METADATA: [&str; 6] = [
+    "client_id",
+    "client_id_issued_at",
+    "client_secret",
+    "client_secret_expires_at",
+    "registration_access_token",
+    "registration_client_uri",
+];
+
+/// Grant types that a client may register.
+const GRANT_TYPES: [&str; 4] = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
+/// Client authentication methods that a client may register.
+const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+
+/// A client as read, and its secret when the metadata gave one or one was made.
+#[derive(Debug)]
+pub struct Registration {
+    /// The client.
+    pub client: Client,
+    /// Its secret in plain, the only time it is known; `None` when the client has none or keeps the one it had.
+    pub client_secret: Option<Secret<String>>,
+}
+
+/// What is known about a client before its metadata is read.
+#[derive(Debug)]
+pub(super) struct Basis {
+    pub(super) origin: Origin,
+    pub(super) issued_at: Option<Timestamp>,
+    /// The digest of the secret that it has.
+    pub(super) kept_secret: Option<Digest>,
+    /// Whether a missing secret is made.
+    pub(super) generate_secret: bool,
+    /// Whether scope values unknown now are dropped instead of refused: they were known when the client was stored.
+    pub(super) forgive_scope: bool,
+}
+
+impl Client {
+    /// Reads the metadata of a new client: RFC 7591 section 2 with its defaults, OIDC Dynamic Client
+    /// Registration section 2, and the extensions documented at [`Client`]'s fields.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_metadata(
+        map: &Map<String, Value>,
+        known_scopes: &BTreeMap<String, ScopeMeaning>,
+    ) -> Result<Registration, Vec<MetadataError>> {
+        let basis =
+            Basis { origin: Origin::Registered, issued_at: None, kept_secret: None, generate_secret: true, forgive_scope: false };
+        read(map, known_scopes, basis)
+    }
+}
+
+/// Whether a text can be a `client_id`: printable ASCII without spaces, so that it survives every encoding.
+pub(super) fn is_client_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Reads metadata on a basis.
+pub(super) fn read(
+    map: &Map<String, Value>,
+    known_scopes: &BTreeMap<String, ScopeMeaning>,
+    basis: Basis,
+) -> Result<Registration, Vec<MetadataError>> {
+    let mut reader = Reader::new(map);
+    if !reader.errors.is_empty() {
+        // Too large or too deep to be worth reading on.
+        return Err(reader.errors);
+    }
+    let r = &mut reader;
+    let id = client_id(r);
+    let jwks = keys::read(r);
+    let (auth, client_secret) = authentication(r, &basis);
+    let auth_signing_alg = r.word("token_endpoint_auth_signing_alg", &tokens::assertion::ALGS).map(str::to_owned);
+    if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) && r.value("jwks").is_none() {
+        r.refuse(
+            "jwks",
+            "nothing",
+            "the public keys that verify its assertions",
+            "add jwks or choose another token_endpoint_auth_method",
+        );
+    } else if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) && jwks.as_ref().is_some_and(|jwks| !keys::has_signature_key(jwks))
+    {
+        r.refuse("jwks", "encryption keys only", "a key for signatures", "add a key without use or with use sig");
+    }
+    let is_public = matches!(auth, Some(ClientAuth::None));
+    let (grant_types, response_types) = grants(r, is_public);
+    let application_type = match r.word("application_type", &["web", "native"]) {
+        Some("native") => ApplicationType::Native,
+        _ => ApplicationType::Web,
+    };
+    let allow_dotless_redirect_schemes = r.flag("allow_dotless_redirect_schemes").unwrap_or(false);
+    let redirect_uris = redirects(r, "redirect_uris", allow_dotless_redirect_schemes);
+    let post_logout_redirect_uris = redirects(r, "post_logout_redirect_uris", allow_dotless_redirect_schemes);
+    if grant_types.iter().any(|grant| grant == AUTHORIZATION_CODE) && r.value("redirect_uris").is_none_or(is_empty_array) {
+        r.refuse("redirect_uris", "nothing", "at least one redirect URI, because of authorization_code", "add redirect_uris");
+    }
+    let scope = scope(r, known_scopes, &grant_types, basis.forgive_scope);
+    let require_pkce = r.flag("require_pkce").unwrap_or(true);
+    if is_public && !require_pkce {
+        r.refuse("require_pkce", "false", "true, because a public client has nothing else to protect its codes", "leave it out");
+    }
+    let introspection = r.flag("introspection").unwrap_or(!is_public);
+    if is_public && introspection {
+        r.refuse(
+            "introspection",
+            "true",
+            "a client that authenticates",
+            "choose another token_endpoint_auth_method or leave it out",
+        );
+    }
+    let id_token_signed_response_alg =
+        r.word("id_token_signed_response_alg", &SigningAlg::ALL.map(SigningAlg::as_str)).and_then(SigningAlg::from_name);
+    let name = r.line("client_name", 256).unwrap_or_else(|| id.clone());
+    let contacts = r.texts("contacts").unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let client = Client {
+        name,
+        auth: auth.unwrap_or(ClientAuth::None),
+        auth_signing_alg,
+        application_type,
+        redirect_uris,
+        post_logout_redirect_uris,
+        require_pkce,
+        id_token_signed_response_alg,
+        access_token_format: extensions::access_token_format(r),
+        access_token_encryption: extensions::access_token_encryption(r, jwks.as_ref()),
+        jwks,
+        device_sso_family: extensions::family(r),
+        device_sso_sources: extensions::sources(r, known_scopes, basis.forgive_scope),
+        compat_device_token: r.flag("compat_device_token").unwrap_or(false),
+        first_party: r.flag("first_party").unwrap_or(false),
+        allow_dotless_redirect_schemes,
+        introspection,
+        client_uri: r.web_address("client_uri"),
+        logo_uri: r.web_address("logo_uri"),
+        contacts,
+        metadata: Map::new(),
+        issued_at: basis.issued_at,
+        origin: basis.origin,
+        id,
+        grant_types,
+        response_types,
+        scope,
+    };
+    extensions::refuse_unsupported(r);
+    if !reader.errors.is_empty() {
+        return Err(reader.errors);
+    }
+    let metadata = registered(map, &client);
+    Ok(Registration { client: Client { metadata, ..client }, client_secret })
+}
+
+/// The metadata to keep: as given, with the defaults that now hold (RFC 7591 section 3.2.1).
+fn registered(map: &Map<String, Value>, client: &Client) -> Map<String, Value> {
+    let mut out: Map<String, Value> = map
+        .iter()
+        .filter(|(name, value)| !NOT_METADATA.contains(&name.as_str()) && !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    out.insert("token_endpoint_auth_method".to_owned(), json!(client.auth.as_str()));
+    out.insert("grant_types".to_owned(), json!(client.grant_types));
+    out.insert("response_types".to_owned(), json!(client.response_types));
+    out.insert("application_type".to_owned(), json!(client.application_type.as_str()));
+    out.insert("scope".to_owned(), json!(client.scope));
+    out
+}
+
+fn client_id(r: &mut Reader<'_>) -> String {
+    let given = r.text("client_id");
+    if let Some(id) = given.filter(|id| !is_client_id(id)) {
+        r.refuse("client_id", shown(id), "1 to 256 printable ASCII characters without spaces", "choose another or leave it out");
+    }
+    given.map_or_else(|| encoding::encode(random::bytes::<16>()), str::to_owned)
+}
+
+/// `token_endpoint_auth_method` and the secret that belongs to it.
+fn authentication(r: &mut Reader<'_>, basis: &Basis) -> (Option<ClientAuth>, Option<Secret<String>>) {
+    let field = "token_endpoint_auth_method";
+    let method = match r.value(field) {
+        None => "client_secret_basic",
+        Some(_) => match r.text(field) {
+            None => return (None, None),
+            Some("client_secret_jwt") => {
+                let why = "a method whose secret can be kept as a digest: client_secret_jwt would need it in plain";
+                r.refuse(field, shown("client_secret_jwt"), why, "use private_key_jwt");
+                return (None, None);
+            }
+            Some(method) if METHODS.contains(&method) => method,
+            Some(other) => {
+                r.refuse(field, shown(other), METHODS.join(", "), "choose one of these");
+                return (None, None);
+            }
+        },
+    };
+    if r.value("client_secret_file").is_some() {
+        r.refuse(
+            "client_secret_file",
+            "a file",
+            "client_secret: files are read for clients of the settings file only",
+            "give client_secret",
+        );
+    }
+    let secret = r.text("client_secret");
+    if matches!(method, "none" | "private_key_jwt") {
+        if r.value("client_secret").is_some() {
+            let expected = format!("no secret with token_endpoint_auth_method {method}");
+            r.refuse("client_secret", "a secret", expected, "leave the secret out or choose client_secret_basic");
+        }
+        let auth = if method == "none" { ClientAuth::None } else { ClientAuth::PrivateKeyJwt };
+        return (Some(auth), None);
+    }
+    let (digest, plain) = match (secret, basis.kept_secret) {
+        (Some(secret), _) => {
+            if !(8..=512).contains(&secret.len()) || !secret.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) {
+                let expected = "8 to 512 printable ASCII characters (RFC 6749 appendix A.2)";
+                r.refuse("client_secret", "another secret", expected, "choose another or leave it out to have one made");
+            }
+            (Digest::of(secret), Some(Secret::new(secret.to_owned())))
+        }
+        (None, Some(kept)) => (kept, None),
+        (None, None) if basis.generate_secret => {
+            let made = encoding::encode(random::secret().expose());
+            (Digest::of(&made), Some(Secret::new(made)))
+        }
+        (None, None) => {
+            let expected = format!("a secret, because of token_endpoint_auth_method {method}");
+            r.refuse("client_secret", "nothing", expected, "add client_secret or, in the settings file, client_secret_file");
+            return (None, None);
+        }
+    };
+    let auth = if method == "client_secret_post" { ClientAuth::SecretPost(digest) } else { ClientAuth::SecretBasic(digest) };
+    (Some(auth), plain)
+}
+
+/// `grant_types` and `response_types`, which must agree (RFC 7591 section 2.1).
+fn grants(r: &mut Reader<'_>, is_public: bool) -> (Vec<String>, Vec<String>) {
+    let grant_types = r.texts("grant_types").unwrap_or_else(|| vec![AUTHORIZATION_CODE]);
+    for grant in &grant_types {
+        if !GRANT_TYPES.contains(grant) {
+            r.refuse("grant_types", shown(grant), GRANT_TYPES.join(", "), "leave out what this server does not offer");
+        }
+    }
+    if grant_types.is_empty() {
+        r.refuse("grant_types", "an empty array", "at least one grant type", "leave it out for authorization_code");
+    }
+    if is_public && grant_types.contains(&CLIENT_CREDENTIALS) {
+        let expected = "a client that authenticates (RFC 6749 section 4.4)";
+        r.refuse("grant_types", shown(CLIENT_CREDENTIALS), expected, "choose another token_endpoint_auth_method");
+    }
+    let with_code = grant_types.contains(&AUTHORIZATION_CODE);
+    let response_types = r.texts("response_types");
+    for other in response_types.iter().flatten().filter(|response| **response != "code") {
+        r.refuse("response_types", shown(other), "code: tokens never travel through the browser", "use code");
+    }
+    if let Some(given) = &response_types
+        && given.contains(&"code") != with_code
+    {
+        let expected = "code exactly when grant_types has authorization_code";
+        r.refuse("response_types", if with_code { "no code" } else { "code" }, expected, "leave response_types out");
+    }
+    let response_types = if with_code { vec!["code".to_owned()] } else { Vec::new() };
+    (grant_types.into_iter().map(str::to_owned).collect(), response_types)
+}
+
+fn redirects(r: &mut Reader<'_>, field: &str, allow_dotless: bool) -> Vec<RedirectUri> {
+    let mut out = Vec::new();
+    for (n, text) in r.texts(field).unwrap_or_default().into_iter().enumerate() {
+        match RedirectUri::parse(text, allow_dotless) {
+            Ok(uri) => out.push(uri),
+            Err(problem) => {
+                // User information may hold a password.
+                let seen = if problem == RedirectProblem::UserInformation { "user information".to_owned() } else { shown(text) };
+                r.refuse(format!("{field}[{n}]"), seen, problem.to_string(), problem.remedy());
+            }
+        }
+    }
+    out
+}
+
+/// `scope`. The default is every standard scope value but `device_sso` for a client of people, nothing for others.
+fn scope(r: &mut Reader<'_>, known: &BTreeMap<String, ScopeMeaning>, grant_types: &[String], forgive: bool) -> Scope {
+    let has = |name: &str| grant_types.iter().any(|grant| grant == name);
+    let Some(text) = r.text("scope") else {
+        let standard = [OPENID, "profile", "email", "address", "phone"].into_iter().filter(|_| has(AUTHORIZATION_CODE));
+        let offline = [OFFLINE_ACCESS].into_iter().filter(|_| has(AUTHORIZATION_CODE) && has(REFRESH_TOKEN));
+        return standard.chain(offline).filter(|value| known.contains_key(*value)).collect();
+    };
+    let scope = parse_scope(r, "scope", text, known, forgive).unwrap_or_default();
+    if scope.contains(DEVICE_SSO) && !scope.contains(OPENID) {
+        r.refuse(
+            "scope",
+            "device_sso without openid",
+            "openid beside device_sso, because device SSO needs ID tokens",
+            "add openid",
+        );
+    }
+    scope
+}
+
+/// A scope whose values must be known.
+fn parse_scope(
+    r: &mut Reader<'_>,
+    field: &str,
+    text: &str,
+    known: &BTreeMap<String, ScopeMeaning>,
+    forgive: bool,
+) -> Option<Scope> {
+    let Ok(scope) = Scope::parse(text) else {
+        r.refuse(field, shown(text), "scope values separated by spaces (RFC 6749 section 3.3)", "correct the value");
+        return None;
+    };
+    if forgive {
+        return Some(scope.iter().filter(|value| known.contains_key(*value)).collect());
+    }
+    for unknown in scope.iter().filter(|value| !known.contains_key(*value)) {
+        r.refuse(field, shown(unknown), "scope values that the server knows", "add a [scopes] entry for it or leave it out");
+    }
+    Some(scope)
+}
+
+fn is_empty_array(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+}

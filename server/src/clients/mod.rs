@@ -1,0 +1,21 @@
+//! Clients: what one registered client is, how its metadata is read, where clients are kept, how one proves who it is,
+//! and which may share a device session. Must not know HTTP, people, sessions or how tokens are made.
+
+mod assertion;
+pub mod authentication;
+pub mod basic;
+mod cache;
+pub mod client;
+pub mod directory;
+pub mod metadata;
+mod record;
+pub mod redirect;
+pub mod sharing;
+
+pub use assertion::AssertionProblem;
+pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
+pub use basic::parse_basic;
+pub use client::{AccessTokenEncryption, ApplicationType, Client, ClientAuth, DirectedShare, Origin};
+pub use directory::{Added, Clients, ClientsError};
+pub use metadata::{MetadataError, Registration};
+pub use redirect::{RedirectProblem, RedirectUri};

@@ -1,0 +1,11 @@
+//! The ground floor: time, randomness, secrets and their stored form. Knows nothing of OAuth.
+
+pub mod clock;
+pub mod digest;
+pub mod encoding;
+pub mod random;
+pub mod secret;
+
+pub use clock::{Clock, Timestamp};
+pub use digest::Digest;
+pub use secret::Secret;

@@ -1,0 +1,265 @@
+//! `authorization_code` (RFC 6749 section 4.1.3, RFC 7636, Native SSO section 3.4): the code that a person's consent became
+//! is turned into tokens, once, in a session of the right sort.
+
+use super::engine::Engine;
+use super::pipeline::Facts;
+use super::request::AuthorizationCode;
+use super::target;
+use crate::clients::{AuthenticatedClient, Client, sharing};
+use crate::foundation::{Digest, Secret, encoding, random};
+use crate::foundation::digest::constant_time_eq;
+use crate::issuance::guard::{self, Limits};
+use crate::issuance::mint::Bearer;
+use crate::issuance::proposal::{IdTokenProposal, RefreshProposal};
+use crate::issuance::{IssuePlan, Proposal, TokenResponse};
+use crate::protocol::{OAuthError, names};
+use crate::sessions::code::{Found, Tombstone};
+use crate::sessions::device::Device;
+use crate::sessions::{AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Refresh, Session, SessionKind};
+use crate::telemetry::codes;
+use crate::tokens::handle::RefreshHandle;
+use crate::tokens::session_id::SessionId;
+
+/// The session that the grant will live in.
+enum Home {
+    /// One that lives already: the browser's, or the device's that presented its secret.
+    Join(Box<Loaded>, Option<DeviceSecret>),
+    /// A new one.
+    Create(SessionId, Box<Session>, Option<DeviceSecret>),
+}
+
+impl Home {
+    const fn id(&self) -> SessionId {
+        match self {
+            Self::Join(loaded, _) => loaded.id,
+            Self::Create(id, ..) => *id,
+        }
+    }
+
+    const fn session(&self) -> &Session {
+        match self {
+            Self::Join(loaded, _) => &loaded.session,
+            Self::Create(_, session, _) => session,
+        }
+    }
+
+    const fn device_secret(&self) -> Option<&DeviceSecret> {
+        match self {
+            Self::Join(_, secret) | Self::Create(_, _, secret) => secret.as_ref(),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) async fn redeem_code(&self, client: &AuthenticatedClient, request: AuthorizationCode, facts: &mut Facts) -> Result<TokenResponse, OAuthError> {
+        let client = client.client();
+        let grant = match self.codes().find(&request.code).await? {
+            None => return Err(OAuthError::invalid_grant("the code is unknown or expired")),
+            Some(Found::Redeemed(tombstone)) => return Err(self.punish_replay(&request.code, &tombstone, client, facts).await?),
+            Some(Found::Waiting(grant)) => grant,
+        };
+        check_binding(&grant, client, &request)?;
+        facts.subject = Some(grant.sub.clone());
+        let resources = target::narrow(target::check(request.resources, self.settings())?, &grant.resources)?;
+        let home = self.home(&grant, client, request.device_secret).await?;
+        facts.sid = Some(home.id());
+
+        let tag = random::bytes::<16>();
+        let grant_id = GrantId::of_tag(&tag);
+        let tombstone = Tombstone { session: home.id(), client_id: client.id.clone(), grant: grant_id.clone(), replayed: false };
+        match self.codes().redeem(&request.code, tombstone).await? {
+            Some(Found::Waiting(_)) => {}
+            Some(Found::Redeemed(theirs)) => return Err(self.punish_replay(&request.code, &theirs, client, facts).await?),
+            None => return Err(OAuthError::invalid_grant("the code expired")),
+        }
+
+        let plan = self.plan_code(&grant, client, &home, resources);
+        facts.clamps = plan.clamps().to_vec();
+        let authentication = home.session().authentication();
+        let bearer = Bearer {
+            sub: &grant.sub,
+            session: Some((home.id(), &authentication)),
+            grant: Some(&grant_id),
+            nonce: grant.nonce.as_deref(),
+            device_secret: home.device_secret(),
+        };
+        let minted = self.issuer().mint(&plan, &bearer).await?;
+        let secret = random::secret();
+        let now = self.clock().now();
+        let stored = Grant {
+            id: grant_id.clone(),
+            scope: plan.scope().clone(),
+            claims: plan.user_info_claims().to_vec(),
+            issued: now,
+            access: plan.access().clone(),
+            refresh: plan.refresh().map(|terms| Refresh::issue(&tag, &secret, terms, now)),
+        };
+        let id = home.id();
+        let device_secret = home.device_secret().cloned();
+        self.issuer().record(&minted).await?;
+        self.settle(home, client, stored).await?;
+        // A replay that came while we were at it found nothing to revoke: it left a note instead.
+        if let Some(Found::Redeemed(Tombstone { replayed: true, .. })) = self.codes().find(&request.code).await? {
+            self.revoke_grant(id, &client.id, &grant_id).await?;
+            facts.note = Some(codes::CODE_REPLAYED);
+            return Err(OAuthError::invalid_grant("the code was presented again while it was being redeemed"));
+        }
+        let refresh = plan.refresh().map(|_| RefreshHandle { session: id, tag, secret }.to_text());
+        Ok(TokenResponse::new(minted).with_refresh_token(refresh).with_device_secret(device_secret.as_ref(), client.compat_device_token))
+    }
+
+    /// Which session the tokens belong to: the device's, one for this app alone, or the browser's.
+    async fn home(&self, grant: &CodeGrant, client: &Client, presented: Option<Secret<String>>) -> Result<Home, OAuthError> {
+        let now = self.clock().now();
+        let settings = &self.settings().sessions;
+        if grant.scope.contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client) {
+            // An invalid secret, and one of another person, count as absent (Native SSO section 3.4.2).
+            if let Some(text) = presented
+                && let Some(device) = self.sessions().verify_device_secret(&text).await?
+                && device.session().sub == grant.sub
+            {
+                let (secret, mut loaded) = device.into_parts();
+                renew(&mut loaded.session, grant, settings.device.max_lifetime.map(|life| now.plus(life)));
+                return Ok(Home::Join(Box::new(loaded), Some(secret)));
+            }
+            let id = SessionId::new(self.clock());
+            let mut session = Session::begin(SessionKind::Device, grant.sub.clone(), grant.authentication.clone(), &settings.device, now);
+            let secret = NewSecret::generate(id);
+            let mut device = Device { description: grant.device_description.clone(), secrets: Vec::new() };
+            device.accept(&secret, &client.id, now);
+            session.device = Some(device);
+            session.browser = Some(grant.browser);
+            return Ok(Home::Create(id, Box::new(session), Some(secret.secret().clone())));
+        }
+        if grant.scope.contains(names::OFFLINE_ACCESS) && client.allows_grant(names::REFRESH_TOKEN) {
+            let mut session = Session::begin(SessionKind::Offline, grant.sub.clone(), grant.authentication.clone(), &settings.offline, now);
+            session.browser = Some(grant.browser);
+            return Ok(Home::Create(SessionId::new(self.clock()), Box::new(session), None));
+        }
+        match self.sessions().find(grant.browser).await? {
+            Some(loaded) => Ok(Home::Join(Box::new(loaded), None)),
+            None => Err(OAuthError::invalid_grant("the browser session ended before the code was redeemed")),
+        }
+    }
+
+    fn plan_code(&self, grant: &CodeGrant, client: &std::sync::Arc<Client>, home: &Home, resources: Vec<String>) -> IssuePlan {
+        let mut scope = grant.scope.clone();
+        if home.device_secret().is_none() {
+            // Not entitled to a device secret: the answer must not claim otherwise.
+            scope = scope.iter().filter(|value| *value != names::DEVICE_SSO).collect();
+        }
+        let proposal = Proposal {
+            id_token: Some(IdTokenProposal::default()),
+            refresh: scope.contains(names::OFFLINE_ACCESS).then(RefreshProposal::default),
+            claims: self.settings().claims_of(&scope),
+            claims_in_id_token: false,
+            access: AccessTemplate { audience: resources, ..AccessTemplate::default() },
+            scope,
+        };
+        let offline = home.session().kind != SessionKind::Browser;
+        let limits = Limits { client, grantable: &grant.scope, session: Some(home.session()), offline, now: self.clock().now() };
+        guard::clamp(proposal, &limits, self.settings())
+    }
+
+    /// Writes the grant into its session.
+    async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<(), OAuthError> {
+        match home {
+            Home::Create(id, mut session, _) => {
+                session.add_grant(&client.id, stored, self.clock().now());
+                self.sessions().create(id, &session).await?;
+            }
+            Home::Join(loaded, _) => {
+                let renewed = loaded.session.clone();
+                let written = self
+                    .sessions()
+                    .change(*loaded, |session, now| {
+                        if session.auth_time < renewed.auth_time {
+                            session.auth_time = renewed.auth_time;
+                            session.acr.clone_from(&renewed.acr);
+                            session.amr.clone_from(&renewed.amr);
+                            session.expires = renewed.expires;
+                            session.browser = renewed.browser;
+                        }
+                        session.add_grant(&client.id, stored.clone(), now);
+                        Change::Write(())
+                    })
+                    .await?;
+                if written.is_none() {
+                    return Err(OAuthError::invalid_grant("the session ended while the code was being redeemed"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A code that comes again: whatever its first use was given is revoked.
+    async fn punish_replay(&self, code: &Secret<String>, tombstone: &Tombstone, client: &Client, facts: &mut Facts) -> Result<OAuthError, OAuthError> {
+        if tombstone.client_id != client.id {
+            // Another client cannot make us revoke anything by guessing.
+            return Ok(OAuthError::invalid_grant("a redeemed code was presented by another client"));
+        }
+        self.codes().mark_replayed(code).await?;
+        self.revoke_grant(tombstone.session, &tombstone.client_id, &tombstone.grant).await?;
+        facts.sid = Some(tombstone.session);
+        facts.note = Some(codes::CODE_REPLAYED);
+        Ok(OAuthError::invalid_grant("the code was redeemed before; what it was given is revoked"))
+    }
+
+    /// Takes a grant back. A device or offline session that no app is left in ends with it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn revoke_grant(&self, session: SessionId, client_id: &str, grant: &GrantId) -> Result<(), OAuthError> {
+        self.sessions()
+            .update(session, |session, _| {
+                if !session.remove_grant(client_id, grant) {
+                    return Change::Keep(());
+                }
+                if session.apps.is_empty() && session.kind != SessionKind::Browser { Change::End(()) } else { Change::Write(()) }
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// A person who signed in again on their device renews its session.
+fn renew(session: &mut Session, grant: &CodeGrant, expires: Option<crate::foundation::Timestamp>) {
+    if session.auth_time < grant.authentication.time {
+        session.auth_time = grant.authentication.time;
+        session.acr.clone_from(&grant.authentication.acr);
+        session.amr.clone_from(&grant.authentication.amr);
+        session.expires = expires;
+        session.browser = Some(grant.browser);
+    }
+}
+
+/// The code must come back from the client, for the redirect URI and with the verifier that it was issued for.
+fn check_binding(grant: &CodeGrant, client: &Client, request: &AuthorizationCode) -> Result<(), OAuthError> {
+    if grant.client_id != client.id {
+        return Err(OAuthError::invalid_grant("the code belongs to another client"));
+    }
+    let same_redirect = match &request.redirect_uri {
+        Some(uri) => *uri == grant.redirect_uri,
+        None => !grant.redirect_uri_given,
+    };
+    if !same_redirect {
+        return Err(OAuthError::invalid_grant("redirect_uri is not the one of the authorization request"));
+    }
+    match (&grant.code_challenge, &request.code_verifier) {
+        (None, None) => Ok(()),
+        // RFC 9700 section 4.8.2: a verifier without a challenge is a downgrade.
+        (None, Some(_)) => Err(OAuthError::invalid_grant("a code_verifier was sent for a code without a challenge")),
+        (Some(_), None) => Err(OAuthError::invalid_grant("the code_verifier is missing")),
+        (Some(challenge), Some(verifier)) => {
+            // RFC 7636 section 4.1: 43 to 128 unreserved characters.
+            let text = verifier.expose();
+            let well_formed = (43..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+            let computed = encoding::encode(Digest::of(text).as_bytes());
+            if well_formed && constant_time_eq(computed.as_bytes(), challenge.as_bytes()) {
+                Ok(())
+            } else {
+                Err(OAuthError::invalid_grant("the code_verifier does not match"))
+            }
+        }
+    }
+}

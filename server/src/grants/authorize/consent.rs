@@ -1,0 +1,67 @@
+//! Remembered consent: what a person agreed to for a client, by scope.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clients::Client;
+use crate::foundation::Timestamp;
+use crate::grants::engine::Engine;
+use crate::protocol::Scope;
+use crate::storage::{Key, Kind, StorageError};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Consent {
+    v: u8,
+    scope: Scope,
+    given: Timestamp,
+}
+
+impl Engine {
+    /// Whether the person must be asked: never for first-party clients, else when the scope is beyond what was agreed to.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn needs_consent(&self, sub: &str, client: &Client, scope: &Scope) -> Result<bool, StorageError> {
+        if client.first_party {
+            return Ok(false);
+        }
+        Ok(!self.consented(sub, &client.id).await?.is_some_and(|agreed| scope.is_subset(&agreed)))
+    }
+
+    async fn consented(&self, sub: &str, client_id: &str) -> Result<Option<Scope>, StorageError> {
+        let Some(stored) = self.store().get(&key(sub, client_id)).await? else { return Ok(None) };
+        decode(&stored.value).map(|consent| Some(consent.scope))
+    }
+
+    /// Remembers what the person agreed to, beside what they agreed to before.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn remember_consent(&self, sub: &str, client_id: &str, scope: &Scope) -> Result<(), StorageError> {
+        loop {
+            let stored = self.store().get(&key(sub, client_id)).await?;
+            let mut agreed = match &stored {
+                Some(stored) => decode(&stored.value)?.scope,
+                None => Scope::default(),
+            };
+            scope.iter().for_each(|value| agreed.insert(value));
+            let consent = Consent { v: 1, scope: agreed, given: self.clock().now() };
+            let value = serde_json::to_vec(&consent).map_err(|error| StorageError::Damaged(error.to_string()))?;
+            let written = match stored {
+                Some(stored) => self.store().compare_and_swap(key(sub, client_id), stored.version, value, None).await?,
+                None => self.store().insert(key(sub, client_id), value, None).await?,
+            };
+            if written {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn key(sub: &str, client_id: &str) -> Key {
+    // A subject has no zero byte, so the two parts cannot run together.
+    Key::new(Kind::Consent, format!("{sub}\0{client_id}"))
+}
+
+fn decode(bytes: &[u8]) -> Result<Consent, StorageError> {
+    serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a consent cannot be read: {error}")))
+}

@@ -1,0 +1,11 @@
+//! The authorization request as a small state machine: validate, sign in, ask consent, answer (RFC 6749 section 4.1,
+//! OpenID Connect Core section 3.1.2). Says what to show; the pages themselves belong to http.
+
+pub mod consent;
+pub mod flow;
+pub mod request;
+pub mod sign_in;
+pub mod transaction;
+
+pub use flow::{Browser, Outcome, Page};
+pub use request::{AuthorizationRequest, Refusal};

@@ -1,0 +1,262 @@
+//! Validation of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3, RFC 9700 section 2.1).
+
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
+
+use crate::clients::Client;
+use crate::grants::engine::Engine;
+use crate::grants::parameters::Parameters;
+use crate::grants::request::parse_scope;
+use crate::grants::target;
+use crate::protocol::{ErrorCode, OAuthError, Scope, names};
+
+/// Longer values of `state` and `nonce` are refused.
+const MAX_ECHO: usize = 2048;
+
+/// A valid authorization request. Kept in the transaction while its person signs in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Whom the code is for.
+    pub client_id: String,
+    /// Where the answer goes, as presented.
+    pub redirect_uri: String,
+    /// Whether the request named it.
+    pub redirect_uri_given: bool,
+    /// The scope, already bounded by the client's registration.
+    pub scope: Scope,
+    /// To be repeated in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// To be repeated in the ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// PKCE S256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    /// Targets (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// What `prompt` asked for.
+    #[serde(default)]
+    pub prompt: Prompt,
+    /// The oldest acceptable authentication, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<u64>,
+    /// A name to fill in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// The person whom `id_token_hint` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hinted_sub: Option<String>,
+}
+
+/// The values of `prompt` (OpenID Connect Core section 3.1.2.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the parameter is a set of these words")]
+pub struct Prompt {
+    /// Show nothing.
+    pub none: bool,
+    /// Sign in again, whatever session there is.
+    pub login: bool,
+    /// Ask consent again, whatever was remembered.
+    pub consent: bool,
+    /// Let the person say who they are; one person a browser here, so this is a new sign-in.
+    pub select_account: bool,
+}
+
+/// Why a request is not processed, and whether its client may be told by redirect.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Client or redirect URI are not to be trusted: the person is shown a page, nothing is redirected.
+    Page(OAuthError),
+    /// The client is told at its redirect URI.
+    Redirect(Box<RedirectError>),
+}
+
+/// An error answer at the redirect URI (RFC 6749 section 4.1.2.1).
+#[derive(Debug)]
+pub struct RedirectError {
+    /// Where to.
+    pub redirect_uri: String,
+    /// Repeated.
+    pub state: Option<String>,
+    /// What is wrong.
+    pub error: OAuthError,
+}
+
+impl AuthorizationRequest {
+    /// The answer's address: the redirect URI with `pairs`, `state` and `iss` (RFC 9207) in its query.
+    #[must_use]
+    pub fn answer(redirect_uri: &str, pairs: &[(&str, &str)], state: Option<&str>, issuer: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in pairs {
+            query.append_pair(name, value);
+        }
+        if let Some(state) = state {
+            query.append_pair("state", state);
+        }
+        query.append_pair("iss", issuer);
+        let joint = if !redirect_uri.contains('?') {
+            "?"
+        } else if redirect_uri.ends_with(['?', '&']) {
+            ""
+        } else {
+            "&"
+        };
+        // Appended as text: a parsed and rewritten URI might not be the registered one any more.
+        format!("{redirect_uri}{joint}{}", query.finish())
+    }
+}
+
+impl Engine {
+    /// Validates an authorization request. Client and redirect URI come first; only then may anything be redirected.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn parse_authorization_request(&self, parameters: &Parameters) -> Result<AuthorizationRequest, Refusal> {
+        let page = |description| Refusal::Page(OAuthError::invalid_request(description));
+        let client_id = parameters.get("client_id").ok_or_else(|| page("The parameter client_id is missing."))?;
+        let client = self.clients().find(client_id).await.map_err(|error| Refusal::Page(error.into()))?.ok_or_else(|| page("The client is not known here."))?;
+        let (redirect_uri, redirect_uri_given) = match parameters.get("redirect_uri") {
+            Some(uri) if client.redirect_uri_matches(uri) => (uri.to_owned(), true),
+            Some(_) => return Err(page("The redirect_uri is not registered for this client.")),
+            None => match client.only_redirect_uri() {
+                Some(uri) => (uri.to_owned(), false),
+                None => return Err(page("The parameter redirect_uri is missing.")),
+            },
+        };
+        let state = parameters.get("state").map(str::to_owned);
+        self.parse_rest(parameters, &client, redirect_uri.clone(), redirect_uri_given)
+            .map_err(|error| Refusal::Redirect(Box::new(RedirectError { redirect_uri, state: state.filter(|state| state.len() <= MAX_ECHO), error })))
+    }
+
+    fn parse_rest(&self, parameters: &Parameters, client: &Client, redirect_uri: String, redirect_uri_given: bool) -> Result<AuthorizationRequest, OAuthError> {
+        for (name, code) in [
+            ("request", ErrorCode::RequestNotSupported),
+            ("request_uri", ErrorCode::RequestUriNotSupported),
+            ("registration", ErrorCode::RegistrationNotSupported),
+        ] {
+            if parameters.get(name).is_some() {
+                return Err(OAuthError::new(code, "The server does not take authorization requests in this form."));
+            }
+        }
+        if parameters.require("response_type", "The parameter response_type is missing.")? != "code" {
+            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "The server supports response_type code alone."));
+        }
+        if !client.allows_grant(names::AUTHORIZATION_CODE) {
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for authorization codes."));
+        }
+        if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
+            return Err(OAuthError::invalid_request("The server supports response_mode query alone."));
+        }
+        for name in ["state", "nonce"] {
+            if parameters.get(name).is_some_and(|value| value.len() > MAX_ECHO) {
+                return Err(OAuthError::invalid_request("state or nonce is too long."));
+            }
+        }
+        let scope = self.requested_scope(parameters, client)?;
+        if redirect_uri_given || !scope.contains(names::OPENID) {
+            let hinted_sub = parameters.get("id_token_hint").map(|hint| self.hinted_subject(hint)).transpose()?;
+            Ok(AuthorizationRequest {
+                client_id: client.id.clone(),
+                redirect_uri,
+                redirect_uri_given,
+                scope,
+                state: parameters.get("state").map(str::to_owned),
+                nonce: parameters.get("nonce").map(str::to_owned),
+                code_challenge: code_challenge(parameters, client)?,
+                resources: target::check(parameters.all("resource"), self.settings())?,
+                prompt: parameters.get("prompt").map(parse_prompt).transpose()?.unwrap_or_default(),
+                max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
+                login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
+                hinted_sub,
+            })
+        } else {
+            // OpenID Connect Core section 3.1.2.1: redirect_uri is required there.
+            Err(OAuthError::invalid_request("An OpenID Connect request must name its redirect_uri."))
+        }
+    }
+
+    /// The scope that this request is about: values unknown to the server are ignored (OpenID Connect Core section
+    /// 3.1.2.1), known ones must be registered for the client.
+    fn requested_scope(&self, parameters: &Parameters, client: &Client) -> Result<Scope, OAuthError> {
+        let Some(text) = parameters.get("scope") else {
+            return Ok(client.scope.iter().filter(|value| ![names::OFFLINE_ACCESS, names::DEVICE_SSO].contains(value)).collect());
+        };
+        let asked = parse_scope(text)?;
+        let known: Scope = asked.iter().filter(|value| self.settings().scopes.contains_key(*value)).collect();
+        if !known.is_subset(&client.scope) {
+            return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for."));
+        }
+        if known.contains(names::DEVICE_SSO) && !known.contains(names::OPENID) {
+            return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope device_sso goes only together with openid."));
+        }
+        // Without the refresh grant there is nothing that offline_access could give (OpenID Connect Core section 11).
+        let may_refresh = client.allows_grant(names::REFRESH_TOKEN);
+        Ok(known.iter().filter(|value| may_refresh || *value != names::OFFLINE_ACCESS).collect())
+    }
+
+    fn hinted_subject(&self, hint: &str) -> Result<String, OAuthError> {
+        self.verify_id_token_hint(hint).map(|claims| claims.sub).ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))
+    }
+}
+
+fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<String>, OAuthError> {
+    let method = parameters.get("code_challenge_method");
+    match parameters.get("code_challenge") {
+        None if method.is_some() => Err(OAuthError::invalid_request("code_challenge_method is given without code_challenge.")),
+        None if client.require_pkce => Err(OAuthError::invalid_request("PKCE is required: the parameter code_challenge is missing.")),
+        None => Ok(None),
+        Some(_) if method != Some("S256") => Err(OAuthError::invalid_request("code_challenge_method must be S256.")),
+        Some(challenge) => {
+            let well_formed = challenge.len() == 43 && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+            if well_formed {
+                Ok(Some(challenge.to_owned()))
+            } else {
+                Err(OAuthError::invalid_request("code_challenge must be the 43 characters of a base64url SHA-256."))
+            }
+        }
+    }
+}
+
+fn parse_prompt(text: &str) -> Result<Prompt, OAuthError> {
+    let mut prompt = Prompt::default();
+    for word in text.split_ascii_whitespace() {
+        match word {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "consent" => prompt.consent = true,
+            "select_account" => prompt.select_account = true,
+            _ => return Err(OAuthError::invalid_request("The parameter prompt has an unknown value.")),
+        }
+    }
+    if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {
+        return Err(OAuthError::invalid_request("prompt none goes with no other value."));
+    }
+    Ok(prompt)
+}
+
+fn parse_max_age(text: &str) -> Result<u64, OAuthError> {
+    text.parse().map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_keeps_the_redirect_uri_as_it_is() {
+        let answer = |uri: &str| AuthorizationRequest::answer(uri, &[("code", "a b")], Some("s&t"), "https://op");
+        assert_eq!(answer("app://cb"), "app://cb?code=a+b&state=s%26t&iss=https%3A%2F%2Fop");
+        assert_eq!(answer("https://rp/cb?x=1"), "https://rp/cb?x=1&code=a+b&state=s%26t&iss=https%3A%2F%2Fop");
+        assert_eq!(answer("https://rp/cb?"), "https://rp/cb?code=a+b&state=s%26t&iss=https%3A%2F%2Fop");
+    }
+
+    #[test]
+    fn prompt_none_stands_alone() {
+        assert!(parse_prompt("none").is_ok_and(|prompt| prompt.none));
+        assert!(parse_prompt("login consent").is_ok_and(|prompt| prompt.login && prompt.consent));
+        assert!(parse_prompt("none login").is_err());
+        assert!(parse_prompt("create").is_err());
+    }
+}

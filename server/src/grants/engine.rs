@@ -1,0 +1,99 @@
+//! The parts that every grant works with, put together once at start.
+
+use std::sync::Arc;
+
+use super::authorize::transaction::Transactions;
+use crate::accounts::Throttle;
+use crate::clients::Clients;
+use crate::foundation::Clock;
+use crate::issuance::{Handlers, Issuer};
+use crate::sessions::{Codes, Sessions};
+use crate::settings::Settings;
+use crate::storage::SharedStore;
+
+/// The engine behind every endpoint. Cheap to share.
+#[derive(Debug)]
+pub struct Engine {
+    issuer: Issuer,
+    clients: Clients,
+    codes: Codes,
+    transactions: Transactions,
+    handlers: Handlers,
+    throttle: Throttle,
+}
+
+impl Engine {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle) -> Arc<Self> {
+        let (store, clock) = (Arc::clone(issuer.store()), issuer.clock().clone());
+        Arc::new(Self {
+            codes: Codes::new(Arc::clone(&store), clock.clone()),
+            transactions: Transactions::new(store, clock),
+            issuer,
+            clients,
+            handlers,
+            throttle,
+        })
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub const fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        self.issuer.settings()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        self.issuer.clock()
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &SharedStore {
+        self.issuer.store()
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        self.issuer.sessions()
+    }
+
+    /// The clients.
+    #[must_use]
+    pub const fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The authorization codes.
+    #[must_use]
+    pub const fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// The authorization requests that wait for their person.
+    #[must_use]
+    pub const fn transactions(&self) -> &Transactions {
+        &self.transactions
+    }
+
+    /// The device-SSO handlers.
+    #[must_use]
+    pub const fn handlers(&self) -> &Handlers {
+        &self.handlers
+    }
+
+    /// The limit on failed sign-ins.
+    #[must_use]
+    pub const fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+}

@@ -1,0 +1,112 @@
+//! Token introspection (RFC 7662): access tokens, refresh tokens and device secrets.
+
+use serde_json::{Map, Value, json};
+
+use super::engine::Engine;
+use super::pipeline::TokenCall;
+use crate::clients::Client;
+use crate::foundation::{Digest, Secret};
+use crate::protocol::OAuthError;
+use crate::sessions::Presented;
+use crate::tokens::handle::RefreshHandle;
+
+impl Engine {
+    /// Answers an introspection request. A token that is worth nothing, and one that the asking client may not know about,
+    /// read the same: `active: false`.
+    ///
+    /// # Errors
+    /// `invalid_request` without a token, `invalid_client`, or when the store fails.
+    pub async fn introspect(&self, call: &TokenCall<'_>) -> Result<Map<String, Value>, OAuthError> {
+        let client = self.authenticate(call).await?;
+        let client = client.client();
+        let token = call.parameters.require("token", "The parameter token is missing.")?;
+        let answer = if token.starts_with("ds_") {
+            self.introspect_device_secret(client, token).await?
+        } else if token.starts_with("rt_") {
+            self.introspect_refresh_token(client, token).await?
+        } else {
+            self.introspect_access_token(client, token).await?
+        };
+        Ok(answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))])))
+    }
+
+    async fn introspect_access_token(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
+        let Some(token) = self.issuer().verify_access_token(text).await? else { return Ok(None) };
+        let claims = token.claims();
+        if !(client.introspection || claims.client_id == client.id || claims.aud.contains(&client.id)) {
+            return Ok(None);
+        }
+        let Ok(Value::Object(mut answer)) = serde_json::to_value(claims) else {
+            return Err(OAuthError::server_error("the claims of an access token are no object"));
+        };
+        answer.insert("active".to_owned(), true.into());
+        answer.insert("token_type".to_owned(), "Bearer".into());
+        if let Some(person) = self.person_name(token.session().map(|session| session.sub.as_str())).await? {
+            answer.insert("username".to_owned(), person.into());
+        }
+        Ok(Some(answer))
+    }
+
+    async fn introspect_refresh_token(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
+        let Some(handle) = RefreshHandle::parse(text) else { return Ok(None) };
+        let Some(loaded) = self.sessions().find(handle.session).await? else { return Ok(None) };
+        let tag = Digest::of(handle.tag);
+        let found = loaded.session.apps.iter().find_map(|(owner, app)| {
+            let grant = app.grants.iter().find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))?;
+            Some((owner, grant, grant.refresh.as_ref()?))
+        });
+        let Some((owner, grant, refresh)) = found else { return Ok(None) };
+        let entitled = client.introspection || *owner == client.id;
+        // A predecessor is still answered at the token endpoint, so it counts as active.
+        if !entitled || !refresh.is_alive(self.clock().now()) || refresh.classify(&handle.secret) == Presented::Replay {
+            return Ok(None);
+        }
+        let mut answer = self.session_members(&loaded.session.sub, loaded.id, &loaded.session);
+        answer.insert("client_id".to_owned(), owner.clone().into());
+        answer.insert("scope".to_owned(), grant.scope.to_string().into());
+        let end = match (refresh.expires, loaded.session.ends_at_latest()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(end) = end {
+            answer.insert("exp".to_owned(), end.0.into());
+        }
+        answer.insert("iat".to_owned(), refresh.last_used.0.into());
+        Ok(Some(answer))
+    }
+
+    async fn introspect_device_secret(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
+        let Some(device) = self.sessions().verify_device_secret(&Secret::new(text.to_owned())).await? else { return Ok(None) };
+        if !(client.introspection || device.session().apps.contains_key(&client.id)) {
+            return Ok(None);
+        }
+        let mut answer = self.session_members(&device.session().sub, device.id(), device.session());
+        if let Some(end) = device.session().ends_at_latest() {
+            answer.insert("exp".to_owned(), end.0.into());
+        }
+        answer.insert("token_type".to_owned(), "device_secret".into());
+        Ok(Some(answer))
+    }
+
+    fn session_members(&self, sub: &str, sid: crate::tokens::session_id::SessionId, session: &crate::sessions::Session) -> Map<String, Value> {
+        let members = json!({
+            "active": true,
+            "iss": self.settings().server.issuer.text,
+            "sub": sub,
+            "sid": sid,
+            "auth_time": session.auth_time,
+            "acr": session.acr,
+        });
+        match members {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    }
+
+    async fn person_name(&self, sub: Option<&str>) -> Result<Option<String>, OAuthError> {
+        match sub {
+            None => Ok(None),
+            Some(sub) => Ok(self.issuer().people().find_by_sub(sub).await?.map(|person| person.name)),
+        }
+    }
+}

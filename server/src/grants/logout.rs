@@ -1,0 +1,104 @@
+//! Sign-out (OpenID Connect RP-Initiated Logout 1.0): of the session that an ID token names, and of the browser's.
+
+use super::engine::Engine;
+use super::parameters::Parameters;
+use crate::foundation::Secret;
+use crate::issuance::id_token::{self, IdTokenClaims};
+use crate::protocol::OAuthError;
+use crate::sessions::SessionKind;
+use crate::tokens::session_id::SessionId;
+
+/// What came of a logout request.
+#[derive(Debug)]
+pub enum Logout {
+    /// Ask the person first: nobody vouched for the request.
+    Confirm,
+    /// Done: send the browser on.
+    Redirect(String, Vec<SessionId>),
+    /// Done: say so.
+    SignedOut(Vec<SessionId>),
+}
+
+impl Engine {
+    /// Reads an ID token that this server issued before; it may have expired. `None` = it is none of ours.
+    pub(super) fn verify_id_token_hint(&self, hint: &str) -> Option<IdTokenClaims> {
+        let verified = self.issuer().keys().verify::<IdTokenClaims>(hint).ok()?;
+        let own = verified.typ.as_deref() == Some(id_token::TYP) && verified.claims.iss == self.settings().server.issuer.text;
+        own.then_some(verified.claims)
+    }
+
+    /// Processes a logout request. With an `id_token_hint` the app vouches for it, which needs no browser at all; otherwise
+    /// the person must have `confirmed`.
+    ///
+    /// # Errors
+    /// `invalid_request` when hint, client or redirect URI do not fit together; then nothing is signed out.
+    pub async fn log_out(&self, parameters: &Parameters, cookie: Option<&Secret<String>>, confirmed: bool) -> Result<Logout, OAuthError> {
+        let hint = match parameters.get("id_token_hint") {
+            None => None,
+            Some(text) => Some(self.verify_id_token_hint(text).ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))?),
+        };
+        let named = parameters.get("client_id");
+        let vouched = hint.as_ref().and_then(IdTokenClaims::client_id);
+        if let (Some(named), Some(vouched)) = (named, vouched)
+            && named != vouched
+        {
+            return Err(OAuthError::invalid_request("client_id is not the client of the id_token_hint."));
+        }
+        let redirect = self.logout_redirect(parameters, named.or(vouched)).await?;
+        if hint.is_none() && !confirmed {
+            return Ok(Logout::Confirm);
+        }
+        let mut ended = Vec::new();
+        if let Some(claims) = &hint
+            && let Some(sid) = claims.sid
+        {
+            self.end_with_browser(sid, &claims.sub, &mut ended).await?;
+        }
+        // The browser's own session ends too, unless the hint speaks of another person.
+        if let Some(browser) = self.browser_session(cookie).await?
+            && hint.as_ref().is_none_or(|claims| claims.sub == browser.session.sub)
+            && self.sessions().end(browser.id).await?.is_some()
+        {
+            ended.push(browser.id);
+        }
+        Ok(match redirect {
+            Some(uri) => Logout::Redirect(uri, ended),
+            None => Logout::SignedOut(ended),
+        })
+    }
+
+    /// Ends a session that `sub` owns, and the browser session in which it was granted.
+    async fn end_with_browser(&self, sid: SessionId, sub: &str, ended: &mut Vec<SessionId>) -> Result<(), OAuthError> {
+        let Some(loaded) = self.sessions().find(sid).await?.filter(|loaded| loaded.session.sub == sub) else { return Ok(()) };
+        if self.sessions().end(sid).await?.is_some() {
+            ended.push(sid);
+        }
+        if loaded.session.kind != SessionKind::Browser
+            && let Some(browser) = loaded.session.browser
+            && self.sessions().end(browser).await?.is_some()
+        {
+            ended.push(browser);
+        }
+        Ok(())
+    }
+
+    async fn logout_redirect(&self, parameters: &Parameters, client_id: Option<&str>) -> Result<Option<String>, OAuthError> {
+        let Some(uri) = parameters.get("post_logout_redirect_uri") else { return Ok(None) };
+        let client = match client_id {
+            Some(id) => self.clients().find(id).await?,
+            None => None,
+        };
+        let client = client.ok_or_else(|| OAuthError::invalid_request("A post_logout_redirect_uri needs an id_token_hint or a client_id."))?;
+        if !client.post_logout_redirect_uri_matches(uri) {
+            return Err(OAuthError::invalid_request("The post_logout_redirect_uri is not registered for this client."));
+        }
+        Ok(Some(match parameters.get("state") {
+            None => uri.to_owned(),
+            Some(state) => {
+                let joint = if uri.contains('?') { '&' } else { '?' };
+                let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish();
+                format!("{uri}{joint}{query}")
+            }
+        }))
+    }
+}

@@ -1,0 +1,21 @@
+//! One file a grant, one pipeline that owns every shared step. Proves rights and hands them to issuance; must not know
+//! HTTP and signs nothing itself.
+
+pub mod authorization_code;
+pub mod authorize;
+pub mod client_credentials;
+pub mod engine;
+pub mod introspection;
+pub mod logout;
+pub mod parameters;
+pub mod pipeline;
+pub mod refresh_token;
+pub mod request;
+pub mod revocation;
+pub mod target;
+pub mod token_exchange;
+pub mod user_info;
+
+pub use engine::Engine;
+pub use parameters::Parameters;
+pub use pipeline::{Facts, TokenCall};

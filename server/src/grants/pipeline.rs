@@ -1,0 +1,111 @@
+//! The way of a token request: parse, authenticate the client, check its registration, let the grant prove and issue,
+//! audit. What every grant must do is done here, so that none can forget it.
+
+use std::net::IpAddr;
+
+use super::engine::Engine;
+use super::parameters::Parameters;
+use super::request::TokenRequest;
+use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
+use crate::issuance::TokenResponse;
+use crate::protocol::{ErrorCode, OAuthError, names};
+use crate::telemetry::Code;
+use crate::tokens::session_id::SessionId;
+
+/// One call of an endpoint at which clients authenticate.
+#[derive(Debug)]
+pub struct TokenCall<'a> {
+    /// The parameters of the body.
+    pub parameters: &'a Parameters,
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The absolute address of the endpoint called, an acceptable audience of a client assertion.
+    pub endpoint: &'a str,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+}
+
+/// What a request turned out to be about, for the audit log. Ids only.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The grant type, once known.
+    pub grant: &'static str,
+    /// The authenticated client.
+    pub client_id: Option<String>,
+    /// The person.
+    pub subject: Option<String>,
+    /// The session.
+    pub sid: Option<SessionId>,
+    /// What was remarkable, as an audit code of its own.
+    pub note: Option<Code>,
+    /// What the guard cut from the handler's decision.
+    pub clamps: Vec<&'static str>,
+}
+
+impl Engine {
+    /// Answers a token request (RFC 6749 section 3.2).
+    ///
+    /// # Errors
+    /// The refusal, with the cause for the log in it.
+    pub async fn token(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<TokenResponse, OAuthError> {
+        let request = TokenRequest::parse(call.parameters)?;
+        facts.grant = request.grant_type();
+        if matches!(request, TokenRequest::TokenExchange(_)) && !self.handlers().is_enabled() {
+            return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "Token exchange is switched off: no device-SSO handler is enabled."));
+        }
+        let client = self.authenticate(call).await?;
+        facts.client_id = Some(client.client().id.clone());
+        if !client.client().allows_grant(request.grant_type()) {
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant_type."));
+        }
+        match request {
+            TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, facts).await,
+            TokenRequest::RefreshToken(request) => self.refresh(&client, request, facts).await,
+            TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request).await,
+            TokenRequest::TokenExchange(request) => self.exchange(&client, *request, call.address, facts).await,
+        }
+    }
+
+    /// Authenticates the client of a call by the method it is registered for (RFC 6749 section 2.3).
+    ///
+    /// # Errors
+    /// `invalid_client`, or `invalid_request` when no or more than one method is used.
+    pub async fn authenticate(&self, call: &TokenCall<'_>) -> Result<AuthenticatedClient, OAuthError> {
+        let presented = presented(call)?;
+        let issuer = &self.settings().server.issuer;
+        let token_endpoint = issuer.endpoint("/token");
+        let audiences = [issuer.text.as_str(), token_endpoint.as_str(), call.endpoint];
+        authenticate(self.clients(), self.store(), self.clock(), &audiences, presented).await.map_err(OAuthError::from)
+    }
+}
+
+fn presented(call: &TokenCall<'_>) -> Result<Presented, OAuthError> {
+    let parameters = call.parameters;
+    let client_id = parameters.get("client_id").map(str::to_owned);
+    let basic = match call.authorization {
+        None => None,
+        Some(header) => Some(parse_basic(header)?),
+    };
+    let methods = usize::from(basic.is_some()) + usize::from(parameters.get("client_secret").is_some()) + usize::from(parameters.get("client_assertion").is_some());
+    if methods > 1 {
+        return Err(OAuthError::invalid_request("The client used more than one method of authentication."));
+    }
+    if let Some((id, secret)) = basic {
+        // A repeated client_id is fine as long as it is the same one.
+        if client_id.is_some_and(|client_id| client_id != id) {
+            return Err(OAuthError::invalid_request("client_id and the Authorization header name different clients."));
+        }
+        return Ok(Presented::Basic { client_id: id, secret });
+    }
+    if let Some(assertion) = parameters.secret("client_assertion") {
+        if parameters.get("client_assertion_type") != Some(names::JWT_BEARER_ASSERTION) {
+            return Err(OAuthError::invalid_request("client_assertion_type is missing or not the JWT bearer type."));
+        }
+        return Ok(Presented::Assertion { client_id, assertion });
+    }
+    let client_id = client_id.ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "The client did not say who it is: client_id is missing."))?;
+    Ok(match parameters.secret("client_secret") {
+        Some(secret) => Presented::Post { client_id, secret },
+        None => Presented::None { client_id },
+    })
+}

@@ -1,0 +1,209 @@
+//! `refresh_token` (RFC 6749 section 6, RFC 9700 section 4.14, Native SSO section 3.4.3).
+//!
+//! One read, one compare-and-swap. A token whose answer was lost is answered again, see `sessions::refresh`.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::pipeline::Facts;
+use super::request::RefreshToken;
+use super::target;
+use crate::clients::{AuthenticatedClient, Client, sharing};
+use crate::foundation::{Digest, Secret};
+use crate::issuance::guard::{self, Limits};
+use crate::issuance::mint::Bearer;
+use crate::issuance::proposal::IdTokenProposal;
+use crate::issuance::{Proposal, TokenResponse};
+use crate::protocol::{ErrorCode, OAuthError, Scope, names};
+use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, Session, SessionKind};
+use crate::telemetry::codes;
+use crate::tokens::handle::RefreshHandle;
+
+/// "Last used" of a token that does not rotate is written at most this often.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// A device secret that goes out with the answer.
+enum Secretly {
+    /// The one that was presented.
+    Echo(DeviceSecret),
+    /// A new one.
+    New(NewSecret),
+}
+
+impl Secretly {
+    const fn secret(&self) -> &DeviceSecret {
+        match self {
+            Self::Echo(secret) => secret,
+            Self::New(secret) => secret.secret(),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) async fn refresh(&self, client: &AuthenticatedClient, request: RefreshToken, facts: &mut Facts) -> Result<TokenResponse, OAuthError> {
+        let client = client.client();
+        let handle = RefreshHandle::parse(request.refresh_token.expose()).ok_or_else(|| OAuthError::invalid_grant("this is no refresh token"))?;
+        let loaded = self.sessions().find(handle.session).await?.ok_or_else(|| OAuthError::invalid_grant("the session has ended"))?;
+        facts.sid = Some(loaded.id);
+        facts.subject = Some(loaded.session.sub.clone());
+        let grant = find_grant(&loaded.session, client, &handle).ok_or_else(|| OAuthError::invalid_grant("the grant was revoked or belongs to another client"))?.clone();
+        // `find_grant` returns grants with a refresh token only.
+        let Some(refresh) = &grant.refresh else { return Err(OAuthError::invalid_grant("the grant has no refresh token")) };
+        if !refresh.is_alive(self.clock().now()) {
+            return Err(OAuthError::invalid_grant("the refresh token expired"));
+        }
+        if refresh.classify(&handle.secret) == Presented::Replay {
+            return Err(self.punish_refresh_replay(&loaded, client, &grant.id, facts).await?);
+        }
+
+        let scope = match request.scope {
+            None => grant.scope.clone(),
+            Some(scope) if scope.is_subset(&grant.scope) => scope,
+            Some(_) => return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what was granted.")),
+        };
+        let resources = target::check(request.resources, self.settings())?;
+        let device_secret = self.device_secret_for(&loaded, client, &scope, request.device_secret).await?;
+        let mut access = grant.access.clone();
+        if !resources.is_empty() {
+            access.audience = target::narrow(resources, &grant.access.audience)?;
+        }
+        let proposal = Proposal {
+            claims: Vec::new(),
+            claims_in_id_token: false,
+            id_token: Some(IdTokenProposal::default()),
+            refresh: None,
+            access,
+            scope,
+        };
+        let grantable = client.scope.intersection(&grant.scope);
+        let limits = Limits { client, grantable: &grantable, session: Some(&loaded.session), offline: false, now: self.clock().now() };
+        let plan = guard::clamp(proposal, &limits, self.settings());
+        facts.clamps = plan.clamps().to_vec();
+        let authentication = loaded.session.authentication();
+        let bearer = Bearer {
+            sub: &loaded.session.sub,
+            session: Some((loaded.id, &authentication)),
+            grant: Some(&grant.id),
+            nonce: None,
+            device_secret: device_secret.as_ref().map(Secretly::secret),
+        };
+        let minted = self.issuer().mint(&plan, &bearer).await?;
+        self.issuer().record(&minted).await?;
+        let rotated = self.advance(loaded, client, &handle, device_secret.as_ref(), facts).await?;
+        Ok(TokenResponse::new(minted)
+            .with_refresh_token(rotated)
+            .with_device_secret(device_secret.as_ref().map(Secretly::secret), client.compat_device_token))
+    }
+
+    /// Moves the grant on by one compare-and-swap; gives the token that the client shall use next, if it rotates.
+    async fn advance(
+        &self,
+        loaded: Loaded,
+        client: &Client,
+        handle: &RefreshHandle,
+        device_secret: Option<&Secretly>,
+        facts: &mut Facts,
+    ) -> Result<Option<Secret<String>>, OAuthError> {
+        let successor = self.issuer().keys().derive("refresh", &[handle.session.as_bytes(), &handle.tag, handle.secret.expose()]);
+        let mut replay = None;
+        let snapshot = loaded.clone();
+        let outcome = self
+            .sessions()
+            .change(loaded, |session, now| {
+                let touch_every = touch_every(session.max_idle);
+                let Some(grant) = find_grant_mut(session, client, handle) else { return Change::Keep(Err("the grant was revoked meanwhile")) };
+                let id = grant.id.clone();
+                let Some(refresh) = grant.refresh.as_mut() else { return Change::Keep(Err("the grant has no refresh token")) };
+                let rotate = refresh.rotate;
+                let mut write = false;
+                match refresh.classify(&handle.secret) {
+                    Presented::Current if rotate => {
+                        refresh.rotate_to(&successor, now);
+                        write = true;
+                    }
+                    Presented::Current => {
+                        if now.since(refresh.last_used) >= touch_every.min(self::touch_every(refresh.max_idle)) {
+                            refresh.last_used = now;
+                            write = true;
+                        }
+                    }
+                    // The successor must be the one that was given out before: nothing changes.
+                    Presented::Predecessor if refresh.current == Digest::of(successor.expose()) => facts.note = Some(codes::REFRESH_REPLAY_ANSWERED),
+                    Presented::Predecessor => return Change::Keep(Err("the successor cannot be derived again")),
+                    Presented::Replay => {
+                        replay = Some(id);
+                        return Change::Keep(Err("the refresh token was used meanwhile, and its successor too"));
+                    }
+                }
+                if let (Some(Secretly::New(secret)), Some(device)) = (device_secret, session.device.as_mut()) {
+                    device.accept(secret, &client.id, now);
+                    write = true;
+                }
+                if write {
+                    session.last_used = now;
+                    if let Some(app) = session.apps.get_mut(&client.id) {
+                        app.last_used = now;
+                    }
+                    Change::Write(Ok(rotate))
+                } else {
+                    Change::Keep(Ok(rotate))
+                }
+            })
+            .await?;
+        if let Some(id) = replay {
+            return Err(self.punish_refresh_replay(&snapshot, client, &id, facts).await?);
+        }
+        match outcome {
+            None => Err(OAuthError::invalid_grant("the session ended meanwhile")),
+            Some(Err(cause)) => Err(OAuthError::invalid_grant(cause)),
+            Some(Ok(rotate)) => Ok(rotate.then(|| RefreshHandle { session: handle.session, tag: handle.tag, secret: successor }.to_text())),
+        }
+    }
+
+    /// The device secret that belongs into the answer: the presented one if it is this session's, else a new one.
+    async fn device_secret_for(&self, loaded: &Loaded, client: &Client, scope: &Scope, presented: Option<Secret<String>>) -> Result<Option<Secretly>, OAuthError> {
+        let entitled = loaded.session.kind == SessionKind::Device
+            && scope.contains(names::DEVICE_SSO)
+            && scope.contains(names::OPENID)
+            && sharing::may_receive_device_secret(client);
+        if !entitled {
+            return Ok(None);
+        }
+        if let Some(text) = presented
+            && let Some(device) = self.sessions().verify_device_secret(&text).await?
+            && device.id() == loaded.id
+        {
+            return Ok(Some(Secretly::Echo(device.secret().clone())));
+        }
+        Ok(Some(Secretly::New(NewSecret::generate(loaded.id))))
+    }
+
+    async fn punish_refresh_replay(&self, loaded: &Loaded, client: &Client, grant: &GrantId, facts: &mut Facts) -> Result<OAuthError, OAuthError> {
+        let id = loaded.id;
+        self.sessions()
+            .update(id, |session, _| {
+                if !session.remove_grant(&client.id, grant) {
+                    return Change::Keep(());
+                }
+                if session.kind == SessionKind::Offline && session.apps.is_empty() { Change::End(()) } else { Change::Write(()) }
+            })
+            .await?;
+        facts.note = Some(codes::REFRESH_FAMILY_REVOKED);
+        Ok(OAuthError::invalid_grant("a refresh token was used again after its successor; the grant is revoked"))
+    }
+}
+
+/// How often "last used" is worth a write: seldom, but well within an idle limit.
+fn touch_every(max_idle: Option<u64>) -> Duration {
+    max_idle.map_or(TOUCH_EVERY, |idle| TOUCH_EVERY.min(Duration::from_secs(idle / 10)))
+}
+
+fn find_grant<'a>(session: &'a Session, client: &Client, handle: &RefreshHandle) -> Option<&'a Grant> {
+    let tag = Digest::of(handle.tag);
+    session.apps.get(&client.id)?.grants.iter().find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
+}
+
+fn find_grant_mut<'a>(session: &'a mut Session, client: &Client, handle: &RefreshHandle) -> Option<&'a mut Grant> {
+    let tag = Digest::of(handle.tag);
+    session.apps.get_mut(&client.id)?.grants.iter_mut().find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
+}

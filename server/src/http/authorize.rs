@@ -1,0 +1,53 @@
+//! `GET` and `POST /authorize` (RFC 6749 section 3.1).
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
+
+use super::body::{self, Accept};
+use super::serve::Shared;
+use super::{browser, origin, pages, respond};
+use crate::grants::authorize::{AuthorizationRequest, Outcome, Refusal};
+use crate::telemetry::{AuditEvent, codes};
+
+/// The endpoint.
+pub fn resource() -> Resource {
+    web::resource("/authorize")
+        .route(web::get().to(answer))
+        .route(web::post().to(answer))
+        .default_service(web::to(async || respond::method_not_allowed("GET, POST")))
+}
+
+async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+    let engine = &shared.engine;
+    let issuer = &engine.settings().server.issuer;
+    let limit = engine.settings().server.max_body;
+    let parameters = if request.method() == Method::POST { body::read(&request, payload, limit, Accept::Form).await } else { body::query(&request, limit) };
+    let parameters = match parameters {
+        Ok(parameters) => parameters,
+        Err(error) => return pages::problem(&error),
+    };
+    let visitor = browser::recognise(&request, issuer);
+    let mut answer = match engine.authorize(&parameters, &visitor.browser).await {
+        Ok(Outcome::Page(page)) => pages::show(engine, &page, StatusCode::OK),
+        Ok(Outcome::Redirect(to)) => respond::see_other(&to),
+        Err(Refusal::Page(error)) => {
+            refused(&request, &shared, parameters.get("client_id"), &error);
+            pages::problem(&error)
+        }
+        Err(Refusal::Redirect(refusal)) => {
+            refused(&request, &shared, parameters.get("client_id"), &refusal.error);
+            let pairs = [("error", refusal.error.code.as_str()), ("error_description", &refusal.error.description)];
+            respond::see_other(&AuthorizationRequest::answer(&refusal.redirect_uri, &pairs, refusal.state.as_deref(), &issuer.text))
+        }
+    };
+    browser::bind(&visitor, issuer, &mut answer);
+    answer
+}
+
+fn refused(request: &HttpRequest, shared: &Shared, client_id: Option<&str>, error: &crate::protocol::OAuthError) {
+    // What a stranger calls a client is logged only as far as a client_id can go.
+    let client_id = client_id.filter(|id| id.len() <= 256).unwrap_or_default();
+    let address = origin::address(request, &shared.engine.settings().proxy);
+    let reason = error.cause.as_deref().unwrap_or(&error.description);
+    AuditEvent::refused(codes::AUTHORIZATION_REFUSED).client_id(client_id).address(address).reason(reason).detail(error.code.as_str()).emit();
+}

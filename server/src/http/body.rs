@@ -1,0 +1,55 @@
+//! Reading a request's parameters: within limits of size and time, strictly.
+
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, rt};
+
+use crate::grants::Parameters;
+use crate::protocol::OAuthError;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which bodies an endpoint takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// Forms alone.
+    Form,
+    /// Forms, and JSON as the Auth0 SDKs send it.
+    FormOrJson,
+}
+
+/// Reads the parameters of a POST body.
+///
+/// # Errors
+/// `invalid_request`: too large (status 413), too slow (408), of the wrong type (415), or malformed.
+pub async fn read(request: &HttpRequest, payload: Payload, limit: usize, accept: Accept) -> Result<Parameters, OAuthError> {
+    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let json = media_type.eq_ignore_ascii_case("application/json") && accept == Accept::FormOrJson;
+    if !json && !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let error = OAuthError::invalid_request("The body must be application/x-www-form-urlencoded.");
+        return Err(OAuthError { status: Some(415), ..error });
+    }
+    let body = match rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(limit)).await {
+        Err(_) => return Err(OAuthError { status: Some(408), ..OAuthError::invalid_request("The body took too long to arrive.") }),
+        Ok(Err(_)) => return Err(OAuthError { status: Some(413), ..OAuthError::invalid_request("The body is too large.") }),
+        Ok(Ok(Err(error))) => return Err(OAuthError::invalid_request("The body could not be read.").because(error.to_string())),
+        Ok(Ok(Ok(body))) => body,
+    };
+    if json { Parameters::from_json(&body) } else { Parameters::from_form(&body) }
+}
+
+/// Reads the parameters of a query.
+///
+/// # Errors
+/// `invalid_request`: too large or malformed.
+pub fn query(request: &HttpRequest, limit: usize) -> Result<Parameters, OAuthError> {
+    let text = request.query_string();
+    if text.len() > limit {
+        return Err(OAuthError { status: Some(414), ..OAuthError::invalid_request("The query is too large.") });
+    }
+    Parameters::from_form(text.as_bytes())
+}

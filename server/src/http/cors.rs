@@ -1,0 +1,48 @@
+//! CORS (Fetch standard): discovery and keys are for everybody; tokens for the origins of a client's redirect URIs.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderValue,
+    ORIGIN, VARY,
+};
+use actix_web::{HttpRequest, HttpResponse};
+use crate::clients::Client;
+
+/// The origin that the request names, if it comes from a script of another site.
+#[must_use]
+pub fn origin(request: &HttpRequest) -> Option<&str> {
+    request.headers().get(ORIGIN)?.to_str().ok()
+}
+
+/// Answers a preflight. It releases nothing: whether the answer itself may be read is decided with that answer.
+pub async fn preflight(request: HttpRequest) -> HttpResponse {
+    let mut builder = HttpResponse::build(StatusCode::NO_CONTENT);
+    if let Some(origin) = origin(&request) {
+        builder
+            .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
+            .insert_header((VARY, "Origin"))
+            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
+            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, DPoP, Auth0-Client, X-Okta-User-Agent-Extended"))
+            .insert_header((ACCESS_CONTROL_MAX_AGE, "600"));
+    }
+    builder.finish()
+}
+
+/// Lets everybody read the answer.
+pub fn public(answer: &mut HttpResponse) {
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}
+
+/// Lets a script read the answer if it runs at the origin of one of the client's redirect URIs.
+pub fn for_client(origin: Option<&str>, client: Option<&Client>, answer: &mut HttpResponse) {
+    let Some(origin) = origin else { return };
+    let registered = client.is_some_and(|client| {
+        client.redirect_uris.iter().any(|uri| uri.origin().is_some_and(|own| own == origin))
+    });
+    if registered && let Ok(value) = HeaderValue::from_str(origin) {
+        let headers = answer.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After"));
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+}

@@ -1,0 +1,93 @@
+//! The discovery documents (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): alone enough to configure a client.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, Resource, web};
+use serde_json::{Value, json};
+
+use super::serve::Shared;
+use super::{cors, respond};
+use crate::grants::Engine;
+use crate::protocol::names;
+use crate::settings::meaning::SigningAlg;
+
+/// How clients may authenticate.
+const AUTH_METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+/// How their assertions may be signed.
+const ASSERTION_ALGS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// The documents, with and without a handler that answers token exchanges.
+pub struct Documents {
+    with_native_sso: String,
+    without: String,
+}
+
+impl Documents {
+    /// Builds both documents.
+    #[must_use]
+    pub fn new(engine: &Engine) -> Self {
+        Self { with_native_sso: document(engine, true).to_string(), without: document(engine, false).to_string() }
+    }
+}
+
+/// One of the addresses.
+pub fn resource(path: &str) -> Resource {
+    web::resource(path).route(web::get().to(get)).route(web::head().to(get)).default_service(web::to(async || respond::method_not_allowed("GET, HEAD")))
+}
+
+async fn get(shared: web::Data<Shared>) -> HttpResponse {
+    let documents = &shared.documents;
+    let body = if shared.engine.handlers().is_enabled() { &documents.with_native_sso } else { &documents.without };
+    let mut answer = HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).content_type("application/json").body(body.clone());
+    cors::public(&mut answer);
+    answer
+}
+
+fn document(engine: &Engine, native_sso: bool) -> Value {
+    let settings = engine.settings();
+    let issuer = &settings.server.issuer;
+    let at = |path: &str| issuer.endpoint(path);
+    let mut grants = vec![names::AUTHORIZATION_CODE, names::REFRESH_TOKEN, names::CLIENT_CREDENTIALS];
+    if native_sso {
+        grants.push(names::TOKEN_EXCHANGE);
+    }
+    let scopes: Vec<&String> = settings.scopes.keys().filter(|scope| native_sso || *scope != names::DEVICE_SSO).collect();
+    let mut claims = vec!["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "at_hash", "sid", "ds_hash"];
+    for claim in settings.scopes.values().flat_map(|meaning| &meaning.claims) {
+        if !claims.contains(&claim.as_str()) {
+            claims.push(claim);
+        }
+    }
+    let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
+    json!({
+        "issuer": issuer.text,
+        "authorization_endpoint": at("/authorize"),
+        "token_endpoint": at("/token"),
+        "userinfo_endpoint": at("/userinfo"),
+        "jwks_uri": at("/jwks.json"),
+        "introspection_endpoint": at("/introspect"),
+        "revocation_endpoint": at("/revoke"),
+        "end_session_endpoint": at("/logout"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": grants,
+        "scopes_supported": scopes,
+        "claims_supported": claims,
+        "claim_types_supported": ["normal"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algs,
+        "acr_values_supported": [settings.sign_in.password_acr],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
+        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "native_sso_supported": native_sso,
+    })
+}

@@ -1,0 +1,35 @@
+//! `/healthz`, `/readyz`, `/metrics`: for whoever runs the server.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+use super::respond;
+use super::serve::Shared;
+
+/// The endpoints.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/healthz", web::get().to(health))
+        .route("/readyz", web::get().to(ready))
+        .route("/metrics", web::get().to(metrics));
+}
+
+/// The process runs.
+async fn health() -> HttpResponse {
+    respond::no_store(StatusCode::OK).content_type("text/plain").body("ok\n")
+}
+
+/// What is acknowledged will be kept.
+async fn ready(shared: web::Data<Shared>) -> HttpResponse {
+    match shared.engine.store().ready().await {
+        Ok(()) => respond::no_store(StatusCode::OK).content_type("text/plain").body("ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            respond::no_store(StatusCode::SERVICE_UNAVAILABLE).content_type("text/plain").body("the store cannot keep its promises\n")
+        }
+    }
+}
+
+async fn metrics(shared: web::Data<Shared>) -> HttpResponse {
+    respond::no_store(StatusCode::OK).content_type("text/plain; version=0.0.4").body(shared.metrics.render())
+}

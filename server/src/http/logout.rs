@@ -1,0 +1,73 @@
+//! `GET` and `POST /logout` (OpenID Connect RP-Initiated Logout 1.0 section 2).
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
+
+use super::body::{self, Accept};
+use super::serve::Shared;
+use super::{browser, pages, respond};
+use crate::foundation::digest::constant_time_eq;
+use crate::foundation::{Digest, Secret};
+use crate::grants::logout::Logout;
+use crate::protocol::OAuthError;
+use crate::telemetry::{AuditEvent, codes};
+use crate::tokens::session_id::SessionId;
+
+/// Parameters that the confirmation page hands on.
+const HANDED_ON: [&str; 3] = ["client_id", "post_logout_redirect_uri", "state"];
+
+/// The endpoint.
+pub fn resource() -> Resource {
+    web::resource("/logout")
+        .route(web::get().to(answer))
+        .route(web::post().to(answer))
+        .default_service(web::to(async || respond::method_not_allowed("GET, POST")))
+}
+
+async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+    let engine = &shared.engine;
+    let issuer = &engine.settings().server.issuer;
+    let limit = engine.settings().server.max_body;
+    let posted = request.method() == Method::POST;
+    let parameters = if posted { body::read(&request, payload, limit, Accept::Form).await } else { body::query(&request, limit) };
+    let parameters = match parameters {
+        Ok(parameters) => parameters,
+        Err(error) => return pages::problem(&error),
+    };
+    let visitor = browser::recognise(&request, issuer);
+    let cookie = visitor.browser.session.as_ref();
+    // The page's form repeats a value that only this browser's page can know.
+    let proof = Digest::of(visitor.browser.binding.expose()).left_half();
+    let answered = posted && parameters.get("proof").is_some_and(|given| constant_time_eq(given.as_bytes(), proof.as_bytes()));
+    if answered && parameters.get("logout") == Some("no") {
+        return pages::message("Still signed in", "You are still signed in on this browser.");
+    }
+    let confirmed = answered && parameters.get("logout") == Some("yes");
+    let mut answer = match engine.log_out(&parameters, cookie, confirmed).await {
+        Ok(Logout::Confirm) => {
+            let mut fields = vec![("proof", proof.as_str())];
+            fields.extend(HANDED_ON.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value))));
+            pages::ask_logout(engine, &fields)
+        }
+        Ok(Logout::Redirect(to, ended)) => signed_out(respond::see_other(&to), &ended, cookie, &shared),
+        Ok(Logout::SignedOut(ended)) => signed_out(pages::message("Signed out", "You are signed out."), &ended, cookie, &shared),
+        Err(error) => problem(&error),
+    };
+    browser::bind(&visitor, issuer, &mut answer);
+    answer
+}
+
+fn signed_out(mut answer: HttpResponse, ended: &[SessionId], cookie: Option<&Secret<String>>, shared: &Shared) -> HttpResponse {
+    for sid in ended {
+        AuditEvent::granted(codes::SESSION_ENDED).sid(&sid.to_string()).detail("logout").emit();
+    }
+    if cookie.is_some() {
+        browser::clear_session(&shared.engine.settings().server.issuer, &mut answer);
+    }
+    answer
+}
+
+fn problem(error: &OAuthError) -> HttpResponse {
+    tracing::debug!(error = %error, cause = error.cause, "logout refused");
+    pages::problem(error)
+}

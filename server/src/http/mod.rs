@@ -1,0 +1,23 @@
+//! One file an endpoint; the only place that names actix-web. Translates between HTTP and the floors below and decides
+//! nothing of its own.
+
+pub mod authorize;
+pub mod body;
+pub mod browser;
+pub mod consent;
+pub mod cors;
+pub mod discovery;
+pub mod health;
+pub mod introspect;
+pub mod jwks;
+pub mod logout;
+pub mod origin;
+pub mod pages;
+pub mod respond;
+pub mod revoke;
+pub mod serve;
+pub mod sign_in;
+pub mod token;
+pub mod userinfo;
+
+pub use serve::{Running, start};

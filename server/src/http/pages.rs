@@ -1,0 +1,128 @@
+//! The pages: rendered on the server, usable without JavaScript, well-formed XML, safe to show.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::respond;
+use crate::foundation::Digest;
+use crate::grants::Engine;
+use crate::grants::authorize::Page;
+use crate::protocol::OAuthError;
+
+const STYLE: &str = include_str!("../../templates/style.css");
+
+/// Nothing runs, nothing is loaded, nobody may frame the page. There is no `form-action`: Chromium applies it to the
+/// redirect that answers a form, and would block the way back to an app's private-use scheme.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = STANDARD.encode(Digest::of(STYLE).as_bytes());
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'")
+});
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    client_name: &'a str,
+    transaction: &'a str,
+    username: &'a str,
+    message: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    client_name: &'a str,
+    person: &'a str,
+    transaction: &'a str,
+    scopes: &'a [(String, String)],
+}
+
+#[derive(Template)]
+#[template(path = "logout.html")]
+struct LogoutPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    fields: &'a [(&'a str, &'a str)],
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage<'a> {
+    title: &'a str,
+    style: &'static str,
+    role: &'a str,
+    message: &'a str,
+}
+
+/// Shows a page of the authorization flow.
+#[must_use]
+pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
+    let issuer = &engine.settings().server.issuer;
+    let html = match page {
+        Page::SignIn { transaction, client_name, username, message } => SignInPage {
+            title: &engine.settings().sign_in.title,
+            style: STYLE,
+            action: &issuer.endpoint("/sign-in"),
+            client_name,
+            transaction: transaction.expose(),
+            username,
+            message: *message,
+        }
+        .render(),
+        Page::Consent { transaction, client_name, person, scopes } => ConsentPage {
+            title: "Allow access?",
+            style: STYLE,
+            action: &issuer.endpoint("/consent"),
+            client_name,
+            person,
+            transaction: transaction.expose(),
+            scopes,
+        }
+        .render(),
+    };
+    finish(html, status)
+}
+
+/// Asks whether to sign out.
+#[must_use]
+pub fn ask_logout(engine: &Engine, fields: &[(&str, &str)]) -> HttpResponse {
+    let action = engine.settings().server.issuer.endpoint("/logout");
+    finish(LogoutPage { title: "Sign out?", style: STYLE, action: &action, fields }.render(), StatusCode::OK)
+}
+
+/// Says something.
+#[must_use]
+pub fn message(title: &str, text: &str) -> HttpResponse {
+    finish(MessagePage { title, style: STYLE, role: "status", message: text }.render(), StatusCode::OK)
+}
+
+/// Says why there is nothing to see. Nothing of the request is repeated on the page.
+#[must_use]
+pub fn problem(error: &OAuthError) -> HttpResponse {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    finish(MessagePage { title: "This did not work", style: STYLE, role: "alert", message: &error.description }.render(), status)
+}
+
+fn finish(html: askama::Result<String>, status: StatusCode) -> HttpResponse {
+    match html {
+        Ok(html) => respond::no_store(status)
+            .insert_header(("content-security-policy", POLICY.as_str()))
+            .insert_header(("x-frame-options", "DENY"))
+            .insert_header(("x-content-type-options", "nosniff"))
+            .insert_header(("referrer-policy", "no-referrer"))
+            .content_type("text/html; charset=utf-8")
+            .body(html),
+        Err(error) => respond::refusal(&OAuthError::server_error(error.to_string()), false),
+    }
+}

@@ -1,0 +1,87 @@
+//! Answers: JSON, refusals, redirects, each with the headers that belong to it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// Seconds after which a client may try again when the server cannot keep its promises.
+const RETRY_SECONDS: &str = "1";
+
+/// Starts an answer that nobody may keep (RFC 6749 section 5.1).
+#[must_use]
+pub fn no_store(status: StatusCode) -> HttpResponseBuilder {
+    let mut builder = HttpResponse::build(status);
+    builder.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+    builder
+}
+
+/// A JSON answer that nobody may keep.
+#[must_use]
+pub fn json(value: &impl Serialize) -> HttpResponse {
+    match serde_json::to_vec(value) {
+        Ok(body) => no_store(StatusCode::OK).content_type("application/json").body(body),
+        Err(error) => refusal(&OAuthError::server_error(error.to_string()), false),
+    }
+}
+
+/// A refusal as JSON (RFC 6749 section 5.2). `basic` = the client tried HTTP Basic and must be challenged with it.
+#[must_use]
+pub fn refusal(error: &OAuthError, basic: bool) -> HttpResponse {
+    let mut body = error.members.clone();
+    body.insert("error".to_owned(), error.code.as_str().into());
+    body.insert("error_description".to_owned(), error.description.as_ref().into());
+    let mut builder = no_store(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    if error.code == ErrorCode::InvalidClient && basic {
+        builder.insert_header((WWW_AUTHENTICATE, "Basic realm=\"symbolon\", charset=\"UTF-8\""));
+    }
+    if error.code == ErrorCode::TemporarilyUnavailable {
+        builder.insert_header((RETRY_AFTER, RETRY_SECONDS));
+    }
+    builder.content_type("application/json").body(Value::Object(body).to_string())
+}
+
+/// A refusal at a protected resource (RFC 6750 section 3). Without a token there is a challenge and no error.
+#[must_use]
+pub fn bearer_refusal(error: Option<&OAuthError>) -> HttpResponse {
+    let Some(error) = error else {
+        return no_store(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, "Bearer realm=\"symbolon\"")).finish();
+    };
+    // The description is a static sentence of ours, without quotes.
+    let challenge = format!("Bearer realm=\"symbolon\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+    let mut answer = refusal(error, false);
+    if let Ok(value) = challenge.parse()
+        && matches!(error.status(), 400 | 401 | 403)
+    {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+    answer
+}
+
+/// Sends a browser on with GET, whatever it did before (RFC 9700 section 4.12: never 307).
+#[must_use]
+pub fn see_other(location: &str) -> HttpResponse {
+    let mut builder = no_store(StatusCode::SEE_OTHER);
+    builder.insert_header((LOCATION, location)).insert_header(("referrer-policy", "no-referrer"));
+    builder.finish()
+}
+
+/// The wrong method.
+#[must_use]
+pub fn method_not_allowed(allowed: &'static str) -> HttpResponse {
+    let error = OAuthError { status: Some(405), ..OAuthError::invalid_request("The endpoint does not take this HTTP method.") };
+    let mut answer = refusal(&error, false);
+    if let Ok(value) = allowed.parse() {
+        answer.headers_mut().insert(ALLOW, value);
+    }
+    answer
+}
+
+/// No such address.
+pub async fn not_found() -> HttpResponse {
+    let error = OAuthError { status: Some(404), ..OAuthError::invalid_request("There is nothing at this address.") };
+    refusal(&error, false)
+}

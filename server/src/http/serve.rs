@@ -1,0 +1,114 @@
+//! The HTTP server: routes, workers, limits.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+
+use super::discovery::Documents;
+use super::{authorize, consent, discovery, health, introspect, jwks, logout, respond, revoke, sign_in, token, userinfo};
+use crate::grants::Engine;
+use crate::telemetry::metrics::Handle as Metrics;
+
+/// How long a connection may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What every endpoint works with.
+#[derive(Debug)]
+pub struct Shared {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// The discovery documents.
+    pub documents: Documents,
+    /// The absolute addresses of the endpoints at which clients authenticate.
+    pub endpoints: Endpoints,
+    /// The counters.
+    pub metrics: Metrics,
+}
+
+/// Absolute addresses, made once: they are acceptable audiences of client assertions.
+#[derive(Debug)]
+pub struct Endpoints {
+    /// `/token`
+    pub token: String,
+    /// `/introspect`
+    pub introspect: String,
+    /// `/revoke`
+    pub revoke: String,
+}
+
+/// A server that was started: await `server`, stop it by `handle`.
+#[expect(missing_debug_implementations, reason = "actix's server has none")]
+pub struct Running {
+    /// Stops it.
+    pub handle: ServerHandle,
+    /// Runs it.
+    pub server: Server,
+}
+
+impl std::fmt::Debug for Documents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Documents")
+    }
+}
+
+/// Starts serving on a bound listener. The returned server must be awaited.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn start(engine: Arc<Engine>, listener: TcpListener, metrics: Metrics) -> io::Result<Running> {
+    let settings = engine.settings().server.clone();
+    let issuer = &settings.issuer;
+    let shared = web::Data::new(Shared {
+        documents: Documents::new(&engine),
+        endpoints: Endpoints { token: issuer.endpoint("/token"), introspect: issuer.endpoint("/introspect"), revoke: issuer.endpoint("/revoke") },
+        engine,
+        metrics,
+    });
+    let path = issuer.path().to_owned();
+    let server = HttpServer::new(move || {
+        let shared = shared.clone();
+        let path = path.clone();
+        App::new().app_data(shared).configure(move |config| routes(config, &path)).default_service(web::to(respond::not_found))
+    })
+    .workers(settings.workers)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(settings.shutdown_grace.as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(Running { handle: server.handle(), server })
+}
+
+fn routes(config: &mut web::ServiceConfig, path: &str) {
+    // RFC 8414 section 3.1: for an issuer with a path, the well-known part comes before it; OpenID Connect Discovery appends.
+    if !path.is_empty() {
+        config.service(discovery::resource(&format!("/.well-known/oauth-authorization-server{path}")));
+        config.service(discovery::resource(&format!("/.well-known/openid-configuration{path}")));
+    }
+    config.service(
+        web::scope(path)
+            .service(token::resource())
+            .service(userinfo::resource())
+            .service(introspect::resource())
+            .service(revoke::resource())
+            .service(jwks::resource())
+            .service(discovery::resource("/.well-known/openid-configuration"))
+            .service(discovery::resource("/.well-known/oauth-authorization-server"))
+            .service(authorize::resource())
+            .service(sign_in::resource())
+            .service(consent::resource())
+            .service(logout::resource())
+            .configure(health::routes),
+    );
+    // Probes do not know about issuers.
+    if !path.is_empty() {
+        config.configure(health::routes);
+    }
+}

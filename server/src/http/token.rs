@@ -1,0 +1,91 @@
+//! `POST /token` (RFC 6749 section 3.2).
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
+
+use super::body::{self, Accept};
+use super::serve::Shared;
+use super::{cors, origin, respond};
+use crate::grants::{Facts, Parameters, TokenCall};
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::telemetry::{AuditEvent, Outcome, codes, metrics};
+
+/// The endpoint.
+pub fn resource() -> Resource {
+    web::resource("/token")
+        .route(web::post().to(post))
+        .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight))
+        .default_service(web::to(async || respond::method_not_allowed("POST, OPTIONS")))
+}
+
+async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+    let began = Instant::now();
+    let engine = &shared.engine;
+    let address = origin::address(&request, &engine.settings().proxy);
+    let mut facts = Facts::default();
+    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
+    let mut named = None;
+    let result = match body::read(&request, payload, engine.settings().server.max_body, Accept::FormOrJson).await {
+        Err(error) => Err(error),
+        Ok(parameters) => {
+            named = cors::origin(&request).and_then(|_| parameters.get("client_id").map(str::to_owned));
+            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.token, address };
+            engine.token(&call, &mut facts).await
+        }
+    };
+    audit(&facts, address, result.as_ref().err());
+    let mut answer = match &result {
+        Ok(response) => respond::json(response),
+        Err(error) => respond::refusal(error, authorization.is_some()),
+    };
+    metrics::token_request(facts.grant, result.as_ref().err().map_or("ok", |error| error.code.label()), began.elapsed());
+    if let Some(origin) = cors::origin(&request)
+        && let Some(id) = named.or(facts.client_id)
+        && let Ok(client) = engine.clients().find(&id).await
+    {
+        cors::for_client(Some(origin), client.as_deref(), &mut answer);
+    }
+    answer
+}
+
+/// One audit event for each decision, and one more for what was remarkable about it.
+fn audit(facts: &Facts, address: Option<IpAddr>, error: Option<&OAuthError>) {
+    let outcome = if error.is_some() { Outcome::Refused } else { Outcome::Granted };
+    let sid = facts.sid.map(|sid| sid.to_string());
+    let clamps = facts.clamps.join(" ");
+    let mut event = AuditEvent::token_request(facts.grant, outcome).address(address);
+    if let Some(id) = &facts.client_id {
+        event = event.client_id(id);
+    }
+    if let Some(sub) = &facts.subject {
+        event = event.subject(sub);
+    }
+    if let Some(sid) = &sid {
+        event = event.sid(sid);
+    }
+    if !clamps.is_empty() {
+        event = event.detail(&clamps);
+    }
+    if let Some(error) = error {
+        event = event.reason(error.cause.as_deref().unwrap_or(&error.description));
+        if error.code == ErrorCode::InvalidClient {
+            event.with_code(codes::CLIENT_AUTHENTICATION_FAILED).emit();
+            return;
+        }
+        if error.code == ErrorCode::ServerError {
+            tracing::error!(cause = error.cause, "a token request failed");
+        }
+    }
+    event.emit();
+    if let Some(code) = facts.note {
+        event.with_code(code).emit();
+    }
+}
+
+/// The parameters of an endpoint that takes a form and an authenticated client.
+pub(super) async fn form(request: &HttpRequest, payload: web::Payload, shared: &Shared) -> Result<Parameters, OAuthError> {
+    body::read(request, payload, shared.engine.settings().server.max_body, Accept::FormOrJson).await
+}

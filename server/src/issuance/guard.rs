@@ -1,0 +1,213 @@
+//! A handler proposes, the guard disposes: whatever was proposed, what leaves here is within the client's registration,
+//! the session's life and the server's maxima. The only maker of an [`IssuePlan`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::proposal::{Proposal, RefreshLifetime};
+use crate::clients::Client;
+use crate::foundation::Timestamp;
+use crate::protocol::{Scope, names};
+use crate::sessions::refresh::RefreshTerms;
+use crate::sessions::{AccessTemplate, Session};
+use crate::settings::Settings;
+
+/// Claims that only the server sets (OpenID Connect Core section 2, RFC 7519 section 4.1, RFC 9068, Native SSO section 3.3).
+const RESERVED_CLAIMS: [&str; 21] = [
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "ds_hash",
+    "sid", "cnf", "act", "may_act", "client_id",
+];
+
+/// The most audiences of one access token, and the longest one.
+const MAX_AUDIENCES: usize = 32;
+const MAX_AUDIENCE_LENGTH: usize = 512;
+/// The most bytes of JSON that a proposal may add to one token.
+const MAX_DATA: usize = 16 * 1024;
+
+/// What bounds an issue.
+#[derive(Debug)]
+pub struct Limits<'a> {
+    /// The client that will be given the tokens.
+    pub client: &'a Arc<Client>,
+    /// The scope beyond which nothing may be granted.
+    pub grantable: &'a Scope,
+    /// The session that carries the grant; none for a client acting for itself.
+    pub session: Option<&'a Session>,
+    /// Whether a refresh token may be issued at all.
+    pub offline: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What will be issued. Made by [`clamp`] alone.
+#[derive(Debug)]
+#[must_use]
+pub struct IssuePlan {
+    client: Arc<Client>,
+    scope: Scope,
+    access: AccessTemplate,
+    access_lifetime: Duration,
+    id_token: Option<IdTokenPlan>,
+    refresh: Option<RefreshTerms>,
+    user_info_claims: Vec<String>,
+    clamps: Vec<&'static str>,
+}
+
+/// The ID token of a plan.
+#[derive(Debug)]
+pub struct IdTokenPlan {
+    /// How long.
+    pub lifetime: Duration,
+    /// Claims set by value; none of them reserved.
+    pub claims: Map<String, Value>,
+    /// Claims of the person to release in the ID token.
+    pub person_claims: Vec<String>,
+}
+
+impl IssuePlan {
+    /// The client that will be given the tokens.
+    #[must_use]
+    pub const fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The granted scope.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// How the access token is written; its lifetime is [`Self::access_lifetime`].
+    #[must_use]
+    pub const fn access(&self) -> &AccessTemplate {
+        &self.access
+    }
+
+    /// How long the access token lives.
+    #[must_use]
+    pub const fn access_lifetime(&self) -> Duration {
+        self.access_lifetime
+    }
+
+    /// The ID token, if one is issued.
+    #[must_use]
+    pub const fn id_token(&self) -> Option<&IdTokenPlan> {
+        self.id_token.as_ref()
+    }
+
+    /// The refresh token's terms, if one is issued.
+    #[must_use]
+    pub const fn refresh(&self) -> Option<RefreshTerms> {
+        self.refresh
+    }
+
+    /// The claims that the access token releases at the `UserInfo` endpoint.
+    #[must_use]
+    pub fn user_info_claims(&self) -> &[String] {
+        &self.user_info_claims
+    }
+
+    /// What had to be cut, for the audit log.
+    #[must_use]
+    pub fn clamps(&self) -> &[&'static str] {
+        &self.clamps
+    }
+}
+
+/// Cuts a proposal down to what may be issued.
+pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> IssuePlan {
+    let mut clamps = Vec::new();
+    let scope = proposal.scope.intersection(limits.grantable);
+    if scope != proposal.scope {
+        clamps.push("scope");
+    }
+    let remaining = limits.session.and_then(Session::ends_at_latest).map(|end| end.since(limits.now));
+    let mut within = |wish: Duration, most: Duration, what: &'static str| {
+        let most = remaining.map_or(most, |left| most.min(left));
+        if wish > most {
+            clamps.push(what);
+        }
+        wish.min(most)
+    };
+    let tokens = &settings.tokens;
+    let access_wish = proposal.access.lifetime.map_or(tokens.access_token_lifetime, Duration::from_secs);
+    let access_lifetime = within(access_wish, tokens.access_token_max_lifetime, "access_token.lifetime");
+    // Without `openid` there is no ID token (OpenID Connect Core section 3.1.2.1).
+    let id_token = proposal.id_token.filter(|_| scope.contains(names::OPENID));
+    let id_lifetime = id_token
+        .as_ref()
+        .map(|wish| within(wish.lifetime.unwrap_or(tokens.id_token_lifetime), tokens.id_token_max_lifetime, "id_token.lifetime"));
+    let access = clamp_access(proposal.access, access_lifetime, &mut clamps);
+    let may_refresh = limits.offline && limits.session.is_some() && limits.client.allows_grant(names::REFRESH_TOKEN);
+    if proposal.refresh.is_some() && !may_refresh {
+        clamps.push("refresh_token");
+    }
+    let refresh = proposal.refresh.filter(|_| may_refresh).map(|wish| RefreshTerms {
+        lifetime: match wish.lifetime {
+            RefreshLifetime::Default => tokens.refresh_token_lifetime,
+            RefreshLifetime::Never => None,
+            RefreshLifetime::For(life) => Some(life),
+        },
+        max_idle: wish.max_idle.map_or(tokens.refresh_token_max_idle, |idle| (!idle.is_zero()).then_some(idle)),
+        rotate: wish.rotate.unwrap_or(tokens.refresh_token_rotate),
+    });
+    let in_id_token = proposal.claims_in_id_token && id_token.is_some();
+    let (person_claims, user_info_claims) = if in_id_token { (proposal.claims, Vec::new()) } else { (Vec::new(), proposal.claims) };
+    let id_token = id_token.zip(id_lifetime).map(|(wish, lifetime)| IdTokenPlan {
+        lifetime,
+        claims: clamp_claims(wish.claims, &mut clamps),
+        person_claims: person_claims.into_iter().filter(|name| !is_reserved(name)).collect(),
+    });
+    IssuePlan {
+        client: Arc::clone(limits.client),
+        scope,
+        access,
+        access_lifetime,
+        id_token,
+        refresh,
+        user_info_claims: user_info_claims.into_iter().filter(|name| !is_reserved(name)).collect(),
+        clamps,
+    }
+}
+
+fn clamp_access(mut access: AccessTemplate, lifetime: Duration, clamps: &mut Vec<&'static str>) -> AccessTemplate {
+    let before = access.audience.len();
+    access.audience.retain(|audience| !audience.is_empty() && audience.len() <= MAX_AUDIENCE_LENGTH);
+    access.audience.truncate(MAX_AUDIENCES);
+    if access.audience.len() < before {
+        clamps.push("access_token.audience");
+    }
+    if access.data.as_ref().is_some_and(|data| json_size(data) > MAX_DATA) {
+        access.data = None;
+        clamps.push("access_token.data");
+    }
+    if access.lifetime.is_some() {
+        access.lifetime = Some(lifetime.as_secs());
+    }
+    access
+}
+
+fn clamp_claims(mut claims: Map<String, Value>, clamps: &mut Vec<&'static str>) -> Map<String, Value> {
+    let before = claims.len();
+    claims.retain(|name, _| !is_reserved(name));
+    if claims.len() < before {
+        clamps.push("id_token.claims");
+    }
+    if json_size(&claims) > MAX_DATA {
+        clamps.push("id_token.claims.size");
+        claims.clear();
+    }
+    claims
+}
+
+fn json_size(value: &Map<String, Value>) -> usize {
+    if value.is_empty() { 0 } else { serde_json::to_vec(value).map_or(usize::MAX, |text| text.len()) }
+}
+
+/// Whether a claim is the server's own to set.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED_CLAIMS.contains(&name)
+}

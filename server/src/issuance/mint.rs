@@ -1,0 +1,304 @@
+//! The mint: signs what the guard let through, writes the session with one compare-and-swap, and only then answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::access::{self, AccessClaims};
+use super::guard::{IdTokenPlan, IssuePlan};
+use super::id_token::{self, IdTokenClaims};
+use crate::accounts::{People, PeopleError};
+use crate::foundation::{Clock, Secret, Timestamp, encoding, random};
+use crate::protocol::{OAuthError, Scope};
+use crate::sessions::record::Authentication;
+use crate::sessions::{DeviceSecret, GrantId, Sessions};
+use crate::settings::Settings;
+use crate::settings::meaning::AccessTokenFormat;
+use crate::storage::{SharedStore, StorageError};
+use crate::tokens::session_id::SessionId;
+use crate::tokens::jwe::RecipientKey;
+use crate::tokens::keys::SigningKeys;
+
+/// Everything that issuing needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    settings: Arc<Settings>,
+    clock: Clock,
+    store: SharedStore,
+    keys: SigningKeys,
+    sessions: Sessions,
+    people: People,
+}
+
+/// Whose tokens are minted, and in which session.
+#[derive(Debug)]
+pub struct Bearer<'a> {
+    /// The person, or the client itself.
+    pub sub: &'a str,
+    /// The session and how its person authenticated; none for a client acting for itself.
+    pub session: Option<(SessionId, &'a Authentication)>,
+    /// The grant that the tokens belong to.
+    pub grant: Option<&'a GrantId>,
+    /// From the authorization request.
+    pub nonce: Option<&'a str>,
+    /// The device secret that goes out with the ID token.
+    pub device_secret: Option<&'a DeviceSecret>,
+}
+
+/// Signed tokens, not yet handed out.
+#[derive(Debug)]
+pub struct Minted {
+    access_token: Secret<String>,
+    /// What must be stored before an access token that cannot be read back is worth anything.
+    record: Option<AccessClaims>,
+    id_token: Option<Secret<String>>,
+    expires_in: u64,
+    scope: Scope,
+}
+
+/// A successful answer of the token endpoint (RFC 6749 section 5.1).
+#[derive(Debug, Serialize)]
+pub struct TokenResponse {
+    access_token: Exposed,
+    token_type: &'static str,
+    expires_in: u64,
+    scope: Scope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<Exposed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Exposed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_secret: Option<Exposed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<Exposed>,
+}
+
+/// A secret on its way into the answer, the only place where one is written out.
+#[derive(Debug)]
+struct Exposed(Secret<String>);
+
+impl Serialize for Exposed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl TokenResponse {
+    /// The answer with access token and, if there is one, ID token.
+    #[must_use]
+    pub fn new(minted: Minted) -> Self {
+        Self {
+            access_token: Exposed(minted.access_token),
+            token_type: "Bearer",
+            expires_in: minted.expires_in,
+            scope: minted.scope,
+            issued_token_type: None,
+            id_token: minted.id_token.map(Exposed),
+            refresh_token: None,
+            device_secret: None,
+            device_token: None,
+        }
+    }
+
+    /// Adds the refresh token.
+    #[must_use]
+    pub fn with_refresh_token(mut self, token: Option<Secret<String>>) -> Self {
+        self.refresh_token = token.map(Exposed);
+        self
+    }
+
+    /// Adds the device secret, under its old name too where the client is registered for that.
+    #[must_use]
+    pub fn with_device_secret(mut self, secret: Option<&DeviceSecret>, compat_device_token: bool) -> Self {
+        self.device_secret = secret.map(|secret| Exposed(secret.text().clone()));
+        self.device_token = secret.filter(|_| compat_device_token).map(|secret| Exposed(secret.text().clone()));
+        self
+    }
+
+    /// Says what was issued, as an exchange must (RFC 8693 section 2.2.1).
+    #[must_use]
+    pub const fn of_type(mut self, token_type: &'static str) -> Self {
+        self.issued_token_type = Some(token_type);
+        self
+    }
+}
+
+impl Issuer {
+    /// An issuer of these parts.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, clock: Clock, store: SharedStore, keys: SigningKeys, people: People) -> Self {
+        let sessions = Sessions::new(Arc::clone(&store), clock.clone());
+        Self { settings, clock, store, keys, sessions, people }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// The signing keys.
+    #[must_use]
+    pub const fn keys(&self) -> &SigningKeys {
+        &self.keys
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The people.
+    #[must_use]
+    pub const fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// Signs what the plan says. Nothing is stored and nothing handed out yet.
+    ///
+    /// # Errors
+    /// `server_error` when a key is missing (encryption asked for and nobody's key known) or the store fails.
+    pub async fn mint(&self, plan: &IssuePlan, bearer: &Bearer<'_>) -> Result<Minted, OAuthError> {
+        let now = self.clock.now();
+        let (access_token, record) = self.mint_access_token(plan, bearer, now)?;
+        let id_token = match plan.id_token() {
+            None => None,
+            Some(id_plan) => Some(self.mint_id_token(plan, id_plan, bearer, access_token.expose(), now).await?),
+        };
+        Ok(Minted { access_token, record, id_token, expires_in: plan.access_lifetime().as_secs(), scope: plan.scope().clone() })
+    }
+
+    /// Stores what an opaque or encrypted access token stands for. To be called when the grant itself is written.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn record(&self, minted: &Minted) -> Result<(), StorageError> {
+        let Some(claims) = &minted.record else { return Ok(()) };
+        let value = serde_json::to_vec(claims).map_err(|error| StorageError::Damaged(error.to_string()))?;
+        self.store.insert(access::record_key(minted.access_token.expose()), value, Some(claims.exp)).await?;
+        Ok(())
+    }
+
+    fn mint_access_token(
+        &self,
+        plan: &IssuePlan,
+        bearer: &Bearer<'_>,
+        now: Timestamp,
+    ) -> Result<(Secret<String>, Option<AccessClaims>), OAuthError> {
+        let claims = self.access_claims(plan, bearer, now);
+        let template = plan.access();
+        let format =
+            template.format().or(plan.client().access_token_format).unwrap_or(self.settings.tokens.access_token_format);
+        if format == AccessTokenFormat::Opaque {
+            return Ok((Secret::new(access::opaque_text()), Some(claims)));
+        }
+        let jws = self.keys.sign(self.settings.tokens.signing_alg, access::TYP, &claims).map_err(|error| OAuthError::server_error(error.to_string()))?;
+        if !template.encrypt {
+            return Ok((Secret::new(jws), None));
+        }
+        let jwe = self.recipient(plan, &claims)?.encrypt(&jws, Some(access::TYP)).map_err(|error| OAuthError::server_error(error.to_string()))?;
+        Ok((Secret::new(jwe), Some(claims)))
+    }
+
+    /// The key to encrypt an access token to: that of the resource server it is for, else the client's own.
+    fn recipient(&self, plan: &IssuePlan, claims: &AccessClaims) -> Result<RecipientKey, OAuthError> {
+        let server = self.settings.resource_servers.iter().find(|server| server.jwks.is_some() && claims.aud.contains(&server.identifier));
+        let (jwks, preferred) = match server {
+            Some(server) => (server.jwks.as_ref(), None),
+            None => {
+                let preferred = plan.client().access_token_encryption.as_ref();
+                (plan.client().jwks.as_ref(), preferred.map(|preferred| (preferred.alg.as_str(), preferred.enc.as_str())))
+            }
+        };
+        let jwks = jwks.ok_or_else(|| {
+            OAuthError::server_error("an encrypted access token was decided, but neither its audience nor the client has a public key")
+        })?;
+        RecipientKey::choose(jwks, preferred).map_err(|error| OAuthError::server_error(error.to_string()))
+    }
+
+    fn access_claims(&self, plan: &IssuePlan, bearer: &Bearer<'_>, now: Timestamp) -> AccessClaims {
+        let tokens = &self.settings.tokens;
+        let issuer = &self.settings.server.issuer.text;
+        let audience = if plan.access().audience.is_empty() {
+            vec![tokens.access_token_audience.clone().unwrap_or_else(|| issuer.clone())]
+        } else {
+            plan.access().audience.clone()
+        };
+        let unique = encoding::encode(random::bytes::<12>());
+        let authentication = bearer.session.map(|(_, authentication)| authentication);
+        AccessClaims {
+            iss: issuer.clone(),
+            sub: bearer.sub.to_owned(),
+            aud: audience.into(),
+            exp: now.plus(plan.access_lifetime()),
+            iat: now,
+            jti: bearer.grant.map_or_else(|| unique.clone(), |grant| format!("{}.{unique}", grant.0)),
+            client_id: plan.client().id.clone(),
+            scope: plan.scope().to_string(),
+            sid: bearer.session.map(|(sid, _)| sid),
+            auth_time: authentication.map(|authentication| authentication.time),
+            acr: authentication.map(|authentication| authentication.acr.clone()),
+            amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
+            data: plan.access().data.clone(),
+        }
+    }
+
+    async fn mint_id_token(
+        &self,
+        plan: &IssuePlan,
+        id_plan: &IdTokenPlan,
+        bearer: &Bearer<'_>,
+        access_token: &str,
+        now: Timestamp,
+    ) -> Result<Secret<String>, OAuthError> {
+        let alg = plan.client().id_token_signed_response_alg.unwrap_or(self.settings.tokens.signing_alg);
+        let mut other = id_plan.claims.clone();
+        if !id_plan.person_claims.is_empty() {
+            other.extend(self.person_claims(bearer.sub, &id_plan.person_claims).await?);
+        }
+        let authentication = bearer.session.map(|(_, authentication)| authentication);
+        let claims = IdTokenClaims {
+            iss: self.settings.server.issuer.text.clone(),
+            sub: bearer.sub.to_owned(),
+            aud: vec![plan.client().id.clone()].into(),
+            exp: now.plus(id_plan.lifetime),
+            iat: now,
+            auth_time: authentication.map(|authentication| authentication.time),
+            acr: authentication.map(|authentication| authentication.acr.clone()),
+            amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
+            nonce: bearer.nonce.map(str::to_owned),
+            at_hash: Some(crate::tokens::at_hash(alg, access_token)),
+            sid: bearer.session.map(|(sid, _)| sid),
+            ds_hash: bearer.device_secret.map(|secret| secret.ds_hash().to_owned()),
+            other,
+        };
+        self.keys.sign(alg, id_token::TYP, &claims).map(Secret::new).map_err(|error| OAuthError::server_error(error.to_string()))
+    }
+
+    /// The named claims of a person, as far as they have them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn person_claims(&self, sub: &str, names: &[String]) -> Result<Map<String, Value>, PeopleError> {
+        let Some(person) = self.people.find_by_sub(sub).await? else { return Ok(Map::new()) };
+        let wanted: BTreeMap<&str, ()> = names.iter().map(|name| (name.as_str(), ())).collect();
+        Ok(person.claims.into_iter().filter(|(name, _)| wanted.contains_key(name.as_str())).collect())
+    }
+}

@@ -1,0 +1,14 @@
+//! Device, browser and offline sessions: one record each, one compare-and-swap for every change.
+//! Owns what a session is and when it is alive; must not know HTTP, policy or how a token is written.
+
+pub mod code;
+pub mod device;
+pub mod record;
+pub mod refresh;
+pub mod registry;
+
+pub use code::{CodeGrant, Codes};
+pub use device::{DeviceSecret, NewSecret, VerifiedDevice};
+pub use record::{AccessTemplate, App, Grant, GrantId, Session, SessionKind};
+pub use refresh::{Presented, Refresh};
+pub use registry::{Change, Loaded, Sessions};

@@ -1,0 +1,237 @@
+//! The session record: who, how authenticated, on what device, and what each app was granted.
+//!
+//! Everything that must change together is in here, so that one compare-and-swap of one key is enough for a refresh,
+//! an exchange or a revocation, and deleting the record ends every app, refresh token and secret at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::device::Device;
+use super::refresh::Refresh;
+use crate::foundation::{Digest, Timestamp, encoding};
+use crate::protocol::Scope;
+use crate::settings::meaning::{AccessTokenFormat, SessionLimits};
+use crate::tokens::session_id::SessionId;
+
+/// The record format that this release writes. Older ones are read; newer ones are refused.
+pub const FORMAT: u8 = 1;
+
+/// The most grants kept for one app in one session: an app that signs in again and again replaces its oldest.
+pub const MAX_GRANTS_OF_APP: usize = 8;
+
+/// What a session stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// A signed-in device whose apps share the sign-in (Native SSO).
+    Device,
+    /// A signed-in browser.
+    Browser,
+    /// The grant behind one app's refresh token (`offline_access` without `device_sso`).
+    Offline,
+}
+
+/// One session, as stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// Format of the record.
+    pub v: u8,
+    /// What the session stands for.
+    pub kind: SessionKind,
+    /// The person.
+    pub sub: String,
+    /// When the person last proved who they are.
+    pub auth_time: Timestamp,
+    /// How well (`acr` of OpenID Connect Core section 2).
+    pub acr: String,
+    /// By what means (`amr`, RFC 8176).
+    pub amr: Vec<String>,
+    /// When the session began.
+    pub created: Timestamp,
+    /// The last token request (device, offline) or authorization (browser).
+    pub last_used: Timestamp,
+    /// When it ends whatever happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// How long it lives without use, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_idle: Option<u64>,
+    /// The device: its secrets and what it said of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
+    /// Digest of the cookie's secret, for a browser session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<Digest>,
+    /// The browser session in which this one was granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<SessionId>,
+    /// What each app was granted, by `client_id`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apps: BTreeMap<String, App>,
+}
+
+/// What one app was granted within a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct App {
+    /// First sign-in of the app in this session.
+    pub first_used: Timestamp,
+    /// Last token request of the app.
+    pub last_used: Timestamp,
+    /// Its grants, oldest first, at most [`MAX_GRANTS_OF_APP`].
+    pub grants: Vec<Grant>,
+}
+
+/// The public name of a grant, part of each access token's `jti`. It reveals nothing about the refresh token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GrantId(pub String);
+
+impl GrantId {
+    /// The name of the grant whose refresh token carries `tag`.
+    #[must_use]
+    pub fn of_tag(tag: &[u8; 16]) -> Self {
+        Self(encoding::encode(&Digest::of(tag).as_bytes()[..9]))
+    }
+}
+
+/// One grant: what was issued together and is revoked together.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its public name.
+    pub id: GrantId,
+    /// The granted scope.
+    pub scope: Scope,
+    /// Names of the claims that its access tokens release at the `UserInfo` endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
+    /// When it was issued.
+    pub issued: Timestamp,
+    /// How its access tokens are written.
+    #[serde(default)]
+    pub access: AccessTemplate,
+    /// Its refresh token, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Refresh>,
+}
+
+/// What was decided about the access tokens of a grant, so that a refresh keeps to it. Absent = the server's default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccessTemplate {
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<u64>,
+    /// `Some(true)` = opaque, `Some(false)` = JWT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opaque: Option<bool>,
+    /// Encrypt the JWT to its audience or client.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypt: bool,
+    /// The `aud`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<String>,
+    /// The `data` claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+}
+
+impl AccessTemplate {
+    /// The format decided, if any.
+    #[must_use]
+    pub fn format(&self) -> Option<AccessTokenFormat> {
+        self.opaque.map(|opaque| if opaque { AccessTokenFormat::Opaque } else { AccessTokenFormat::Jwt })
+    }
+}
+
+impl Session {
+    /// A new session of a person who has just authenticated.
+    #[must_use]
+    pub fn begin(kind: SessionKind, sub: String, authentication: Authentication, limits: &SessionLimits, now: Timestamp) -> Self {
+        Self {
+            v: FORMAT,
+            kind,
+            sub,
+            auth_time: authentication.time,
+            acr: authentication.acr,
+            amr: authentication.amr,
+            created: now,
+            last_used: now,
+            expires: limits.max_lifetime.map(|life| now.plus(life)),
+            max_idle: limits.max_idle.map(|idle| idle.as_secs()),
+            device: None,
+            cookie: None,
+            browser: None,
+            apps: BTreeMap::new(),
+        }
+    }
+
+    /// When the session will end unless it is used: the earlier of its absolute and its idle end.
+    #[must_use]
+    pub fn ends(&self) -> Option<Timestamp> {
+        let idle = self.max_idle.map(|idle| self.last_used.plus(Duration::from_secs(idle)));
+        match (self.expires, idle) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// When the session ends however much it is used; `None` = never. Nothing issued in it outlives this.
+    #[must_use]
+    pub const fn ends_at_latest(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// Whether the session lives at `now`.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.ends().is_none_or(|end| now < end)
+    }
+
+    /// How the person authenticated.
+    #[must_use]
+    pub fn authentication(&self) -> Authentication {
+        Authentication { time: self.auth_time, acr: self.acr.clone(), amr: self.amr.clone() }
+    }
+
+    /// Records a grant of `client_id`, letting go of the oldest when there are too many, and marks the session used.
+    pub fn add_grant(&mut self, client_id: &str, grant: Grant, now: Timestamp) {
+        self.last_used = now;
+        let app = self.apps.entry(client_id.to_owned()).or_insert_with(|| App { first_used: now, last_used: now, grants: Vec::new() });
+        app.last_used = now;
+        if app.grants.len() >= MAX_GRANTS_OF_APP {
+            app.grants.remove(0);
+        }
+        app.grants.push(grant);
+    }
+
+    /// The grant of that name, with the client that has it.
+    #[must_use]
+    pub fn grant(&self, client_id: &str, id: &GrantId) -> Option<&Grant> {
+        self.apps.get(client_id)?.grants.iter().find(|grant| grant.id == *id)
+    }
+
+    /// Takes a grant back; says whether it was there. The app's entry goes with its last grant.
+    pub fn remove_grant(&mut self, client_id: &str, id: &GrantId) -> bool {
+        let Some(app) = self.apps.get_mut(client_id) else { return false };
+        let before = app.grants.len();
+        app.grants.retain(|grant| grant.id != *id);
+        let removed = app.grants.len() < before;
+        if app.grants.is_empty() {
+            self.apps.remove(client_id);
+        }
+        removed
+    }
+}
+
+/// How and when a person proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authentication {
+    /// When.
+    pub time: Timestamp,
+    /// How well.
+    pub acr: String,
+    /// By what means.
+    pub amr: Vec<String>,
+}

@@ -1,0 +1,192 @@
+//! Reading, changing and ending sessions in the store.
+
+use std::time::Duration;
+
+use super::device::VerifiedDevice;
+use super::record::{FORMAT, Session};
+use crate::foundation::{Clock, Secret, Timestamp};
+use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError, Version};
+use crate::tokens::handle::{HandleKind, SessionHandle};
+use crate::tokens::session_id::SessionId;
+
+/// How old an index entry must be before it is pruned for having no session.
+const PRUNE_AFTER: Duration = Duration::from_secs(60);
+
+/// A living session as it was read.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Its id.
+    pub id: SessionId,
+    version: Version,
+    /// What the record said.
+    pub session: Session,
+}
+
+/// What to do with a session that was read for change.
+#[derive(Debug)]
+pub enum Change<T> {
+    /// Write it back and return the value.
+    Write(T),
+    /// Leave it as it is and return the value.
+    Keep(T),
+    /// End it and return the value.
+    End(T),
+}
+
+/// The sessions of the store.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    store: SharedStore,
+    clock: Clock,
+}
+
+impl Sessions {
+    /// The sessions kept in `store`.
+    #[must_use]
+    pub const fn new(store: SharedStore, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Reads a living session.
+    ///
+    /// # Errors
+    /// When the store fails or the record cannot be read.
+    pub async fn find(&self, id: SessionId) -> Result<Option<Loaded>, StorageError> {
+        let Some(stored) = self.store.get(&key(id)).await? else { return Ok(None) };
+        let session = decode(&stored.value)?;
+        Ok(session.is_alive(self.clock.now()).then_some(Loaded { id, version: stored.version, session }))
+    }
+
+    /// Recognises a device secret as presented by a client; `None` = it is worth nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn verify_device_secret(&self, text: &Secret<String>) -> Result<Option<VerifiedDevice>, StorageError> {
+        let Some(handle) = SessionHandle::parse(HandleKind::DeviceSecret, text.expose()) else { return Ok(None) };
+        let Some(loaded) = self.find(handle.session).await? else { return Ok(None) };
+        Ok(VerifiedDevice::check(loaded, &handle, text.clone(), self.clock.now()))
+    }
+
+    /// Stores a new session. The subject's index is written first: an entry without a session is pruned when read, a
+    /// session without an entry could never be found by its person.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn create(&self, id: SessionId, session: &Session) -> Result<(), StorageError> {
+        let index = Index::new(IndexKind::SessionsOfSubject, &session.sub);
+        self.store.index_add(index, id.as_bytes().to_vec(), session.expires).await?;
+        if self.store.insert(key(id), encode(session)?, session.ends()).await? {
+            Ok(())
+        } else {
+            // 80 random bits beside the millisecond: a collision means that randomness is broken.
+            Err(StorageError::Damaged("a new session id was already taken".to_owned()))
+        }
+    }
+
+    /// Reads a living session and [`change`](Self::change)s it. `None` when there is no such living session.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn update<T, F>(&self, id: SessionId, change: F) -> Result<Option<T>, StorageError>
+    where
+        F: FnMut(&mut Session, Timestamp) -> Change<T>,
+    {
+        match self.find(id).await? {
+            Some(loaded) => self.change(loaded, change).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Lets `change` decide about a session as it was read, and writes the result with one compare-and-swap; reads again
+    /// and starts over when somebody else was faster. `None` when the session has ended meanwhile.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn change<T, F>(&self, loaded: Loaded, mut change: F) -> Result<Option<T>, StorageError>
+    where
+        F: FnMut(&mut Session, Timestamp) -> Change<T>,
+    {
+        let mut next = Some(loaded);
+        while let Some(Loaded { id, version, mut session }) = next {
+            match change(&mut session, self.clock.now()) {
+                Change::Keep(value) => return Ok(Some(value)),
+                Change::End(value) => {
+                    self.forget(id, &session.sub).await?;
+                    return Ok(Some(value));
+                }
+                Change::Write(value) => {
+                    if self.store.compare_and_swap(key(id), version, encode(&session)?, session.ends()).await? {
+                        return Ok(Some(value));
+                    }
+                }
+            }
+            next = self.find(id).await?;
+        }
+        Ok(None)
+    }
+
+    /// Ends a session: with its record go all its apps, refresh tokens and secrets. Says which session it was.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end(&self, id: SessionId) -> Result<Option<Session>, StorageError> {
+        let Some(Loaded { session, .. }) = self.find(id).await? else { return Ok(None) };
+        Ok(self.forget(id, &session.sub).await?.then_some(session))
+    }
+
+    async fn forget(&self, id: SessionId, sub: &str) -> Result<bool, StorageError> {
+        let was_there = self.store.delete(key(id)).await?;
+        self.store.index_remove(Index::new(IndexKind::SessionsOfSubject, sub), id.as_bytes().to_vec()).await?;
+        Ok(was_there)
+    }
+
+    /// The living sessions of a person, oldest first. Entries without a session are pruned on the way.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn of_subject(&self, sub: &str) -> Result<Vec<Loaded>, StorageError> {
+        let index = Index::new(IndexKind::SessionsOfSubject, sub);
+        let mut found = Vec::new();
+        for member in self.store.index_list(&index).await? {
+            let Ok(bytes) = <[u8; 16]>::try_from(member.as_slice()) else { continue };
+            let id = SessionId::from_bytes(bytes);
+            match self.find(id).await? {
+                Some(loaded) => found.push(loaded),
+                // The session of a fresh entry may be on its way to the store.
+                None if self.clock.now().since(id.created()) < PRUNE_AFTER => {}
+                None => self.store.index_remove(index.clone(), member).await?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Ends all sessions of a person; says how many there were.
+    ///
+    /// # Errors
+    /// When the store fails; those already ended stay ended.
+    pub async fn end_all_of(&self, sub: &str) -> Result<usize, StorageError> {
+        let mut count = 0;
+        for loaded in self.of_subject(sub).await? {
+            count += usize::from(self.end(loaded.id).await?.is_some());
+        }
+        Ok(count)
+    }
+}
+
+fn key(id: SessionId) -> Key {
+    Key::new(Kind::Session, id.as_bytes())
+}
+
+fn encode(session: &Session) -> Result<Vec<u8>, StorageError> {
+    serde_json::to_vec(session).map_err(|error| StorageError::Damaged(format!("a session cannot be written: {error}")))
+}
+
+fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
+    let session: Session =
+        serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a session cannot be read: {error}")))?;
+    if session.v > FORMAT {
+        return Err(StorageError::Damaged(format!("a session has format {}, this release reads up to {FORMAT}", session.v)));
+    }
+    Ok(session)
+}
+

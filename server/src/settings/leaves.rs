@@ -1,0 +1,275 @@
+//! The list of every single-valued setting: its name, kind, default and meaning. A pure list; everything that reads,
+//! shows or documents settings is derived from it. Must not know files, the environment or the typed settings.
+
+use super::kind::Kind;
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leaf {
+    /// Dotted name, as in `-D` and (by its last part) in the settings file.
+    pub(super) key: &'static str,
+    /// What may be written.
+    pub(super) kind: Kind,
+    /// What holds when nobody writes anything, in the same text form that `-D` takes. Empty = not set.
+    pub(super) default: &'static str,
+    /// One sentence.
+    pub(super) doc: &'static str,
+    /// Whether the value is never shown, and may come from the environment only.
+    pub(super) secret: bool,
+}
+
+impl Leaf {
+    /// The leaf of that name.
+    #[must_use]
+    pub(super) fn find(key: &str) -> Option<&'static Self> {
+        LEAVES.iter().find(|leaf| leaf.key == key)
+    }
+
+    /// The environment name: `server.listen` is `SYMBOLON_SERVER__LISTEN`.
+    #[must_use]
+    pub(super) fn environment_name(&self) -> String {
+        format!("{ENVIRONMENT_PREFIX}{}", self.key.replace('.', "__").to_ascii_uppercase())
+    }
+}
+
+/// What every environment name of ours begins with.
+pub(super) const ENVIRONMENT_PREFIX: &str = "SYMBOLON_";
+/// What follows it for a handler property; the rest is the property name with `_` for `.`.
+pub(super) const PROPERTY_PREFIX: &str = "PROPERTY_";
+/// Names with our prefix that are not settings and are read elsewhere.
+pub(super) const OTHER_ENVIRONMENT: [(&str, &str); 1] = [("SYMBOLON_CONFIG", "The settings file, when `--config` is not given.")];
+
+/// Sections of the settings file that hold more than single values.
+pub(super) const OTHER_SECTIONS: [(&str, &str); 3] = [
+    (
+        "scopes",
+        "`[scopes.NAME]`: a scope value that may be registered, the claims it releases and the sentence on the consent page.",
+    ),
+    ("resource_servers", "`[[resource_servers]]`: an API that access tokens may be meant for, with its keys for encrypted ones."),
+    ("clients", "`[[clients]]`: a client as RFC 7591 metadata, read-only at run time."),
+];
+
+/// Names from Connect2id installations, in seconds, and the setting that each means.
+pub(super) const ALIASES: [(&str, &str); 2] = [
+    ("authzStore.accessToken.defaultLifetime", "tokens.access_token.lifetime"),
+    ("authzStore.refreshToken.defaultLifetime", "tokens.refresh_token.lifetime"),
+];
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+/// Ten years: a longer lifetime is a slip of the pen, and the sum with the present stays far from any limit.
+const LONG: u64 = 3650 * DAY;
+const MIB: u64 = 1024 * 1024;
+
+/// A lifetime between one second and ten years.
+const LIFETIME: Kind = Kind::Duration { min: SECOND, max: LONG, never: false };
+/// The same, or `"never"`.
+const LIMIT: Kind = Kind::Duration { min: SECOND, max: LONG, never: true };
+
+const fn leaf(key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Leaf {
+    Leaf { key, kind, default, doc, secret: false }
+}
+
+/// Every setting, section by section.
+pub(super) const LEAVES: &[Leaf] = &[
+    leaf("server.listen", Kind::Address, "127.0.0.1:8080", "The address and port that the server listens on."),
+    leaf(
+        "server.issuer",
+        Kind::Issuer,
+        "http://127.0.0.1:8080",
+        "The issuer identifier: the address by which clients reach the server, and the `iss` of every token. https, or http on a \
+         loopback address; without query, fragment or trailing slash. May have a path.",
+    ),
+    leaf("server.workers", Kind::Cores { max: 1024 }, "auto", "HTTP worker threads; `auto` is the number of processor cores."),
+    leaf("server.max_body", Kind::Bytes { min: 1024, max: 16 * MIB }, "64KiB", "The largest request body."),
+    leaf(
+        "server.shutdown_grace",
+        Kind::Duration { min: 0, max: 10 * MINUTE, never: false },
+        "10s",
+        "How long requests that are running may take to finish when the server is told to stop.",
+    ),
+    leaf("storage.path", Kind::Path { required: true }, "var", "The data folder, created with mode 0700."),
+    leaf(
+        "storage.sealing_key_file",
+        Kind::Path { required: false },
+        "",
+        "A file with 32 bytes as base64url or hex that seal the signing keys at rest. Not set: `sealing.key` in the data folder, made \
+         at the first start.",
+    ),
+    Leaf {
+        key: "storage.sealing_key",
+        kind: Kind::SealingKey,
+        default: "",
+        doc: "The sealing key itself: 32 bytes as base64url or hex.",
+        secret: true,
+    },
+    leaf(
+        "storage.cache",
+        Kind::Bytes { min: MIB, max: 1024 * 1024 * MIB },
+        "16MiB",
+        "Memory for the page cache of the embedded store.",
+    ),
+    leaf(
+        "tokens.signing_alg",
+        Kind::Choice(&["RS256", "ES256", "PS256", "EdDSA"]),
+        "RS256",
+        "The algorithm that signs tokens of clients that asked for no other.",
+    ),
+    leaf(
+        "tokens.access_token.lifetime",
+        LIFETIME,
+        "10m",
+        "How long an access token lives when nothing else says so. Also `authzStore.accessToken.defaultLifetime`, in seconds.",
+    ),
+    leaf(
+        "tokens.access_token.max_lifetime",
+        LIFETIME,
+        "24h",
+        "The longest an access token may live, whatever a client or handler asks for.",
+    ),
+    leaf(
+        "tokens.access_token.format",
+        Kind::Choice(&["jwt", "opaque"]),
+        "jwt",
+        "`jwt`: signed and self-contained (RFC 9068). `opaque`: an identifier that is looked up by introspection.",
+    ),
+    leaf(
+        "tokens.access_token.audience",
+        Kind::Text { required: false },
+        "",
+        "The `aud` of an access token when nothing else names one. Not set: the issuer.",
+    ),
+    leaf("tokens.id_token.lifetime", LIFETIME, "10m", "How long an ID token lives."),
+    leaf("tokens.id_token.max_lifetime", LIFETIME, "24h", "The longest an ID token may live, whatever a handler asks for."),
+    leaf(
+        "tokens.refresh_token.lifetime",
+        LIMIT,
+        "30d",
+        "How long a refresh token lives; `never`: as long as its session. Also `authzStore.refreshToken.defaultLifetime`, in seconds, 0 \
+         for never.",
+    ),
+    leaf("tokens.refresh_token.max_idle", LIMIT, "never", "How long a refresh token may lie unused."),
+    leaf("tokens.refresh_token.rotate", Kind::Flag, "true", "Whether each use of a refresh token answers with a new one."),
+    leaf(
+        "tokens.code.lifetime",
+        Kind::Duration { min: SECOND, max: 10 * MINUTE, never: false },
+        "60s",
+        "How long an authorization code lives (RFC 6749 section 4.1.2: at most 10 minutes).",
+    ),
+    leaf(
+        "tokens.keys.publish_before_use",
+        Kind::Duration { min: 0, max: 30 * DAY, never: false },
+        "1h",
+        "How long a new signing key stands in the JWKS before it signs.",
+    ),
+    leaf("tokens.keys.rotate_every", LIMIT, "90d", "How often a new signing key is made; `never`: only by hand."),
+    leaf("sessions.device.max_lifetime", LIMIT, "90d", "The longest a device session lives, from sign-in."),
+    leaf("sessions.device.max_idle", LIMIT, "30d", "How long a device session lives without a token request."),
+    leaf("sessions.device.auth_lifetime", LIMIT, "never", "How old the authentication of a device session may be."),
+    leaf("sessions.browser.max_lifetime", LIMIT, "12h", "The longest a browser session lives, from sign-in."),
+    leaf("sessions.browser.max_idle", LIMIT, "1h", "How long a browser session lives without an authorization."),
+    leaf("sessions.browser.auth_lifetime", LIMIT, "never", "How old the authentication of a browser session may be."),
+    leaf("sessions.offline.max_lifetime", LIMIT, "90d", "The longest an offline session lives, from sign-in."),
+    leaf("sessions.offline.max_idle", LIMIT, "30d", "How long an offline session lives without a token request."),
+    leaf("sessions.offline.auth_lifetime", LIMIT, "never", "How old the authentication of an offline session may be."),
+    leaf(
+        "sign_in.transaction_lifetime",
+        Kind::Duration { min: MINUTE, max: DAY, never: false },
+        "1h",
+        "How long a person may take to sign in and consent.",
+    ),
+    leaf(
+        "sign_in.throttle.account_attempts",
+        Kind::Number { min: 0, max: 1_000_000 },
+        "10",
+        "Failed sign-ins for one name within the window before more are refused; 0 switches the limit off.",
+    ),
+    leaf(
+        "sign_in.throttle.address_attempts",
+        Kind::Number { min: 0, max: 1_000_000 },
+        "100",
+        "Failed sign-ins from one address within the window before more are refused; 0 switches the limit off.",
+    ),
+    leaf(
+        "sign_in.throttle.window",
+        Kind::Duration { min: SECOND, max: DAY, never: false },
+        "5m",
+        "The window in which failed sign-ins are counted.",
+    ),
+    leaf(
+        "sign_in.password.memory_kib",
+        Kind::Number { min: 8, max: 4 * 1024 * 1024 },
+        "19456",
+        "Memory of one password digest (argon2id), in KiB.",
+    ),
+    leaf("sign_in.password.iterations", Kind::Number { min: 1, max: 1000 }, "2", "Iterations of one password digest (argon2id)."),
+    leaf("sign_in.password.lanes", Kind::Number { min: 1, max: 64 }, "1", "Lanes of one password digest (argon2id)."),
+    leaf(
+        "sign_in.password.concurrency",
+        Kind::Cores { max: 1024 },
+        "auto",
+        "How many passwords are verified at once; `auto` is the number of processor cores.",
+    ),
+    leaf("sign_in.acr", Kind::Text { required: true }, "urn:symbolon:acr:password", "The `acr` of a sign-in with a password."),
+    leaf("sign_in.title", Kind::Text { required: true }, "Sign in", "The heading of the sign-in pages."),
+    leaf(
+        "proxy.trusted",
+        Kind::Networks,
+        "",
+        "Addresses or CIDR networks of the reverse proxies whose `X-Forwarded-For` counts.",
+    ),
+    leaf(
+        "outbound.allow_private_addresses",
+        Kind::Flag,
+        "false",
+        "Whether the server may fetch from private and loopback addresses that a client registered. For development.",
+    ),
+    leaf(
+        "handlers.folder",
+        Kind::Path { required: false },
+        "",
+        "The folder with the handler libraries (`.so`). Not set: no handlers.",
+    ),
+    leaf("handlers.properties", Kind::Paths, "", "Handler properties files; where two say different things the later one holds."),
+    leaf(
+        "handlers.deadline",
+        Kind::Duration { min: 10, max: 5 * MINUTE, never: false },
+        "2s",
+        "The longest that a handler may take for one decision.",
+    ),
+    leaf("telemetry.format", Kind::Choice(&["pretty", "json"]), "pretty", "How log lines are written on standard error."),
+    leaf(
+        "telemetry.level",
+        Kind::Directives,
+        "info",
+        "What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, or a list such as `warn,symbolon::audit=info`.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_well_formed_and_documented() {
+        for (n, leaf) in LEAVES.iter().enumerate() {
+            assert!(LEAVES[..n].iter().all(|other| other.key != leaf.key), "{} twice", leaf.key);
+            assert!(
+                leaf.key.contains('.') && leaf.key.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_'),
+                "{}",
+                leaf.key
+            );
+            assert!(!leaf.key.contains("__"), "{}: a double underscore is the separator in environment names", leaf.key);
+            assert!(leaf.doc.ends_with('.'), "{}: {}", leaf.key, leaf.doc);
+        }
+        assert!(ALIASES.iter().all(|(_, key)| Leaf::find(key).is_some()));
+    }
+
+    #[test]
+    fn environment_names_follow_the_key() {
+        let leaf = Leaf::find("tokens.access_token.lifetime").map(Leaf::environment_name);
+        assert_eq!(leaf.as_deref(), Some("SYMBOLON_TOKENS__ACCESS_TOKEN__LIFETIME"));
+    }
+}

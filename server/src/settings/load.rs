@@ -1,0 +1,230 @@
+//! From what was written to what it means: lays the layers, collects every finding, and builds [`Settings`] when there is none.
+
+use std::path::Path;
+
+use super::document::{self, Document};
+use super::finding::{Finding, Findings};
+use super::layers::{Layer, Layers, Origin};
+use super::leaves::LEAVES;
+use super::meaning::{
+    AccessTokenFormat, Handlers, Outbound, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, SignIn,
+    SigningAlg, Storage, Telemetry, Tokens,
+};
+use super::properties::Properties;
+use super::sections::Sections;
+use super::show::{self, Shown};
+use super::{environment, file, overrides, relations};
+use crate::foundation::Secret;
+
+/// Settings, and where each of them was written.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What the settings mean.
+    pub settings: Settings,
+    /// The origin of each single-valued setting, by its key.
+    pub origins: std::collections::BTreeMap<&'static str, Origin>,
+    pub(super) shown: Vec<Shown>,
+}
+
+/// Loads settings from a file (none: built-in ones only), `-D` overrides (`name=value`) and an environment.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn load(
+    file: Option<&Path>,
+    overrides: &[String],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, Findings> {
+    let document = match file {
+        None => Ok(None),
+        Some(path) => document::read_text(path).map(|text| Some(Document::new(text, path))).map_err(|why| Finding {
+            id: "config.unreadable_file",
+            place: path.display().to_string(),
+            seen: why,
+            expected: "a settings file that can be read".to_owned(),
+            remedy: "correct the path given with --config, or let the server's user read the file".to_owned(),
+        }),
+    };
+    load_document(document.as_ref().map(Option::as_ref).map_err(Clone::clone), overrides, environment)
+}
+
+/// Loads settings from a file, `-D` overrides and the environment of this process.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn from_process(file: Option<&Path>, overrides: &[String]) -> Result<Loaded, Findings> {
+    load(file, overrides, environment::of_process())
+}
+
+/// The same for a document that was read, or could not be.
+pub(super) fn load_document(
+    document: Result<Option<&Document>, Finding>,
+    overrides: &[String],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, Findings> {
+    let folder = document.as_ref().ok().and_then(Option::as_ref).map(|document| document.folder.clone()).unwrap_or_default();
+    let mut layers = Layers::built_in(&folder);
+    let mut sections = Sections::built_in();
+    let mut properties = Properties::default();
+    // Without the file most rules between settings would be judged on values that nobody meant.
+    let mut whole = true;
+    let parsed =
+        document.and_then(|document| document.map(|document| document.parse().map(|table| (document, table))).transpose());
+    match parsed {
+        Ok(Some((document, table))) => file::read(document, &table, &mut layers, &mut sections),
+        Ok(None) => {}
+        Err(finding) => {
+            whole = false;
+            layers.findings.push(finding);
+        }
+    }
+    environment::read(environment, &mut layers, &mut properties);
+    overrides::read(overrides, &mut layers, &mut properties);
+    let named_at = layers.origin("handlers.properties").map(|origin| origin.place.clone()).unwrap_or_default();
+    for path in layers.paths("handlers.properties").unwrap_or_default() {
+        properties.read_file(&path, &named_at, &mut layers);
+    }
+    properties.apply_aliases(&mut layers);
+    if whole {
+        relations::check(&mut layers);
+    }
+    let sealing_key = sealing_key(&mut layers);
+    finish(layers, sections, properties, sealing_key)
+}
+
+/// Built from every layer when nothing is wrong with any.
+fn finish(
+    mut layers: Layers,
+    sections: Sections,
+    properties: Properties,
+    sealing_key: SealingKeySource,
+) -> Result<Loaded, Findings> {
+    let findings = Findings(std::mem::take(&mut layers.findings));
+    if !findings.0.is_empty() {
+        return Err(findings);
+    }
+    let shown = show::all(&layers, &sections, &properties);
+    let origins = LEAVES.iter().filter_map(|leaf| layers.origin(leaf.key).map(|origin| (leaf.key, origin.clone()))).collect();
+    match meaning(&layers, sections, properties, sealing_key) {
+        Some(settings) => Ok(Loaded { settings, origins, shown }),
+        // Only a setting missing in the built-in list leads here; the tests read that list.
+        None => Err(Findings(vec![Finding {
+            id: "config.incomplete",
+            place: "built-in".to_owned(),
+            seen: "a setting without a value".to_owned(),
+            expected: "a default for every setting".to_owned(),
+            remedy: "report this: it is a mistake in the program".to_owned(),
+        }])),
+    }
+}
+
+/// The source of the sealing key; of a file and a value the one from the stronger layer.
+fn sealing_key(layers: &mut Layers) -> SealingKeySource {
+    let layer = |key: &str| layers.origin(key).map_or(Layer::BuiltIn, |origin| origin.layer);
+    let file_layer = layer("storage.sealing_key_file");
+    let value = layers.text("storage.sealing_key").filter(|text| !text.is_empty());
+    if let Some(value) = value.filter(|_| layer("storage.sealing_key") >= file_layer) {
+        return SealingKeySource::Value(Secret::new(value));
+    }
+    let Some(path) = layers.path("storage.sealing_key_file").flatten() else { return SealingKeySource::Generated };
+    if let Err(why) = document::read_file(&path) {
+        let place = layers.origin("storage.sealing_key_file").map(|origin| origin.place.clone()).unwrap_or_default();
+        let remedy = "correct the path, or make a key with: openssl rand -hex 32";
+        layers.find(
+            "config.unreadable_file",
+            &place,
+            format!("storage.sealing_key_file: {why}"),
+            "a file that can be read",
+            remedy,
+        );
+    }
+    SealingKeySource::File(path)
+}
+
+/// `None` only when a setting used here is missing from the built-in list.
+fn meaning(layers: &Layers, sections: Sections, properties: Properties, sealing_key: SealingKeySource) -> Option<Settings> {
+    Some(Settings {
+        server: Server {
+            listen: layers.address("server.listen")?,
+            issuer: layers.issuer("server.issuer")?,
+            workers: layers.number("server.workers")?,
+            max_body: layers.number("server.max_body")?,
+            shutdown_grace: layers.span("server.shutdown_grace")?,
+        },
+        storage: Storage { path: layers.path("storage.path")??, sealing_key, cache_bytes: layers.number("storage.cache")? },
+        tokens: tokens(layers)?,
+        sessions: Sessions {
+            device: session_limits(layers, "device")?,
+            browser: session_limits(layers, "browser")?,
+            offline: session_limits(layers, "offline")?,
+        },
+        sign_in: sign_in(layers)?,
+        proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
+        outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
+        handlers: Handlers {
+            folder: layers.path("handlers.folder")?,
+            properties: properties.into_map(),
+            deadline: layers.span("handlers.deadline")?,
+        },
+        telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
+        scopes: sections.scopes,
+        resource_servers: sections.resource_servers,
+        clients: sections.clients,
+    })
+}
+
+fn tokens(layers: &Layers) -> Option<Tokens> {
+    Some(Tokens {
+        signing_alg: SigningAlg::from_name(&layers.text("tokens.signing_alg")?)?,
+        access_token_lifetime: layers.span("tokens.access_token.lifetime")?,
+        access_token_max_lifetime: layers.span("tokens.access_token.max_lifetime")?,
+        access_token_format: match layers.text("tokens.access_token.format")?.as_str() {
+            "jwt" => AccessTokenFormat::Jwt,
+            "opaque" => AccessTokenFormat::Opaque,
+            _ => return None,
+        },
+        access_token_audience: layers.text("tokens.access_token.audience").filter(|text| !text.is_empty()),
+        id_token_lifetime: layers.span("tokens.id_token.lifetime")?,
+        id_token_max_lifetime: layers.span("tokens.id_token.max_lifetime")?,
+        refresh_token_lifetime: layers.limit("tokens.refresh_token.lifetime")?,
+        refresh_token_max_idle: layers.limit("tokens.refresh_token.max_idle")?,
+        refresh_token_rotate: layers.flag("tokens.refresh_token.rotate")?,
+        code_lifetime: layers.span("tokens.code.lifetime")?,
+        key_publish_before_use: layers.span("tokens.keys.publish_before_use")?,
+        key_rotate_every: layers.limit("tokens.keys.rotate_every")?,
+    })
+}
+
+fn session_limits(layers: &Layers, sort: &str) -> Option<SessionLimits> {
+    Some(SessionLimits {
+        max_lifetime: layers.limit(&format!("sessions.{sort}.max_lifetime"))?,
+        max_idle: layers.limit(&format!("sessions.{sort}.max_idle"))?,
+        auth_lifetime: layers.limit(&format!("sessions.{sort}.auth_lifetime"))?,
+    })
+}
+
+fn sign_in(layers: &Layers) -> Option<SignIn> {
+    Some(SignIn {
+        transaction_lifetime: layers.span("sign_in.transaction_lifetime")?,
+        throttle_account_attempts: layers.number("sign_in.throttle.account_attempts")?,
+        throttle_address_attempts: layers.number("sign_in.throttle.address_attempts")?,
+        throttle_window: layers.span("sign_in.throttle.window")?,
+        password_memory_kib: layers.number("sign_in.password.memory_kib")?,
+        password_iterations: layers.number("sign_in.password.iterations")?,
+        password_lanes: layers.number("sign_in.password.lanes")?,
+        password_concurrency: layers.number("sign_in.password.concurrency")?,
+        password_acr: layers.text("sign_in.acr")?,
+        title: layers.text("sign_in.title")?,
+    })
+}
+
+impl Settings {
+    /// The settings that hold when nobody writes anything: issuer `http://127.0.0.1:8080`, data in `var`, no handlers.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it does not: the built-in list is a constant, and the tests load it")]
+    pub fn built_in() -> Self {
+        #[expect(clippy::expect_used, reason = "the built-in list is a constant, and the tests load it")]
+        let loaded = load(None, &[], std::iter::empty()).expect("the built-in settings are complete");
+        loaded.settings
+    }
+}

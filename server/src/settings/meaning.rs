@@ -1,0 +1,356 @@
+//! What the settings mean, after every layer was merged and every value checked. Read-only for the rest of the server.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::foundation::Secret;
+use crate::protocol::Scope;
+
+/// All settings of one server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[server]`
+    pub server: Server,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[tokens]`
+    pub tokens: Tokens,
+    /// `[sessions]`
+    pub sessions: Sessions,
+    /// `[sign_in]`
+    pub sign_in: SignIn,
+    /// `[proxy]`
+    pub proxy: Proxy,
+    /// `[outbound]`
+    pub outbound: Outbound,
+    /// `[handlers]`
+    pub handlers: Handlers,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
+    /// `[scopes.NAME]`: every scope value that may be registered, with the claims it releases. The standard ones
+    /// (`openid`, `profile`, `email`, `address`, `phone`, `offline_access`, `device_sso`) are always there.
+    pub scopes: BTreeMap<String, ScopeMeaning>,
+    /// `[[resource_servers]]`
+    pub resource_servers: Vec<ResourceServer>,
+    /// `[[clients]]`: RFC 7591 metadata as JSON, each with its `client_id`; read-only at run time. Checked by `clients`.
+    pub clients: Vec<FileClient>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `server.listen`, default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// `server.issuer`: https, or http on a loopback address; no query, no fragment, no trailing slash. May have a path.
+    pub issuer: Issuer,
+    /// `server.workers`: HTTP worker threads; default the number of cores.
+    pub workers: usize,
+    /// `server.max_body`: the largest request body in bytes, default 65536.
+    pub max_body: usize,
+    /// `server.shutdown_grace`: how long running requests may finish, default 10s.
+    pub shutdown_grace: Duration,
+}
+
+/// The issuer identifier (RFC 8414 section 2), kept both as written (it is compared as text) and parsed.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// As written: the `iss` of every token.
+    pub text: String,
+    /// Parsed.
+    pub url: Url,
+}
+
+impl Issuer {
+    /// The path below which every endpoint lives: empty, or `/name` without a trailing slash.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
+    /// The absolute address of an endpoint, `path` beginning with a slash.
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+
+    /// Whether browsers reach us over TLS, so that cookies may be `Secure`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+}
+
+/// `[storage]`
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// `storage.path`: the data folder (created with mode 0700), default `var`, relative to the settings file.
+    pub path: PathBuf,
+    /// `storage.sealing_key_file`: 32 bytes as base64url or hex that seal keys at rest. Default: `sealing.key` in the
+    /// data folder, made at first start. Also from the environment as `SYMBOLON_STORAGE__SEALING_KEY`.
+    pub sealing_key: SealingKeySource,
+    /// `storage.cache`: memory for the embedded engine's page cache in bytes, default 16 MiB.
+    pub cache_bytes: usize,
+}
+
+/// Where the sealing key comes from.
+#[derive(Debug, Clone)]
+pub enum SealingKeySource {
+    /// A file that must exist.
+    File(PathBuf),
+    /// The value itself (environment only).
+    Value(Secret<String>),
+    /// `sealing.key` in the data folder, generated when missing.
+    Generated,
+}
+
+/// A signature algorithm (RFC 7518, RFC 8037) that this server signs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SigningAlg {
+    /// RSASSA-PKCS1-v1_5 with SHA-256: what every client understands, the default.
+    Rs256,
+    /// ECDSA on P-256.
+    Es256,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl SigningAlg {
+    /// All of them, in the order of preference for interoperability.
+    pub const ALL: [Self; 4] = [Self::Rs256, Self::Es256, Self::Ps256, Self::EdDsa];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::Ps256 => "PS256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// The algorithm of that registered name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|alg| alg.as_str() == name)
+    }
+}
+
+/// How an access token is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessTokenFormat {
+    /// A signed JWT (RFC 9068).
+    Jwt,
+    /// An identifier without content.
+    Opaque,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// `tokens.signing_alg`, default RS256.
+    pub signing_alg: SigningAlg,
+    /// `tokens.access_token.lifetime`, default 10m; also named `authzStore.accessToken.defaultLifetime` (seconds) in
+    /// properties files and `-D`.
+    pub access_token_lifetime: Duration,
+    /// `tokens.access_token.max_lifetime`, default 24h: the guard's maximum.
+    pub access_token_max_lifetime: Duration,
+    /// `tokens.access_token.format` = `jwt` (default) | `opaque`.
+    pub access_token_format: AccessTokenFormat,
+    /// `tokens.access_token.audience`: the `aud` when nothing else names one; default the issuer.
+    pub access_token_audience: Option<String>,
+    /// `tokens.id_token.lifetime`, default 10m.
+    pub id_token_lifetime: Duration,
+    /// `tokens.id_token.max_lifetime`, default 24h: the guard's maximum.
+    pub id_token_max_lifetime: Duration,
+    /// `tokens.refresh_token.lifetime`; `None` (written `"never"`) = as long as the session. Default 30d; also named
+    /// `authzStore.refreshToken.defaultLifetime` (seconds, 0 = never).
+    pub refresh_token_lifetime: Option<Duration>,
+    /// `tokens.refresh_token.max_idle`; `None` = no idle limit of its own. Default none.
+    pub refresh_token_max_idle: Option<Duration>,
+    /// `tokens.refresh_token.rotate`, default true.
+    pub refresh_token_rotate: bool,
+    /// `tokens.code.lifetime`, default 60s, at most 10m.
+    pub code_lifetime: Duration,
+    /// `tokens.keys.publish_before_use`, default 1h: how long a new key is in the JWKS before it signs.
+    pub key_publish_before_use: Duration,
+    /// `tokens.keys.rotate_every`, default 90d; `None` (`"never"`) = only by hand.
+    pub key_rotate_every: Option<Duration>,
+}
+
+/// Limits of one sort of session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// From sign-in to the end, whatever happens. `None` (`"never"`) = no limit.
+    pub max_lifetime: Option<Duration>,
+    /// Without a token request (device, offline) or an authorization (browser). `None` = no limit.
+    pub max_idle: Option<Duration>,
+    /// How old an authentication may be before the person must sign in again. `None` = any age.
+    pub auth_lifetime: Option<Duration>,
+}
+
+/// `[sessions.device]`, `[sessions.browser]`, `[sessions.offline]`, each with `max_lifetime`, `max_idle`, `auth_lifetime`.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    /// Default 90d, idle 30d, auth never.
+    pub device: SessionLimits,
+    /// Default 12h, idle 1h, auth never.
+    pub browser: SessionLimits,
+    /// Default 90d, idle 30d, auth never.
+    pub offline: SessionLimits,
+}
+
+/// `[sign_in]`
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// `sign_in.transaction_lifetime`, default 1h: how long a person may take.
+    pub transaction_lifetime: Duration,
+    /// `sign_in.throttle.account_attempts` (default 10) failed attempts for one name within
+    /// `sign_in.throttle.window` (default 5m); 0 switches the limit off.
+    pub throttle_account_attempts: u32,
+    /// `sign_in.throttle.address_attempts`, default 100.
+    pub throttle_address_attempts: u32,
+    /// `sign_in.throttle.window`, default 5m.
+    pub throttle_window: Duration,
+    /// `sign_in.password.memory_kib` (default 19456), `iterations` (2), `lanes` (1): argon2id.
+    pub password_memory_kib: u32,
+    /// See above.
+    pub password_iterations: u32,
+    /// See above.
+    pub password_lanes: u32,
+    /// `sign_in.password.concurrency`: verifications at once, default the number of cores.
+    pub password_concurrency: usize,
+    /// `sign_in.acr`: the `acr` of a sign-in with a password, default `urn:symbolon:acr:password`.
+    pub password_acr: String,
+    /// `sign_in.title`: heading of the pages, default `Sign in`.
+    pub title: String,
+}
+
+/// `[proxy]`
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// `proxy.trusted`: addresses (or CIDR networks) whose `X-Forwarded-For` counts. Default none.
+    pub trusted: Vec<Network>,
+}
+
+/// A network in CIDR form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Any address in it.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether the address lies in the network. An IPv4-mapped IPv6 address counts as its IPv4 one.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+/// `[outbound]`
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// `outbound.allow_private_addresses`, default false.
+    pub allow_private_addresses: bool,
+}
+
+/// `[handlers]`
+#[derive(Debug, Clone)]
+pub struct Handlers {
+    /// `handlers.folder`: where `.so` files are looked for; `None` = no handlers. Relative to the settings file.
+    pub folder: Option<PathBuf>,
+    /// The merged properties of all `handlers.properties` files, environment and `-D`, each with where it came from.
+    pub properties: BTreeMap<String, Property>,
+    /// `handlers.deadline`, default 2s: the longest a handler may take for one decision.
+    pub deadline: Duration,
+}
+
+/// One handler property and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// The value, as written, trimmed.
+    pub value: String,
+    /// `file:line`, environment name or `-D name`.
+    pub place: String,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// `telemetry.format` = `pretty` (default) | `json`.
+    pub json: bool,
+    /// `telemetry.level`, default `info` (an env-filter directive list is accepted).
+    pub level: String,
+}
+
+/// What a scope value is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeMeaning {
+    /// Claim names that the scope releases.
+    pub claims: Vec<String>,
+    /// The sentence on the consent page.
+    pub description: String,
+}
+
+/// `[[resource_servers]]`: an API that access tokens may be meant for.
+#[derive(Debug, Clone)]
+pub struct ResourceServer {
+    /// Absolute URI (RFC 8707), the `aud` of its tokens.
+    pub identifier: String,
+    /// `jwks`: its public keys, for encrypted access tokens.
+    pub jwks: Option<Value>,
+}
+
+/// One `[[clients]]` entry.
+#[derive(Clone)]
+pub struct FileClient {
+    /// RFC 7591 metadata (`client_id` required, `client_secret` allowed; what `client_secret_file` named is already read into it).
+    pub metadata: Map<String, Value>,
+    /// `file:line` of the entry.
+    pub place: String,
+}
+
+// By hand, because the metadata may hold a secret.
+impl fmt::Debug for FileClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members: Vec<&String> = self.metadata.keys().collect();
+        f.debug_struct("FileClient").field("members", &members).field("place", &self.place).finish()
+    }
+}
+
+impl Settings {
+    /// The claims that a scope releases, in a stable order without repetition.
+    #[must_use]
+    pub fn claims_of(&self, scope: &Scope) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for value in scope.iter() {
+            for claim in self.scopes.get(value).into_iter().flat_map(|meaning| &meaning.claims) {
+                if !names.contains(claim) {
+                    names.push(claim.clone());
+                }
+            }
+        }
+        names
+    }
+}

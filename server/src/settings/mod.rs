@@ -1,0 +1,40 @@
+//! Settings: what an operator wrote (settings file, environment, `-D`, handler properties) and what it means ([`Settings`]).
+//! The only place that reads the environment. Must not know any other room but `foundation` and `protocol`.
+//!
+//! One list, `leaves`, names every single-valued setting; reading, showing, reference and schema are derived from it.
+//!
+//! The Connect2id names `authzStore.accessToken.defaultLifetime` and `authzStore.refreshToken.defaultLifetime` are a second
+//! name of two settings. A stronger layer wins as always; within one layer the Connect2id name wins in files (it stands in the
+//! file of an installation that moves here) and our own name wins in the environment and in `-D`.
+
+mod address;
+mod document;
+mod duration;
+mod environment;
+mod file;
+pub mod finding;
+mod kind;
+mod layers;
+mod leaves;
+mod load;
+pub mod meaning;
+mod nearest;
+mod overrides;
+mod properties;
+mod reference;
+mod relations;
+mod schema;
+mod scopes;
+mod sections;
+mod show;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use finding::{Finding, Findings};
+pub use layers::{Layer, Origin};
+pub use load::{Loaded, from_process, load};
+pub use meaning::Settings;
+pub use reference::reference;
+pub use schema::schema;
+pub use show::Shown;

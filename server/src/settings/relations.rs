@@ -1,0 +1,77 @@
+//! Rules between settings. Each is checked only when both sides were read well, so that one slip is one finding.
+
+use std::time::Duration;
+
+use super::duration;
+use super::layers::{Layer, Layers};
+
+const ID: &str = "config.relation";
+
+/// Pairs of durations of which the first must not exceed the second; `None` (never) is longer than everything.
+const ORDERED: [(&str, &str); 6] = [
+    ("tokens.access_token.lifetime", "tokens.access_token.max_lifetime"),
+    ("tokens.id_token.lifetime", "tokens.id_token.max_lifetime"),
+    ("tokens.keys.publish_before_use", "tokens.keys.rotate_every"),
+    ("sessions.device.max_idle", "sessions.device.max_lifetime"),
+    ("sessions.browser.max_idle", "sessions.browser.max_lifetime"),
+    ("sessions.offline.max_idle", "sessions.offline.max_lifetime"),
+];
+
+/// Checks every rule.
+pub(super) fn check(layers: &mut Layers) {
+    for (less, more) in ORDERED {
+        let (Some(less_value), Some(more_value)) = (layers.limit(less), layers.limit(more)) else { continue };
+        if layers.is_wrong(less) || layers.is_wrong(more) || !exceeds(less, less_value, more_value) {
+            continue;
+        }
+        let place = blame(layers, less, more);
+        let show = |value: Option<Duration>| value.map_or_else(|| "never".to_owned(), duration::write);
+        layers.find(
+            ID,
+            &place,
+            format!("{less} = {} and {more} = {}", show(less_value), show(more_value)),
+            format!("{less} at most {more}"),
+            format!("lower {less} or raise {more}"),
+        );
+    }
+    check_password(layers);
+    check_sealing_key(layers);
+}
+
+fn exceeds(less: &str, value: Option<Duration>, limit: Option<Duration>) -> bool {
+    match (value, limit) {
+        (_, None) => false,
+        // No idle limit under a limited lifetime is no contradiction: the lifetime ends it.
+        (None, Some(_)) => !less.ends_with(".max_idle"),
+        (Some(value), Some(limit)) => value > limit,
+    }
+}
+
+/// argon2 needs eight KiB for each lane (RFC 9106 section 3.1).
+fn check_password(layers: &mut Layers) {
+    let (memory, lanes) = ("sign_in.password.memory_kib", "sign_in.password.lanes");
+    let (Some(kib), Some(count)) = (layers.number::<u64>(memory), layers.number::<u64>(lanes)) else { return };
+    if kib < count * 8 && !layers.is_wrong(memory) && !layers.is_wrong(lanes) {
+        let place = blame(layers, lanes, memory);
+        let seen = format!("{memory} = {kib} and {lanes} = {count}");
+        layers.find(ID, &place, seen, "at least 8 KiB for each lane", format!("write {memory} = {} or fewer lanes", count * 8));
+    }
+}
+
+/// One sealing key, not two: nobody should have to know which of them seals.
+fn check_sealing_key(layers: &mut Layers) {
+    let (file, value) = ("storage.sealing_key_file", "storage.sealing_key");
+    let layer = |layers: &Layers, key: &str| layers.origin(key).map_or(Layer::BuiltIn, |origin| origin.layer);
+    let both_set = layers.path(file).flatten().is_some() && layers.text(value).is_some_and(|text| !text.is_empty());
+    if both_set && layer(layers, file) == Layer::Environment && layer(layers, value) == Layer::Environment {
+        let place = blame(layers, value, file);
+        layers.find("config.conflict", &place, format!("both {value} and {file}"), "one of the two", "unset one of them");
+    }
+}
+
+/// The place of the setting that somebody wrote, preferring the first.
+fn blame(layers: &Layers, first: &str, second: &str) -> String {
+    let written =
+        |key: &str| layers.origin(key).filter(|origin| origin.layer != Layer::BuiltIn).map(|origin| origin.place.clone());
+    written(first).or_else(|| written(second)).unwrap_or_else(|| "built-in".to_owned())
+}

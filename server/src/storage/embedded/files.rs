@@ -1,0 +1,200 @@
+//! The store as a file: what is on the disk after a restart, who may open it, and what is said when it cannot be.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{Embedded, OpenError, tables};
+use crate::foundation::{Clock, Timestamp};
+use crate::storage::{Index, IndexKind, Key, Kind, Store};
+
+const CACHE: usize = 1 << 20;
+
+fn open(folder: &Path) -> Result<Embedded, OpenError> {
+    Embedded::open(folder, CACHE, Clock::manual(1000))
+}
+
+fn key(id: usize) -> Key {
+    Key::new(Kind::Session, id.to_be_bytes())
+}
+
+fn people() -> Index {
+    Index::new(IndexKind::People, "")
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.insert(key(1), b"one".to_vec(), Some(Timestamp(5000))).await.unwrap();
+    store.insert(key(2), b"two".to_vec(), None).await.unwrap();
+    store.index_add(people(), b"ann".to_vec(), None).await.unwrap();
+    let before = store.get(&key(1)).await.unwrap();
+    store.close().await.unwrap();
+    // Closing lets go of the file while the closed store still exists; dropping does so without closing.
+    let again = open(folder.path()).unwrap();
+    assert_eq!(again.get(&key(1)).await.unwrap(), before);
+    assert!(again.compare_and_swap(key(1), before.unwrap().version, b"more".to_vec(), None).await.unwrap());
+    drop(again);
+    let last = open(folder.path()).unwrap();
+    assert_eq!(last.get(&key(1)).await.unwrap().unwrap().value, b"more");
+    assert_eq!(last.get(&key(2)).await.unwrap().unwrap().value, b"two");
+    assert_eq!(last.index_list(&people()).await.unwrap(), [b"ann"]);
+}
+
+#[tokio::test]
+async fn closing_finishes_what_was_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()).unwrap());
+    let writes = (0..1500).map(|id| store.insert(key(id), vec![1; 100], None));
+    let (written, closed) = tokio::join!(join_all(writes), store.close());
+    closed.unwrap();
+    assert!(written.into_iter().all(Result::unwrap), "every write was accepted before the store was closed");
+    let again = open(folder.path()).unwrap();
+    assert!(again.get(&key(1499)).await.unwrap().is_some());
+    assert_eq!(again.counts()[0], 1500);
+}
+
+#[tokio::test]
+async fn a_store_is_open_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    assert!(matches!(open(folder.path()), Err(OpenError::InUse(_))));
+    store.ready().await.unwrap();
+    drop(store);
+    open(folder.path()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let mode = fs::metadata(folder.path().join("store.redb")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_missing_folder_is_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("nowhere");
+    let error = open(&missing).unwrap_err();
+    assert!(matches!(error, OpenError::FolderMissing(_)));
+    assert!(error.to_string().contains("nowhere does not exist"), "{error}");
+    assert!(!missing.exists());
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    assert!(matches!(open(&file), Err(OpenError::FolderMissing(_))));
+}
+
+#[test]
+fn what_is_not_a_store_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    for content in [b"hello".to_vec(), vec![0; 100_000], b"hello ".repeat(100_000)] {
+        fs::write(&path, &content).unwrap();
+        assert!(matches!(open(folder.path()), Err(OpenError::Damaged { .. })));
+        assert!(fs::read(&path).unwrap() == content, "the file was changed");
+    }
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(open(folder.path()), Err(OpenError::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn damage_never_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = open(folder.path()).unwrap();
+    join_all((0..500).map(|id| store.insert(key(id), vec![u8::try_from(id % 250).unwrap(); 600], None))).await;
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 40) {
+        fs::write(&path, &whole).unwrap();
+        let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(at as u64)).unwrap();
+        file.write_all(&[0xA5; 4096]).unwrap();
+        drop(file);
+        let Ok(store) = open(folder.path()) else { continue };
+        for id in 0..500 {
+            // Whatever is found was written, or the damage is said to be there.
+            let _ = store.get(&key(id)).await;
+        }
+        drop(store.insert(key(1000), vec![1; 600], None).await);
+    }
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(open(folder.path()).is_err());
+}
+
+#[test]
+fn the_store_of_a_newer_release_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.engine.read(|database| tables::pretend_format(database, tables::FORMAT + 1).map(Ok)).unwrap();
+    drop(store);
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }));
+    assert!(error.to_string().contains("newer release"), "{error}");
+}
+
+#[tokio::test]
+async fn a_sweep_frees_the_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(1000);
+    let store = Embedded::open(folder.path(), CACHE, clock.clone()).unwrap();
+    let mut sizes = Vec::new();
+    for _ in 0..5 {
+        let expires = Some(clock.now().plus(Duration::from_secs(60)));
+        join_all((0..2500).map(|id| store.insert(key(id), vec![7; 700], expires))).await.into_iter().for_each(|new| assert!(new.unwrap()));
+        join_all((0..100_u8).map(|id| store.index_add(people(), vec![id], expires))).await;
+        store.insert(key(9_999_999), b"stays".to_vec(), None).await.unwrap();
+        assert_eq!(store.counts(), [2501, 100, 2600]);
+        assert_eq!(store.sweep().await.unwrap(), 0, "nothing has expired yet");
+        clock.advance(Duration::from_secs(60));
+        // The committer may have begun by itself; together they leave nothing.
+        assert!(store.sweep().await.unwrap() <= 2600);
+        assert_eq!(store.counts(), [1, 0, 0]);
+        sizes.push(fs::metadata(folder.path().join("store.redb")).unwrap().len());
+    }
+    assert_eq!(sizes.first(), sizes.last(), "space is used again, so the file does not grow: {sizes:?}");
+}
+
+#[tokio::test]
+async fn a_prolonged_record_is_not_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(1000);
+    let store = Embedded::open(folder.path(), CACHE, clock.clone()).unwrap();
+    store.insert(key(1), b"x".to_vec(), Some(Timestamp(1010))).await.unwrap();
+    for expires in [Some(Timestamp(1020)), Some(Timestamp(90_000)), Some(Timestamp(1040))] {
+        let version = store.get(&key(1)).await.unwrap().unwrap().version;
+        assert!(store.compare_and_swap(key(1), version, b"x".to_vec(), expires).await.unwrap());
+        clock.advance(Duration::from_secs(9));
+        store.sweep().await.unwrap();
+        assert!(store.get(&key(1)).await.unwrap().is_some());
+    }
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(store.sweep().await.unwrap(), 1);
+    assert_eq!(store.counts(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn an_idle_store_sweeps_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(1000);
+    let store = Embedded::open(folder.path(), CACHE, clock.clone()).unwrap();
+    join_all((0..1500).map(|id| store.insert(key(id), vec![7; 10], Some(Timestamp(1001))))).await;
+    clock.advance(Duration::from_secs(1));
+    for _ in 0..3000 {
+        if store.counts() == [0, 0, 0] {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing was swept");
+}

@@ -1,0 +1,153 @@
+//! The durable backend: one file, one writer. Owns the redb engine; knows bytes and lifetimes, not what they mean.
+//!
+//! Every change goes through one committer thread, which decides it inside the transaction, commits many at once, and only
+//! then answers. A read looks at the last commit, at once, on the caller's own thread.
+
+mod committer;
+#[cfg(test)]
+pub(in crate::storage) mod disk;
+mod engine;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod files;
+mod tables;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+pub use self::engine::OpenError;
+
+use self::committer::{Answer, Committer, Job};
+use self::engine::{Engine, Source};
+use super::{Index, Key, Outcome, StorageError, Store, Stored, Version, check_size};
+use crate::foundation::{Clock, Timestamp};
+
+/// A store in one file, `store.redb`. An acknowledged write is on the disk.
+///
+/// Dropping it finishes what was accepted, ends its thread and lets go of the file.
+#[derive(Debug)]
+pub struct Embedded {
+    engine: Arc<Engine>,
+    jobs: Sender<Job>,
+    clock: Clock,
+    committer: Option<JoinHandle<()>>,
+}
+
+impl Embedded {
+    /// Opens the store in `folder`, or makes one there that only its owner can read (mode 0600).
+    ///
+    /// `cache_bytes` bounds the memory that the engine keeps pages in; records expire by `clock`.
+    ///
+    /// # Errors
+    /// One sentence for an operator: the folder is missing or cannot be written, another process has the store open, or what
+    /// lies there is damaged or of a newer release.
+    pub fn open(folder: &Path, cache_bytes: usize, clock: Clock) -> Result<Self, OpenError> {
+        Self::start(Source::in_folder(folder, cache_bytes)?, clock)
+    }
+
+    fn start(source: Source, clock: Clock) -> Result<Self, OpenError> {
+        let engine = Arc::new(Engine::open(source)?);
+        let (jobs, queue) = mpsc::channel();
+        let committer = Committer::new(Arc::clone(&engine), queue, clock.clone());
+        let thread = thread::Builder::new().name("store-committer".to_owned()).spawn(move || committer.run());
+        let committer = thread.map_err(|error| engine.not_opened(error.to_string()))?;
+        Ok(Self { engine, jobs, clock, committer: Some(committer) })
+    }
+
+    /// Removes everything that has expired, now, and says how many records and index members that were.
+    ///
+    /// The committer does this by itself, a little at a time; this is for whoever wants to see the space free.
+    pub fn sweep(&self) -> Outcome<'_, u64> {
+        self.submit(Job::Sweep)
+    }
+
+    /// Hands a job to the committer and waits for what it decided.
+    fn submit<'a, T: Send + 'a>(&'a self, job: impl FnOnce(Answer<T>) -> Job + Send + 'a) -> Outcome<'a, T> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.engine.accept()?;
+            self.jobs.send(job(answer)).map_err(|_| self.engine.refusal())?;
+            // No answer means that the transaction was given up: the answers of its jobs were dropped.
+            answered.await.unwrap_or_else(|_| Err(self.engine.refusal()))
+        })
+    }
+}
+
+impl Store for Embedded {
+    fn get<'a>(&'a self, key: &'a Key) -> Outcome<'a, Option<Stored>> {
+        Box::pin(async move { self.engine.read(|database| tables::get(database, key.as_bytes(), self.clock.now())) })
+    }
+
+    fn insert(&self, key: Key, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool> {
+        if let Err(error) = check_size(&[key.as_bytes()], &value) {
+            return refuse(error);
+        }
+        self.submit(move |answer| Job::Insert { key, value, expires, answer })
+    }
+
+    fn compare_and_swap(&self, key: Key, version: Version, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool> {
+        if let Err(error) = check_size(&[key.as_bytes()], &value) {
+            return refuse(error);
+        }
+        self.submit(move |answer| Job::Swap { key, version, value, expires, answer })
+    }
+
+    fn take(&self, key: Key, tombstone: Option<Vec<u8>>) -> Outcome<'_, Option<Vec<u8>>> {
+        if let Err(error) = check_size(&[key.as_bytes()], tombstone.as_deref().unwrap_or_default()) {
+            return refuse(error);
+        }
+        self.submit(move |answer| Job::Take { key, tombstone, answer })
+    }
+
+    fn delete(&self, key: Key) -> Outcome<'_, bool> {
+        self.submit(move |answer| Job::Delete { key, answer })
+    }
+
+    fn index_add(&self, index: Index, member: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, ()> {
+        if let Err(error) = check_size(&[index.as_bytes(), &member], &[]) {
+            return refuse(error);
+        }
+        self.submit(move |answer| Job::AddMember { index, member, expires, answer })
+    }
+
+    fn index_list<'a>(&'a self, index: &'a Index) -> Outcome<'a, Vec<Vec<u8>>> {
+        Box::pin(async move { self.engine.read(|database| tables::list(database, index.as_bytes(), self.clock.now())) })
+    }
+
+    fn index_remove(&self, index: Index, member: Vec<u8>) -> Outcome<'_, ()> {
+        self.submit(move |answer| Job::RemoveMember { index, member, answer })
+    }
+
+    fn ready(&self) -> Outcome<'_, ()> {
+        self.submit(Job::Ready)
+    }
+
+    fn close(&self) -> Outcome<'_, ()> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            // A committer that is gone has closed already: closing twice is closing once.
+            match self.jobs.send(Job::Close(answer)) {
+                Ok(()) => answered.await.unwrap_or(Ok(())),
+                Err(_) => Ok(()),
+            }
+        })
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        let (answer, _) = oneshot::channel();
+        // Both fail only when the committer is gone, and that is what is wanted.
+        drop(self.jobs.send(Job::Close(answer)));
+        drop(self.committer.take().map(JoinHandle::join));
+    }
+}
+
+fn refuse<'a, T: Send + 'a>(error: StorageError) -> Outcome<'a, T> {
+    Box::pin(std::future::ready(Err(error)))
+}

@@ -1,0 +1,213 @@
+//! One narrow port, several backends. Owns how bytes are kept; must not know what they mean.
+//!
+//! Every operation touches one key, so that it is atomic on a cluster too. An operation that changes something has
+//! returned only when the change is durable (embedded: committed and synced; memory: for tests, in memory).
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::foundation::Timestamp;
+use crate::protocol::{ErrorCode, OAuthError};
+
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
+pub mod memory;
+
+/// The name of one record: a one-byte kind (so that kinds never collide) and the record's own id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(Vec<u8>);
+
+/// What sort of record a key names. The numbers are stored: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Device, browser and offline sessions, by session id.
+    Session = 1,
+    /// Authorization codes and their tombstones, by digest.
+    Code = 2,
+    /// Sign-in transactions (an authorization request waiting for its person), by digest.
+    Transaction = 3,
+    /// Access tokens that cannot be verified from themselves (opaque or encrypted), by digest.
+    AccessToken = 4,
+    /// Access tokens revoked before their time, by `jti`.
+    RevokedAccessToken = 5,
+    /// `jti` of client assertions already seen.
+    UsedAssertion = 6,
+    /// People, by subject.
+    Person = 7,
+    /// Sign-in name -> subject.
+    SignInName = 8,
+    /// Clients registered at run time, by `client_id`.
+    Client = 9,
+    /// Remembered consent, by subject and client.
+    Consent = 10,
+    /// The signing keys, one record.
+    SigningKeys = 11,
+    /// What the store says about itself (format, creation).
+    Store = 12,
+}
+
+impl Key {
+    /// A key of `kind` for the record called `id`.
+    #[must_use]
+    pub fn new(kind: Kind, id: impl AsRef<[u8]>) -> Self {
+        let id = id.as_ref();
+        let mut bytes = Vec::with_capacity(1 + id.len());
+        bytes.push(kind as u8);
+        bytes.extend_from_slice(id);
+        Self(bytes)
+    }
+
+    /// The whole key as stored.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The record's own id: the key without its kind.
+    #[must_use]
+    pub fn id(&self) -> &[u8] {
+        &self.0[1..]
+    }
+}
+
+/// The name of one index (a set of small members), e.g. the sessions of a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Index(Vec<u8>);
+
+/// What an index lists. The numbers are stored: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum IndexKind {
+    /// Subject -> session ids.
+    SessionsOfSubject = 1,
+    /// All people: member = subject.
+    People = 2,
+    /// All stored clients: member = `client_id`.
+    Clients = 3,
+}
+
+impl Index {
+    /// The index of `kind` that belongs to `owner` (empty for a global one).
+    #[must_use]
+    pub fn new(kind: IndexKind, owner: impl AsRef<[u8]>) -> Self {
+        let owner = owner.as_ref();
+        let mut bytes = Vec::with_capacity(1 + owner.len());
+        bytes.push(kind as u8);
+        bytes.extend_from_slice(owner);
+        Self(bytes)
+    }
+
+    /// The whole name as stored.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Which state of a record was read. Two states of a key never have the same version, even across delete and re-insert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub u64);
+
+/// A record as read: its bytes, the version to name in a compare-and-swap, and when it will be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The record's bytes, as written.
+    pub value: Vec<u8>,
+    /// The version to name in [`Store::compare_and_swap`].
+    pub version: Version,
+    /// When the record ceases to exist; `None` = never by itself.
+    pub expires: Option<Timestamp>,
+}
+
+/// Why the store could not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    /// The backend failed or cannot keep its promise now; the request may be tried again later.
+    ///
+    /// A write answered like this was not acknowledged: it is there in full or not at all, and only a read can tell.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// The value is larger than [`MAX_VALUE`], or a name longer than [`MAX_NAME`].
+    #[error("a record of {0} bytes is too large")]
+    TooLarge(usize),
+}
+
+/// The largest record accepted, in bytes.
+pub const MAX_VALUE: usize = 1024 * 1024;
+
+/// The longest key, index name or index member accepted, in bytes; a longer one is [`StorageError::TooLarge`].
+pub const MAX_NAME: usize = 4096;
+
+/// Refuses what no backend keeps.
+fn check_size(names: &[&[u8]], value: &[u8]) -> Result<(), StorageError> {
+    if value.len() > MAX_VALUE {
+        return Err(StorageError::TooLarge(value.len()));
+    }
+    match names.iter().find(|name| name.len() > MAX_NAME) {
+        Some(name) => Err(StorageError::TooLarge(name.len())),
+        None => Ok(()),
+    }
+}
+
+/// What every backend gives back.
+pub type Outcome<'a, T> = BoxFuture<'a, Result<T, StorageError>>;
+
+/// The port. A backend is finished when the conformance suite passes on it.
+///
+/// A record whose `expires` has come does not exist for any operation, whether or not it was swept yet.
+pub trait Store: std::fmt::Debug + Send + Sync + 'static {
+    /// Reads one record.
+    fn get<'a>(&'a self, key: &'a Key) -> Outcome<'a, Option<Stored>>;
+
+    /// Writes a record unless one is there; says whether it was written.
+    fn insert(&self, key: Key, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool>;
+
+    /// Replaces the record if it is still at `version`; says whether it did. `expires` replaces the old expiry.
+    fn compare_and_swap(&self, key: Key, version: Version, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool>;
+
+    /// Takes a single-use record: one caller of many gets it. With `tombstone`, those bytes stand in its place until the
+    /// record would have expired (or for ever if it had no expiry).
+    ///
+    /// The taker must be able to tell a tombstone from the real thing, because a second `take` returns the tombstone
+    /// (and leaves it there when a `tombstone` is given again).
+    fn take(&self, key: Key, tombstone: Option<Vec<u8>>) -> Outcome<'_, Option<Vec<u8>>>;
+
+    /// Deletes a record; says whether one was there.
+    fn delete(&self, key: Key) -> Outcome<'_, bool>;
+
+    /// Adds a member to an index (again: its expiry is replaced).
+    fn index_add(&self, index: Index, member: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, ()>;
+
+    /// The members of an index in byte order, the expired ones left out.
+    fn index_list<'a>(&'a self, index: &'a Index) -> Outcome<'a, Vec<Vec<u8>>>;
+
+    /// Removes a member from an index.
+    fn index_remove(&self, index: Index, member: Vec<u8>) -> Outcome<'_, ()>;
+
+    /// Whether a write would be durable right now; the answer of `/readyz`.
+    fn ready(&self) -> Outcome<'_, ()>;
+
+    /// Finishes what was accepted and lets go of the files. Later calls answer `Unavailable`.
+    fn close(&self) -> Outcome<'_, ()>;
+}
+
+/// A store that any part may hold.
+pub type SharedStore = Arc<dyn Store>;
+
+/// How a failing store reads to a stranger: an unavailable one may be asked again, a damaged one is our fault.
+impl From<StorageError> for OAuthError {
+    fn from(error: StorageError) -> Self {
+        match &error {
+            StorageError::Unavailable(_) => {
+                Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot store or read state right now; try again later.").because(error.to_string())
+            }
+            StorageError::Damaged(_) | StorageError::TooLarge(_) => Self::server_error(error.to_string()),
+        }
+    }
+}

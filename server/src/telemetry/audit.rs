@@ -1,0 +1,235 @@
+//! Audit events: one log line for each decision, with a stable code and ids. There is no field for a secret.
+
+use std::net::IpAddr;
+
+use super::codes::{self, Code};
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Granted,
+    /// It was not.
+    Refused,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A decision to be reported. Begin with [`AuditEvent::granted`] or [`AuditEvent::refused`], name what is known, end with
+/// [`AuditEvent::emit`]. Nothing is formatted unless somebody listens.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "an audit event is only written by emit()"]
+pub struct AuditEvent<'a> {
+    code: Code,
+    outcome: Outcome,
+    client_id: Option<&'a str>,
+    subject: Option<&'a str>,
+    sid: Option<&'a str>,
+    address: Option<IpAddr>,
+    reason: Option<&'a str>,
+    grant: Option<&'a str>,
+    handler: Option<&'a str>,
+    kid: Option<&'a str>,
+    actor: Option<&'a str>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> AuditEvent<'a> {
+    /// An event of that code and outcome that names nothing yet.
+    pub const fn new(code: Code, outcome: Outcome) -> Self {
+        Self {
+            code,
+            outcome,
+            client_id: None,
+            subject: None,
+            sid: None,
+            address: None,
+            reason: None,
+            grant: None,
+            handler: None,
+            kid: None,
+            actor: None,
+            detail: None,
+        }
+    }
+
+    /// Something was done.
+    pub const fn granted(code: Code) -> Self {
+        Self::new(code, Outcome::Granted)
+    }
+
+    /// Something was refused.
+    pub const fn refused(code: Code) -> Self {
+        Self::new(code, Outcome::Refused)
+    }
+
+    /// The same facts under another code.
+    pub const fn with_code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// A token request by its grant type, with the code that belongs to both.
+    pub fn token_request(grant: &'a str, outcome: Outcome) -> Self {
+        Self { grant: Some(grant), ..Self::new(codes::token_request(grant, outcome), outcome) }
+    }
+
+    /// The client that asked.
+    pub const fn client_id(self, client_id: &'a str) -> Self {
+        Self { client_id: Some(client_id), ..self }
+    }
+
+    /// The person concerned, by `sub`.
+    pub const fn subject(self, subject: &'a str) -> Self {
+        Self { subject: Some(subject), ..self }
+    }
+
+    /// The session concerned, by its id.
+    pub const fn sid(self, sid: &'a str) -> Self {
+        Self { sid: Some(sid), ..self }
+    }
+
+    /// Where the request came from, when known.
+    pub const fn address(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Why it was refused: what an operator needs and a client is not told.
+    pub const fn reason(self, reason: &'a str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    /// The grant type.
+    pub const fn grant(self, grant: &'a str) -> Self {
+        Self { grant: Some(grant), ..self }
+    }
+
+    /// The handler that decided.
+    pub const fn handler(self, handler: &'a str) -> Self {
+        Self { handler: Some(handler), ..self }
+    }
+
+    /// The signing key concerned, by its id.
+    pub const fn kid(self, kid: &'a str) -> Self {
+        Self { kid: Some(kid), ..self }
+    }
+
+    /// Who did it, when it was not the client or the person: an administrator's command.
+    pub const fn actor(self, actor: &'a str) -> Self {
+        Self { actor: Some(actor), ..self }
+    }
+
+    /// Anything else worth knowing, such as the granted scope.
+    pub const fn detail(self, detail: &'a str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+
+    /// Writes the event.
+    pub fn emit(self) {
+        tracing::info!(
+            target: "symbolon::audit",
+            code = self.code.id,
+            outcome = self.outcome.as_str(),
+            client_id = self.client_id,
+            subject = self.subject,
+            sid = self.sid,
+            address = self.address.map(tracing::field::display),
+            reason = self.reason,
+            grant = self.grant,
+            handler = self.handler,
+            kid = self.kid,
+            actor = self.actor,
+            detail = self.detail,
+            "{}",
+            self.code.meaning,
+        );
+    }
+}
+
+/// The load line of a handler, in the words that operators of Connect2id servers search their logs for.
+pub fn handler_loaded(class: &str, enabled: bool) {
+    let code = codes::HANDLER_LOADED.id;
+    tracing::info!(target: "symbolon::audit", code, "[{code}] Loaded device SSO handler: class={class} enabled={enabled}");
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::init::subscriber;
+    use super::*;
+    use crate::settings::meaning::Telemetry;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(json: bool, level: &str, emit: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let settings = Telemetry { json, level: level.to_owned() };
+        let subscriber = subscriber(&settings, move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, emit);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn sample() {
+        AuditEvent::token_request("refresh_token", Outcome::Refused)
+            .client_id("app-one")
+            .subject("alice")
+            .sid("s1")
+            .address(Some(IpAddr::from([192, 0, 2, 1])))
+            .reason("expired\n\"quoted\"")
+            .emit();
+    }
+
+    #[test]
+    fn an_event_is_one_flat_json_object_with_what_is_known() {
+        let line = written(true, "info", sample);
+        let mut event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(event.as_object_mut().unwrap().remove("timestamp").is_some());
+        let expected = serde_json::json!({
+            "level": "INFO", "target": "symbolon::audit", "message": "refresh token grant refused", "code": "TK1012", "outcome": "refused",
+            "client_id": "app-one", "subject": "alice", "sid": "s1", "address": "192.0.2.1", "reason": "expired\n\"quoted\"",
+            "grant": "refresh_token",
+        });
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn an_event_is_one_line_for_people() {
+        let line = written(false, "warn,symbolon::audit=info", sample);
+        assert_eq!(line.lines().count(), 1);
+        assert!(line.contains("refresh token grant refused code=\"TK1012\" outcome=\"refused\" client_id=\"app-one\""), "{line}");
+    }
+
+    #[test]
+    fn the_level_holds_for_events_too() {
+        assert_eq!(written(true, "warn", sample), "");
+        assert_eq!(written(true, "info,symbolon::audit=off", sample), "");
+    }
+
+    #[test]
+    fn the_load_line_reads_as_in_connect2id() {
+        let line = written(false, "info", || handler_loaded("local-device-sso", true));
+        assert!(line.contains("[OP7106] Loaded device SSO handler: class=local-device-sso enabled=true"), "{line}");
+    }
+}

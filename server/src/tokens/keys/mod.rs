@@ -1,0 +1,218 @@
+//! The server's signing keys: made at first start, kept sealed in one record, rotated, and used to sign and to verify.
+//! Knows what a JWT is; must not know what any claim means.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+mod pair;
+mod record;
+mod schedule;
+mod set;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use schedule::KeyPolicy;
+pub use set::{KeyInfo, KeyState};
+pub use verify::{Verified, VerifyError};
+
+use self::record::Record;
+use self::schedule::Wish;
+use self::set::KeySet;
+use super::sealing::SealingKey;
+use crate::foundation::{Clock, Secret};
+use crate::settings::meaning::SigningAlg;
+use crate::storage::{Key, Kind, SharedStore, StorageError, Stored, Version};
+
+/// How often a change is tried again when another process changes the keys at the same moment.
+const TRIES: usize = 8;
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The store failed.
+    #[error("the signing keys cannot be read or written: {0}")]
+    Storage(#[from] StorageError),
+    /// The record was sealed with another key.
+    #[error(
+        "the signing keys in the store were sealed with another sealing key; start with the key they were sealed with (storage.sealing_key_file)"
+    )]
+    WrongSealingKey,
+    /// The record is not what was written.
+    #[error("the signing keys in the store are damaged: {0}")]
+    Damaged(&'static str),
+    /// No key could be made.
+    #[error("a signing key cannot be generated")]
+    Generation,
+    /// The library refused to sign.
+    #[error("a token cannot be signed")]
+    Signing,
+    /// The claims are not a JSON object.
+    #[error("the claims of a token cannot be written as JSON")]
+    Claims,
+    /// Others changed the keys again and again.
+    #[error("the signing keys are being changed by another process; try again")]
+    Contended,
+}
+
+/// The signing keys. Cheap to clone; all clones see a rotation at the same moment.
+#[derive(Clone)]
+pub struct SigningKeys(Arc<Inner>);
+
+struct Inner {
+    set: ArcSwap<KeySet>,
+    store: SharedStore,
+    clock: Clock,
+    sealing: SealingKey,
+    policy: KeyPolicy,
+    /// One change at a time in this process; among processes compare-and-swap decides.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKeys").field("keys", &self.list()).finish_non_exhaustive()
+    }
+}
+
+impl SigningKeys {
+    /// Reads the keys from the store; makes them at first start. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the store fails, the record was sealed with another key, or it is damaged.
+    pub async fn open(store: SharedStore, clock: Clock, sealing: SealingKey, policy: KeyPolicy) -> Result<Self, KeyError> {
+        let (record, version) = change(&store, &sealing, &policy, &clock, Wish::Due).await?;
+        let set = ArcSwap::from_pointee(KeySet::new(&record, version, &policy)?);
+        Ok(Self(Arc::new(Inner { set, store, clock, sealing, policy, changing: tokio::sync::Mutex::default() })))
+    }
+
+    /// A signed JWT with header `{"alg", "typ", "kid"}`. `claims` must serialise to a JSON object.
+    ///
+    /// # Errors
+    /// When the claims cannot be written as JSON or the library refuses to sign.
+    pub fn sign<T: Serialize + ?Sized>(&self, alg: SigningAlg, typ: &str, claims: &T) -> Result<String, KeyError> {
+        self.0.set.load().signing(alg, &self.0.clock)?.sign(typ, claims)
+    }
+
+    /// Checks that `jwt` was signed by a key of ours that is still kept, and reads its claims. Checks neither `exp` nor
+    /// `aud` nor `iss` nor `typ`.
+    ///
+    /// # Errors
+    /// Why it is not ours.
+    pub fn verify<T: DeserializeOwned>(&self, jwt: &str) -> Result<Verified<T>, VerifyError> {
+        verify::verify(&self.0.set.load(), &self.0.clock, jwt)
+    }
+
+    /// The public JWK Set (RFC 7517 section 5) with every key that signs, signed or will sign.
+    #[must_use]
+    pub fn jwks(&self) -> Arc<str> {
+        Arc::clone(&self.0.set.load().jwks)
+    }
+
+    /// 32 bytes that only this server can compute from `label` and `parts`: HMAC-SHA-256 over all of them, each with its
+    /// length. The same input gives the same bytes for as long as the store lives, on every node.
+    #[must_use]
+    pub fn derive(&self, label: &str, parts: &[&[u8]]) -> Secret<[u8; 32]> {
+        let set = self.0.set.load();
+        let mut context = hmac::Context::with_key(&set.derivation);
+        for part in std::iter::once(label.as_bytes()).chain(parts.iter().copied()) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut derived = [0; 32];
+        derived.copy_from_slice(context.sign().as_ref());
+        Secret::new(derived)
+    }
+
+    /// Every key that is kept.
+    #[must_use]
+    pub fn list(&self) -> Vec<KeyInfo> {
+        self.0.set.load().list(&self.0.clock)
+    }
+
+    /// Makes successors for the keys of `alg` (`None` = of every algorithm). They are in the JWKS from now on and sign
+    /// after `publish_before_use`, or at once when `immediately`. Asked again meanwhile, a rotation under way stays one.
+    /// Answers with all keys as they are now.
+    ///
+    /// # Errors
+    /// When the store fails or another process keeps changing the keys.
+    pub async fn rotate(&self, alg: Option<SigningAlg>, immediately: bool) -> Result<Vec<KeyInfo>, KeyError> {
+        self.apply(Wish::Rotate { alg, immediately }).await?;
+        Ok(self.list())
+    }
+
+    /// Once a minute: takes over what another process changed, rotates by schedule, drops keys whose time is over.
+    /// A failure is logged and tried again the next minute; the keys at hand go on working.
+    pub async fn tick(&self) {
+        if let Err(error) = self.apply(Wish::Due).await {
+            tracing::warn!(%error, "the signing keys were not refreshed");
+        }
+    }
+
+    async fn apply(&self, wish: Wish) -> Result<(), KeyError> {
+        let inner = &*self.0;
+        let _one_at_a_time = inner.changing.lock().await;
+        let (record, version) = change(&inner.store, &inner.sealing, &inner.policy, &inner.clock, wish).await?;
+        if version != inner.set.load().version {
+            inner.set.store(Arc::new(KeySet::new(&record, version, &inner.policy)?));
+            tracing::info!(keys = record.keys.len(), "the signing keys changed");
+        }
+        Ok(())
+    }
+}
+
+/// Brings the stored record to where `wish` and the policy want it, and reads what is stored then.
+async fn change(
+    store: &SharedStore,
+    sealing: &SealingKey,
+    policy: &KeyPolicy,
+    clock: &Clock,
+    wish: Wish,
+) -> Result<(Record, Version), KeyError> {
+    let name = Key::new(Kind::SigningKeys, b"");
+    // Keys that were made for an attempt that lost: good for the next.
+    let mut ready: Vec<(SigningAlg, Secret<Vec<u8>>)> = Vec::new();
+    let mut wish = wish;
+    for _ in 0..TRIES {
+        let stored = store.get(&name).await?;
+        let mut record = match &stored {
+            Some(Stored { value, .. }) => Record::open(sealing, value)?,
+            None => Record::new(),
+        };
+        let now = clock.now();
+        let wanted = wish.wants(&record, policy, now);
+        let missing: Vec<_> = wanted.iter().copied().filter(|alg| !ready.iter().any(|(made, _)| made == alg)).collect();
+        ready.extend(generate(missing).await?);
+        for alg in &wanted {
+            if let Some(at) = ready.iter().position(|(made, _)| made == alg) {
+                wish.add(&mut record, ready[at].clone(), policy, now);
+            }
+        }
+        let dropped = schedule::prune(&mut record, policy, now);
+        let written = match stored {
+            Some(Stored { version, .. }) if wanted.is_empty() && !dropped => return Ok((record, version)),
+            Some(Stored { version, .. }) => store.compare_and_swap(name.clone(), version, record.seal(sealing)?, None).await?,
+            None => store.insert(name.clone(), record.seal(sealing)?, None).await?,
+        };
+        // Once more either way: to learn the version of what was written, or to start from what another wrote.
+        if written {
+            wish = Wish::Due;
+        }
+    }
+    Err(KeyError::Contended)
+}
+
+/// Makes a key for each algorithm, all at the same time and off the threads that serve requests.
+async fn generate(algs: Vec<SigningAlg>) -> Result<Vec<(SigningAlg, Secret<Vec<u8>>)>, KeyError> {
+    let tasks: Vec<_> = algs.into_iter().map(|alg| (alg, tokio::task::spawn_blocking(move || pair::generate(alg)))).collect();
+    let mut made = Vec::with_capacity(tasks.len());
+    for (alg, task) in tasks {
+        made.push((alg, task.await.map_err(|_| KeyError::Generation)??));
+    }
+    Ok(made)
+}

@@ -1,0 +1,285 @@
+//! The house itself: imports go downward, each outside crate has one owner, names say what they mean, files stay small.
+//! Reads the tree, starts nothing.
+
+use std::path::{Path, PathBuf};
+
+use crate::harness::binaries::repository;
+
+/// The rooms of the server from the cellar to the roof: a room may import its own and earlier ones.
+const FLOORS: [&str; 13] = [
+    "foundation",
+    "protocol",
+    "settings",
+    "telemetry",
+    "storage",
+    "tokens",
+    "clients",
+    "accounts",
+    "sessions",
+    "issuance",
+    "grants",
+    "http",
+    "cli",
+];
+
+/// What only these places of the server may name.
+const OWNERS: [(&str, &[&str]); 23] = [
+    ("actix_web", &["http"]),
+    ("actix_cors", &["http"]),
+    ("actix_http", &["http"]),
+    ("askama", &["http"]),
+    ("clap", &["cli"]),
+    ("redb", &["storage/embedded"]),
+    ("jsonwebtoken", &["tokens"]),
+    ("jose_rs", &["tokens"]),
+    ("argon2", &["accounts"]),
+    ("toml", &["settings"]),
+    ("java_properties", &["settings"]),
+    ("humantime", &["settings"]),
+    ("tracing_subscriber", &["telemetry"]),
+    ("reqwest", &["cli"]),
+    ("symbolon_sdk", &["issuance", "cli"]),
+    ("aws_lc_rs", &["foundation", "tokens"]),
+    ("abi_stable", &[]),
+    ("libloading", &[]),
+    ("SystemTime::now", &["foundation/clock"]),
+    ("getrandom", &["foundation/random"]),
+    ("std::env::var", &["settings"]),
+    ("env::vars", &["settings"]),
+    // The signing interface of aws-lc-rs wants a source of randomness as a parameter.
+    ("rand::", &["foundation/random", "tokens/keys"]),
+];
+
+/// Pure lists and whole contracts that may be longer than a page.
+const LONG: [&str; 3] = ["server/src/settings/leaves.rs", "sdk/src/abi/mod.rs", "tests/it/floor_plan.rs"];
+
+/// Drawers, not rooms.
+const DRAWERS: [&str; 12] =
+    ["util", "utils", "common", "helper", "helpers", "type", "types", "manager", "managers", "misc", "shared_code", "stuff"];
+
+/// One source file.
+struct Source {
+    /// Path from the root of the repository, with slashes.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The room of the server that the file is in.
+    fn room(&self) -> Option<&str> {
+        let inside = self.path.strip_prefix("server/src/")?;
+        let name = inside.split('/').next()?;
+        let room = name.strip_suffix(".rs").unwrap_or(name);
+        FLOORS.contains(&room).then_some(room)
+    }
+
+    /// Lines of code with their numbers: no comments, and nothing from the tests at the end of the file.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let of_tests = self.path.ends_with("/tests.rs") || self.path.contains("/tests/") || self.path.ends_with("conformance.rs");
+        self.text
+            .lines()
+            .enumerate()
+            .take_while(|(_, line)| line.trim() != "mod tests {")
+            .filter(move |_| !of_tests)
+            .map(|(n, line)| (n + 1, uncommented(line)))
+            .filter(|(_, line)| !line.trim().is_empty())
+    }
+}
+
+/// The line without its comment; `://` begins no comment.
+fn uncommented(line: &str) -> &str {
+    let mut from = 0;
+    while let Some(at) = line[from..].find("//").map(|at| at + from) {
+        if at == 0 || line.as_bytes()[at - 1] != b':' {
+            return &line[..at];
+        }
+        from = at + 2;
+    }
+    line
+}
+
+/// Whether `name` stands in the line as a whole path segment.
+fn names(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + name.len()..].chars().next();
+        let joined = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !joined(before)
+            && !before.is_some_and(|c| c == '"' || c == '.')
+            && (name.ends_with(':') || !joined(after))
+            && (after == Some(':') || line.trim_start().starts_with("use ") || name.contains(':'))
+    })
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() {
+            if !["target", "node_modules", ".git", ".venv", "__pycache__"].contains(&name.to_string_lossy().as_ref()) {
+                walk(&path, found);
+            }
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// All files below these folders, as paths from the root.
+fn files(folders: &[&str]) -> Vec<(String, PathBuf)> {
+    let root = repository();
+    let mut found = Vec::new();
+    folders.iter().for_each(|folder| walk(&root.join(folder), &mut found));
+    let mut files: Vec<(String, PathBuf)> = found
+        .into_iter()
+        .map(|path| (path.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned(), path))
+        .collect();
+    files.sort();
+    files
+}
+
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let sources: Vec<Source> = files(folders)
+        .into_iter()
+        .filter(|(path, _)| Path::new(path).extension().is_some_and(|extension| extension == "rs"))
+        .map(|(path, file)| Source { path, text: std::fs::read_to_string(file).expect("a source file") })
+        .collect();
+    assert!(!sources.is_empty(), "no source found below {}", repository().display());
+    sources
+}
+
+#[track_caller]
+fn none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn imports_go_downward() {
+    let floor = |room: &str| FLOORS.iter().position(|own| *own == room);
+    let mut upward = Vec::new();
+    for source in sources(&["server/src"]) {
+        let Some(room) = source.room() else { continue };
+        for (n, line) in source.code() {
+            for (at, _) in line.match_indices("crate::") {
+                let target: String = line[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if floor(&target) > floor(room) {
+                    upward.push(format!("{}:{n}: {room} imports {target}", source.path));
+                }
+            }
+            if line.contains("use crate::{") {
+                upward.push(format!("{}:{n}: one `use` a room, so that this test can read it", source.path));
+            }
+        }
+    }
+    none("an import goes upward", &upward);
+}
+
+#[test]
+fn every_outside_name_has_one_owner() {
+    let mut strangers = Vec::new();
+    for source in sources(&["server/src"]) {
+        let place = source.path.trim_start_matches("server/src/").trim_end_matches(".rs").to_owned();
+        for (n, line) in source.code() {
+            for (name, owners) in OWNERS {
+                let owned = owners.iter().any(|owner| place == *owner || place.starts_with(&format!("{owner}/")));
+                if !owned && names(line, name) {
+                    strangers.push(format!("{}:{n}: {name} belongs to {owners:?}", source.path));
+                }
+            }
+        }
+    }
+    none("an outside name is used outside its room", &strangers);
+}
+
+#[test]
+fn unsafe_code_is_in_the_sdk_alone() {
+    let mut found = Vec::new();
+    for source in sources(&["server/src", "plugins", "tests/it", "tests/plugins"]) {
+        for (n, line) in source.code() {
+            if line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe") && !line.contains('"') {
+                found.push(format!("{}:{n}: {line}", source.path));
+            }
+        }
+    }
+    none("unsafe outside the SDK", &found);
+    for path in ["server/src/lib.rs", "plugins/local-device-sso/src/lib.rs"] {
+        let text = std::fs::read_to_string(repository().join(path)).expect("a crate");
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{path}");
+    }
+}
+
+#[test]
+fn no_drawers() {
+    let found: Vec<String> = files(&["server", "sdk", "plugins", "tests", "scripts"])
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.split('/').any(|part| DRAWERS.contains(&part.split('.').next().unwrap_or_default())))
+        .collect();
+    none("a drawer instead of a room", &found);
+}
+
+#[test]
+fn files_fit_in_the_head() {
+    let found: Vec<String> = sources(&["server/src", "sdk/src", "plugins", "tests"])
+        .into_iter()
+        .filter(|source| !LONG.contains(&source.path.as_str()))
+        .filter(|source| source.text.lines().count() > 400)
+        .map(|source| format!("{}: {} lines", source.path, source.text.lines().count()))
+        .collect();
+    none("a file is longer than 400 lines: split it by noun", &found);
+}
+
+#[test]
+fn every_file_says_what_it_owns() {
+    let found: Vec<String> = sources(&["server/src", "sdk/src", "plugins", "tests"])
+        .into_iter()
+        .filter(|source| !source.text.starts_with("//!"))
+        .map(|source| source.path)
+        .collect();
+    none("a file begins without `//!`", &found);
+}
+
+#[test]
+fn crates_depend_in_one_direction() {
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let root = repository();
+    let server = read(&root.join("server/Cargo.toml"));
+    assert!(server.contains("symbolon-sdk"));
+    assert!(!server.contains("local-device-sso"), "the server never depends on a plugin");
+    assert!(!read(&root.join("sdk/Cargo.toml")).contains("path = \"../server\""));
+    let mut found = Vec::new();
+    for (path, file) in files(&["plugins", "tests/plugins"]) {
+        if path.ends_with("Cargo.toml") {
+            let text = read(&file);
+            if text
+                .lines()
+                .any(|line| line.starts_with("symbolon.") || line.starts_with("symbolon ") || line.starts_with("abi_stable"))
+            {
+                found.push(path);
+            }
+        }
+    }
+    none("a plugin depends on more than the SDK", &found);
+}
+
+#[test]
+fn the_top_level_has_its_rooms_and_nothing_else() {
+    let rooms = ["server", "sdk", "plugins", "config", "tests", "scripts", "target", ".ci", ".git", ".github", "var"];
+    let found: Vec<String> = std::fs::read_dir(repository())
+        .expect("the repository")
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !rooms.contains(&name.as_str()))
+        .collect();
+    none("a folder that the plan does not know", &found);
+}
+
+#[test]
+fn the_reader_reads() {
+    assert!(names("use redb::Database;", "redb") && names("let x = redb::open();", "redb"));
+    assert!(!names("let credb = 1;", "redb") && !names("use crate::predb::x;", "redb"));
+    assert_eq!(uncommented("let a = \"http://b\"; // c"), "let a = \"http://b\"; ");
+    assert_eq!(uncommented("/// redb::Database"), "");
+}

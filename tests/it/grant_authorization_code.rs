@@ -1,0 +1,158 @@
+//! The authorization code grant: one code, one client, one redirect URI, one verifier, one use.
+
+use crate::harness::cast::{BACKEND, BACKEND_POST, NO_DEVICE_SCOPE, ONE, TWO};
+use crate::harness::request::half_sha256;
+use crate::harness::{Authorization, Browser, Setup, Tokens, jwt, shared, until};
+
+fn code_for(request: &Authorization) -> String {
+    let server = shared::usual();
+    Browser::new().authorize(server, request, &server.person()).code()
+}
+
+#[test]
+fn the_answer_has_what_was_asked_for_and_no_more() {
+    let server = shared::usual();
+    let request = Authorization::new(ONE, "openid profile");
+    let code = code_for(&request);
+    let answer = server.token(ONE, request.redeem(&code));
+    answer.is_not_cached();
+    let tokens = Tokens(answer.ok());
+    assert_eq!(tokens.get("token_type"), "Bearer");
+    assert_eq!(tokens.scope(), ["openid", "profile"]);
+    assert_eq!(tokens.0["expires_in"], 600);
+    assert!(!tokens.has("refresh_token") && !tokens.has("device_secret") && !tokens.has("device_token"));
+    let (_, claims) = server.verified(tokens.id());
+    assert_eq!(claims["aud"], ONE.id);
+    assert_eq!(claims["nonce"], request.nonce.as_str());
+    assert_eq!(claims["at_hash"], half_sha256(tokens.access()).as_str());
+    assert!(claims["sid"].is_string());
+    assert!(claims["ds_hash"].is_null());
+}
+
+#[test]
+fn without_openid_there_is_no_id_token() {
+    let server = shared::usual();
+    let tokens = server.sign_in(ONE, &server.person(), "profile");
+    assert!(!tokens.has("id_token"));
+}
+
+#[test]
+fn offline_access_brings_a_refresh_token() {
+    let server = shared::usual();
+    let tokens = server.sign_in(NO_DEVICE_SCOPE, &server.person(), "openid offline_access");
+    assert!(tokens.has("refresh_token"));
+}
+
+#[test]
+fn a_wrong_verifier_redirect_uri_or_client_is_refused() {
+    let server = shared::usual();
+    type Change = fn(crate::harness::Form) -> crate::harness::Form;
+    let changes: [(&str, Change); 6] = [
+        ("verifier", |form| form.set("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong")),
+        ("no verifier", |form| form.without("code_verifier")),
+        ("short verifier", |form| form.set("code_verifier", "x")),
+        ("redirect", |form| form.set("redirect_uri", "http://127.0.0.1:10/callback")),
+        ("no redirect", |form| form.without("redirect_uri")),
+        ("code", |form| form.set("code", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
+    ];
+    for (name, change) in changes {
+        let request = Authorization::new(ONE, "openid");
+        let code = code_for(&request);
+        let answer = server.token(ONE, change(request.redeem(&code)));
+        let body = answer.json();
+        assert_eq!(answer.status, 400, "{name}");
+        assert!(matches!(body["error"].as_str(), Some("invalid_grant" | "invalid_request")), "{name}: {body}");
+    }
+    let request = Authorization::new(ONE, "openid");
+    let code = code_for(&request);
+    server.token(TWO, request.redeem(&code)).refused(400, "invalid_grant");
+    server.token(BACKEND, request.redeem(&code)).refused(400, "invalid_grant");
+}
+
+#[test]
+fn a_confidential_client_that_used_pkce_must_finish_it() {
+    let server = shared::usual();
+    let request = Authorization::new(BACKEND, "openid");
+    let code = code_for(&request);
+    server.token(BACKEND, request.redeem(&code).without("code_verifier")).refused(400, "invalid_grant");
+}
+
+#[test]
+fn a_client_that_need_not_use_pkce_may_leave_it_out_but_not_add_a_verifier() {
+    let server = shared::usual();
+    let without = || Authorization::new(BACKEND_POST, "openid").without("code_challenge").without("code_challenge_method");
+    let request = without();
+    let code = code_for(&request);
+    server.token(BACKEND_POST, request.redeem(&code).without("code_verifier")).ok();
+    let request = without();
+    let code = code_for(&request);
+    server.token(BACKEND_POST, request.redeem(&code)).refused(400, "invalid_grant");
+}
+
+#[test]
+fn a_replay_revokes_what_the_first_use_issued() {
+    let server = shared::usual();
+    let request = Authorization::new(ONE, "openid offline_access");
+    let code = code_for(&request);
+    let tokens = Tokens(server.token(ONE, request.redeem(&code)).ok());
+    assert!(server.is_active(tokens.access()));
+    server.token(ONE, request.redeem(&code)).refused(400, "invalid_grant");
+    assert!(!server.is_active(tokens.access()));
+    server.refresh(ONE, tokens.refresh()).refused(400, "invalid_grant");
+}
+
+#[test]
+fn of_many_redemptions_at_once_one_wins() {
+    let server = shared::usual();
+    let request = Authorization::new(ONE, "openid");
+    let code = code_for(&request);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| server.token(ONE, request.redeem(&code)).status)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 400)), "{statuses:?}");
+}
+
+#[test]
+fn a_code_expires() {
+    let server = Setup::new().set("tokens.code.lifetime", "1s").start();
+    let person = server.person();
+    let browser = Browser::new();
+    // A code redeemed at once may still be alive; each round waits longer, so that the last one is certainly late.
+    let mut wait = std::time::Duration::from_millis(600);
+    until("a code is too old", || {
+        let request = Authorization::new(ONE, "openid");
+        let code = browser.authorize(&server, &request, &person).code();
+        std::thread::sleep(wait);
+        wait *= 2;
+        let answer = server.token(ONE, request.redeem(&code));
+        answer.status == 400 && answer.json()["error"] == "invalid_grant"
+    });
+}
+
+#[test]
+fn codes_differ_and_say_nothing() {
+    let (one, two) = (code_for(&Authorization::new(ONE, "openid")), code_for(&Authorization::new(ONE, "openid")));
+    assert_ne!(one, two);
+    assert!(one.len() >= 40, "at least 256 bits");
+    assert!(one.split('.').count() < 3, "no JWT");
+}
+
+#[test]
+fn the_access_token_is_a_jwt_of_rfc_9068() {
+    let server = shared::usual();
+    let tokens = server.sign_in(ONE, &server.person(), "openid profile");
+    let (header, claims) = server.verified(tokens.access());
+    assert_eq!(header.typ.map(|typ| typ.to_lowercase()).as_deref(), Some("at+jwt"));
+    for name in ["iss", "sub", "aud", "jti", "client_id", "scope", "sid", "acr"] {
+        assert!(claims[name].is_string(), "{name}: {claims}");
+    }
+    for name in ["exp", "iat", "auth_time"] {
+        assert!(claims[name].is_u64(), "{name}: {claims}");
+    }
+    assert_eq!(claims["client_id"], ONE.id);
+    assert_eq!(claims["aud"], server.issuer.as_str());
+    assert_eq!(claims["exp"].as_u64(), claims["iat"].as_u64().map(|iat| iat + 600));
+    assert_eq!(claims["sub"], jwt::claims(tokens.id())["sub"]);
+}

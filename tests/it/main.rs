@@ -1,0 +1,31 @@
+//! Whole-server tests: one file for each room of the house, all in one binary. Each suite says what must hold over
+//! HTTP or by command; none knows the server's code. Run them with `scripts/test`.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+mod authorize;
+mod cli;
+mod client_authentication;
+mod config;
+mod consent_and_sso;
+mod cors;
+mod discovery;
+mod durability;
+mod floor_plan;
+mod grant_authorization_code;
+mod grant_client_credentials;
+mod grant_refresh_token;
+mod handler_faults;
+mod handler_properties;
+mod introspect_revoke;
+mod jwks;
+mod native_sso_exchange;
+mod native_sso_issue;
+mod no_secrets_in_logs;
+mod session_end;
+mod sign_in;
+mod third_party;
+mod token_request;
+mod tokens;
+mod userinfo;
