@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::cast::{ONE, TWO};
 use crate::harness::command::Ran;
 use crate::harness::person::unique;
-use crate::harness::{Authorization, Browser, Form, Person, Server, Setup, Tokens, jwt, shared};
+use crate::harness::{Authorization, Browser, Form, Person, Server, Setup, jwt, shared};
 
 /// Writes a file into the server's folder; gives its path.
 #[track_caller]
@@ -271,7 +271,7 @@ fn a_deleted_client_ends_its_part_of_a_session() {
         redirect: "https://added.example.com/cb",
     };
     let tokens = server.sign_in(client, &server.person(), "openid offline_access");
-    Tokens(server.refresh(client, tokens.refresh()).ok());
+    server.refresh(client, tokens.refresh()).ok();
     server.command(&["client", "delete", &id]).fine();
     server
         .token(client, Form::of(&[("grant_type", "refresh_token"), ("refresh_token", tokens.refresh())]))

@@ -44,8 +44,7 @@ fn a_decision_needs_its_own_form() {
     for broken in [
         form.fields.clone(),
         form.fields.clone().and("decision", "perhaps"),
-        form.fields.clone().without("csrf").and("decision", "allow"),
-        form.fields.clone().set("csrf", "forged").and("decision", "allow"),
+        form.fields.clone().set("transaction", "forged").and("decision", "allow"),
         form.fields.clone().without("transaction").and("decision", "allow"),
     ] {
         assert_eq!(browser.post(&form.action, &broken).status, 400);

@@ -21,7 +21,7 @@ fn an_acknowledged_answer_survives_a_kill() {
         server.start_again();
         // The successor of `rotated` is unused, so it is told again; what came before `rotated` is a replay.
         assert_eq!(Tokens(server.refresh(TWO, rotated.refresh()).ok()).refresh(), next.refresh());
-        Tokens(server.refresh(TWO, next.refresh()).ok());
+        server.refresh(TWO, next.refresh()).ok();
         server.refresh(TWO, tokens.refresh()).refused(400, "invalid_grant");
     }
     server.exchange(TWO, &device, "openid").ok();

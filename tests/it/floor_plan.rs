@@ -130,7 +130,9 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
 fn files(folders: &[&str]) -> Vec<(String, PathBuf)> {
     let root = repository();
     let mut found = Vec::new();
-    folders.iter().for_each(|folder| walk(&root.join(folder), &mut found));
+    for folder in folders {
+        walk(&root.join(folder), &mut found);
+    }
     let mut files: Vec<(String, PathBuf)> = found
         .into_iter()
         .map(|path| (path.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned(), path))

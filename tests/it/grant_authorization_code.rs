@@ -2,7 +2,7 @@
 
 use crate::harness::cast::{BACKEND, BACKEND_POST, NO_DEVICE_SCOPE, ONE, TWO};
 use crate::harness::request::half_sha256;
-use crate::harness::{Authorization, Browser, Setup, Tokens, jwt, shared, until};
+use crate::harness::{Authorization, Browser, Form, Setup, Tokens, jwt, shared, until};
 
 fn code_for(request: &Authorization) -> String {
     let server = shared::usual();
@@ -43,10 +43,12 @@ fn offline_access_brings_a_refresh_token() {
     assert!(tokens.has("refresh_token"));
 }
 
+/// What goes wrong with an otherwise correct redemption.
+type Change = fn(Form) -> Form;
+
 #[test]
 fn a_wrong_verifier_redirect_uri_or_client_is_refused() {
     let server = shared::usual();
-    type Change = fn(crate::harness::Form) -> crate::harness::Form;
     let changes: [(&str, Change); 6] = [
         ("verifier", |form| form.set("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong")),
         ("no verifier", |form| form.without("code_verifier")),

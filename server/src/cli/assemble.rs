@@ -28,7 +28,15 @@ const SEALING_KEY: &str = "sealing.key";
 pub async fn serving(settings: Settings) -> Result<Arc<Engine>, Failure> {
     let load = Handlers::load(&settings.handlers)?;
     for warning in &load.warnings {
-        tracing::warn!(id = warning.id, place = warning.place, "{}: seen {}; expected {}; remedy: {}", warning.place, warning.seen, warning.expected, warning.remedy);
+        tracing::warn!(
+            id = warning.id,
+            place = warning.place,
+            "{}: seen {}; expected {}; remedy: {}",
+            warning.place,
+            warning.seen,
+            warning.expected,
+            warning.remedy
+        );
     }
     load.handlers.announce();
     assemble(settings, load.handlers).await
@@ -64,11 +72,19 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
 
 /// The data folder: made when missing, and for nobody else to look into.
 fn prepare(folder: &Path) -> Result<(), Failure> {
-    let wrong = |error: &std::io::Error| Failure::refusal(format!("the data folder {} cannot be used: {error}; correct storage.path or its permissions", folder.display()));
+    let wrong = |error: &std::io::Error| {
+        Failure::refusal(format!(
+            "the data folder {} cannot be used: {error}; correct storage.path or its permissions",
+            folder.display()
+        ))
+    };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| wrong(&error))?;
     let mode = fs::metadata(folder).map_err(|error| wrong(&error))?.permissions().mode() & 0o777;
     if mode & 0o022 != 0 {
-        return Err(Failure::refusal(format!("the data folder {} may be written by others (mode {mode:03o}); run chmod 700 on it", folder.display())));
+        return Err(Failure::refusal(format!(
+            "the data folder {} may be written by others (mode {mode:03o}); run chmod 700 on it",
+            folder.display()
+        )));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::output::{Failure, Output};
 pub enum ClientCommand {
     /// Register a client from RFC 7591 metadata; prints it with its secret, which is shown this once
     Add {
-        /// JSON file with the metadata; client_id and client_secret may be given
+        /// JSON file with the metadata; `client_id` and `client_secret` may be given
         #[arg(long, value_name = "CLIENT.json")]
         from: PathBuf,
     },
@@ -22,12 +22,12 @@ pub enum ClientCommand {
     List,
     /// Show one client
     Show {
-        /// Its client_id
+        /// Its `client_id`
         client_id: String,
     },
     /// Replace the metadata of a client
     Update {
-        /// Its client_id
+        /// Its `client_id`
         client_id: String,
         /// JSON file with the whole new metadata
         #[arg(long, value_name = "CLIENT.json")]
@@ -35,7 +35,7 @@ pub enum ClientCommand {
     },
     /// Remove a client
     Delete {
-        /// Its client_id
+        /// Its `client_id`
         client_id: String,
     },
 }
@@ -44,7 +44,7 @@ pub enum ClientCommand {
 ///
 /// # Errors
 /// Findings or the refusal.
-pub async fn run(command: ClientCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+pub async fn run(command: ClientCommand, place: &Place, output: Output) -> Result<(), Failure> {
     let command = match command {
         ClientCommand::List => {
             let list = admin::call(place, AdminCommand::ClientList).await?;
@@ -61,6 +61,7 @@ pub async fn run(command: ClientCommand, place: &Place, output: &Output) -> Resu
 }
 
 fn read_object(path: &Path) -> Result<Map<String, Value>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
     serde_json::from_str(&text).map_err(|error| Failure::refusal(format!("{} is not a JSON object: {error}", path.display())))
 }

@@ -31,7 +31,7 @@ pub enum ConfigCommand {
 ///
 /// # Errors
 /// Findings.
-pub fn run(command: ConfigCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+pub fn run(command: &ConfigCommand, place: &Place, output: Output) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check => check(place, output),
         ConfigCommand::Show => {
@@ -52,7 +52,7 @@ pub fn run(command: ConfigCommand, place: &Place, output: &Output) -> Result<(),
     }
 }
 
-fn check(place: &Place, output: &Output) -> Result<(), Failure> {
+fn check(place: &Place, output: Output) -> Result<(), Failure> {
     let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
     // The clients of the file are checked as at start; the store that goes with them stays empty.
     let clock = Clock::system();

@@ -36,7 +36,7 @@ pub enum HandlerCommand {
 ///
 /// # Errors
 /// Findings or the refusal.
-pub async fn run(command: HandlerCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+pub async fn run(command: HandlerCommand, place: &Place, output: Output) -> Result<(), Failure> {
     match command {
         HandlerCommand::List => list(place, output).await,
         HandlerCommand::Inspect { file } => {
@@ -48,7 +48,7 @@ pub async fn run(command: HandlerCommand, place: &Place, output: &Output) -> Res
 }
 
 /// A running server knows best which handlers it has; without one the folder is loaded here.
-async fn list(place: &Place, output: &Output) -> Result<(), Failure> {
+async fn list(place: &Place, output: Output) -> Result<(), Failure> {
     use super::admin::{AdminCommand, socket};
     let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
     let handlers = if let Some(answer) = socket::ask(&loaded.settings.storage.path, &AdminCommand::HandlerList).await? {
@@ -80,16 +80,18 @@ fn about(described: &Described) -> Value {
     })
 }
 
-fn check(file: &Path, properties: Option<&Path>, place: &Place, output: &Output) -> Result<(), Failure> {
+fn check(file: &Path, properties: Option<&Path>, place: &Place, output: Output) -> Result<(), Failure> {
     let described = describe(file)?;
     let mut define = place.define.clone();
     if let Some(path) = properties {
         // Read exactly as the server would read it.
-        let path = path.canonicalize().map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
+        let path =
+            path.canonicalize().map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
         define.push(format!("handlers.properties={}", path.display()));
     }
     let loaded = settings::from_process(place.config.as_deref(), &define)?;
-    let values: BTreeMap<String, String> = loaded.settings.handlers.properties.into_iter().map(|(key, property)| (key, property.value)).collect();
+    let values: BTreeMap<String, String> =
+        loaded.settings.handlers.properties.into_iter().map(|(key, property)| (key, property.value)).collect();
     match described.configure(&values) {
         Ok(configured) => {
             let mut result = about(&described);

@@ -11,9 +11,9 @@ use super::output::{Failure, Output};
 pub enum KeyCommand {
     /// List the signing keys
     List,
-    /// Make new keys: published at once, used after tokens.keys.publish_before_use
+    /// Make new keys: published at once, used after `tokens.keys.publish_before_use`
     Rotate {
-        /// One algorithm only: RS256, ES256, PS256 or EdDSA
+        /// One algorithm only: RS256, ES256, PS256 or `EdDSA`
         #[arg(long, value_name = "ALG")]
         alg: Option<String>,
         /// Use the new key at once, e.g. after a leak; clients that cached the old JWKS must fetch it again
@@ -26,7 +26,7 @@ pub enum KeyCommand {
 ///
 /// # Errors
 /// Findings or the refusal.
-pub async fn run(command: KeyCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+pub async fn run(command: KeyCommand, place: &Place, output: Output) -> Result<(), Failure> {
     let command = match command {
         KeyCommand::List => AdminCommand::KeyList,
         KeyCommand::Rotate { alg, immediately } => AdminCommand::KeyRotate { alg, immediately },

@@ -31,22 +31,22 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&Failure::refusal(format!("the runtime cannot be started: {error}"))),
     };
-    match runtime.block_on(run(arguments, &output)) {
+    match runtime.block_on(run(arguments, output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.fail(&failure),
     }
 }
 
-async fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let place = &arguments.place;
     match arguments.command {
         Command::Serve => serve::run(place).await,
-        Command::Config(command) => config::run(command, place, output),
+        Command::Config(command) => config::run(&command, place, output),
         Command::Client(command) => client::run(command, place, output).await,
         Command::User(command) => user::run(command, place, output).await,
         Command::Session(command) => session::run(command, place, output).await,
         Command::Key(command) => key::run(command, place, output).await,
         Command::Handler(command) => handler::run(command, place, output).await,
-        Command::Demo(options) => demo::run(options, place, output).await,
+        Command::Demo(options) => demo::run(options, place, &output).await,
     }
 }

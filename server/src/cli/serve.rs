@@ -14,7 +14,7 @@ use crate::grants::Engine;
 use crate::{http, settings, telemetry};
 
 /// How often keys are looked after.
-const TICK: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_mins(1);
 
 /// Runs the server.
 ///
@@ -26,8 +26,9 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     let metrics = telemetry::metrics::install();
     let engine = assemble::serving(loaded.settings).await?;
     let server = &engine.settings().server;
-    let listener = TcpListener::bind(server.listen)
-        .map_err(|error| Failure::refusal(format!("cannot listen on {}: {error}; correct server.listen or stop who holds it", server.listen)))?;
+    let listener = TcpListener::bind(server.listen).map_err(|error| {
+        Failure::refusal(format!("cannot listen on {}: {error}; correct server.listen or stop who holds it", server.listen))
+    })?;
     let address = listener.local_addr().map_err(Failure::refusal_of)?;
     let socket = AdminSocket::listen(&engine.settings().storage.path)
         .map_err(|error| Failure::refusal(format!("the administration socket cannot be made: {error}")))?;
@@ -36,9 +37,9 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     let running = http::start(Arc::clone(&engine), listener, metrics).map_err(Failure::refusal_of)?;
     tracing::info!("listening on http://{address} issuer {}", server.issuer.text);
 
-    let mut served = tokio::spawn(running.server);
+    let mut http_ended = tokio::spawn(running.server);
     tokio::select! {
-        ended = &mut served => {
+        ended = &mut http_ended => {
             return Err(Failure::refusal(format!("the HTTP server ended by itself: {ended:?}")));
         }
         () = told_to_stop() => {}

@@ -38,7 +38,7 @@ pub enum SessionCommand {
 ///
 /// # Errors
 /// Findings or the refusal.
-pub async fn run(command: SessionCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+pub async fn run(command: SessionCommand, place: &Place, output: Output) -> Result<(), Failure> {
     let command = match command {
         SessionCommand::List { user } => {
             let list = admin::call(place, AdminCommand::SessionList { user }).await?;

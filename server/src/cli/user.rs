@@ -61,7 +61,7 @@ pub enum UserCommand {
 ///
 /// # Errors
 /// Findings or the refusal.
-pub async fn run(command: UserCommand, place: &Place, output: &Output) -> Result<(), Failure> {
+pub async fn run(command: UserCommand, place: &Place, output: Output) -> Result<(), Failure> {
     let command = match command {
         UserCommand::List => {
             let list = admin::call(place, AdminCommand::UserList).await?;
@@ -72,7 +72,9 @@ pub async fn run(command: UserCommand, place: &Place, output: &Output) -> Result
             AdminCommand::UserAdd { name, password: read_password(&password_file)?, claims: parse_claims(&claim)? }
         }
         UserCommand::Show { name } => AdminCommand::UserShow { name },
-        UserCommand::SetPassword { name, password_file } => AdminCommand::UserSetPassword { name, password: read_password(&password_file)? },
+        UserCommand::SetPassword { name, password_file } => {
+            AdminCommand::UserSetPassword { name, password: read_password(&password_file)? }
+        }
         UserCommand::Disable { name } => AdminCommand::UserDisable { name, disabled: true },
         UserCommand::Enable { name } => AdminCommand::UserDisable { name, disabled: false },
         UserCommand::Delete { name } => AdminCommand::UserDelete { name },
@@ -82,7 +84,8 @@ pub async fn run(command: UserCommand, place: &Place, output: &Output) -> Result
 }
 
 pub(super) fn read_password(path: &Path) -> Result<Password, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", path.display())))?;
     let trimmed = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Password(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())))
 }
@@ -90,7 +93,8 @@ pub(super) fn read_password(path: &Path) -> Result<Password, Failure> {
 fn parse_claims(claims: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut parsed = Map::new();
     for claim in claims {
-        let (name, value) = claim.split_once('=').ok_or_else(|| Failure::refusal(format!("--claim {claim} is not of the form name=value")))?;
+        let (name, value) =
+            claim.split_once('=').ok_or_else(|| Failure::refusal(format!("--claim {claim} is not of the form name=value")))?;
         // What parses as JSON is JSON; everything else is text.
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         parsed.insert(name.to_owned(), value);

@@ -6,8 +6,8 @@ use super::pipeline::Facts;
 use super::request::AuthorizationCode;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
-use crate::foundation::{Digest, Secret, encoding, random};
 use crate::foundation::digest::constant_time_eq;
+use crate::foundation::{Digest, Secret, encoding, random};
 use crate::issuance::guard::{self, Limits};
 use crate::issuance::mint::Bearer;
 use crate::issuance::proposal::{IdTokenProposal, RefreshProposal};
@@ -15,7 +15,9 @@ use crate::issuance::{IssuePlan, Proposal, TokenResponse};
 use crate::protocol::{OAuthError, names};
 use crate::sessions::code::{Found, Tombstone};
 use crate::sessions::device::Device;
-use crate::sessions::{AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Refresh, Session, SessionKind};
+use crate::sessions::{
+    AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Refresh, Session, SessionKind,
+};
 use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
@@ -51,7 +53,12 @@ impl Home {
 }
 
 impl Engine {
-    pub(super) async fn redeem_code(&self, client: &AuthenticatedClient, request: AuthorizationCode, facts: &mut Facts) -> Result<TokenResponse, OAuthError> {
+    pub(super) async fn redeem_code(
+        &self,
+        client: &AuthenticatedClient,
+        request: AuthorizationCode,
+        facts: &mut Facts,
+    ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
         let grant = match self.codes().find(&request.code).await? {
             None => return Err(OAuthError::invalid_grant("the code is unknown or expired")),
@@ -105,7 +112,9 @@ impl Engine {
             return Err(OAuthError::invalid_grant("the code was presented again while it was being redeemed"));
         }
         let refresh = plan.refresh().map(|_| RefreshHandle { session: id, tag, secret }.to_text());
-        Ok(TokenResponse::new(minted).with_refresh_token(refresh).with_device_secret(device_secret.as_ref(), client.compat_device_token))
+        Ok(TokenResponse::new(minted)
+            .with_refresh_token(refresh)
+            .with_device_secret(device_secret.as_ref(), client.compat_device_token))
     }
 
     /// Which session the tokens belong to: the device's, one for this app alone, or the browser's.
@@ -123,7 +132,8 @@ impl Engine {
                 return Ok(Home::Join(Box::new(loaded), Some(secret)));
             }
             let id = SessionId::new(self.clock());
-            let mut session = Session::begin(SessionKind::Device, grant.sub.clone(), grant.authentication.clone(), &settings.device, now);
+            let mut session =
+                Session::begin(SessionKind::Device, grant.sub.clone(), grant.authentication.clone(), &settings.device, now);
             let secret = NewSecret::generate(id);
             let mut device = Device { description: grant.device_description.clone(), secrets: Vec::new() };
             device.accept(&secret, &client.id, now);
@@ -132,7 +142,8 @@ impl Engine {
             return Ok(Home::Create(id, Box::new(session), Some(secret.secret().clone())));
         }
         if grant.scope.contains(names::OFFLINE_ACCESS) && client.allows_grant(names::REFRESH_TOKEN) {
-            let mut session = Session::begin(SessionKind::Offline, grant.sub.clone(), grant.authentication.clone(), &settings.offline, now);
+            let mut session =
+                Session::begin(SessionKind::Offline, grant.sub.clone(), grant.authentication.clone(), &settings.offline, now);
             session.browser = Some(grant.browser);
             return Ok(Home::Create(SessionId::new(self.clock()), Box::new(session), None));
         }
@@ -193,7 +204,13 @@ impl Engine {
     }
 
     /// A code that comes again: whatever its first use was given is revoked.
-    async fn punish_replay(&self, code: &Secret<String>, tombstone: &Tombstone, client: &Client, facts: &mut Facts) -> Result<OAuthError, OAuthError> {
+    async fn punish_replay(
+        &self,
+        code: &Secret<String>,
+        tombstone: &Tombstone,
+        client: &Client,
+        facts: &mut Facts,
+    ) -> Result<OAuthError, OAuthError> {
         if tombstone.client_id != client.id {
             // Another client cannot make us revoke anything by guessing.
             return Ok(OAuthError::invalid_grant("a redeemed code was presented by another client"));
@@ -253,7 +270,8 @@ fn check_binding(grant: &CodeGrant, client: &Client, request: &AuthorizationCode
         (Some(challenge), Some(verifier)) => {
             // RFC 7636 section 4.1: 43 to 128 unreserved characters.
             let text = verifier.expose();
-            let well_formed = (43..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+            let well_formed = (43..=128).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
             let computed = encoding::encode(Digest::of(text).as_bytes());
             if well_formed && constant_time_eq(computed.as_bytes(), challenge.as_bytes()) {
                 Ok(())

@@ -14,12 +14,19 @@ use crate::sessions::AccessTemplate;
 const OF_PERSONS: [&str; 3] = [names::OPENID, names::OFFLINE_ACCESS, names::DEVICE_SSO];
 
 impl Engine {
-    pub(super) async fn client_credentials(&self, client: &AuthenticatedClient, request: ClientCredentials) -> Result<TokenResponse, OAuthError> {
+    pub(super) async fn client_credentials(
+        &self,
+        client: &AuthenticatedClient,
+        request: ClientCredentials,
+    ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
         let grantable: Scope = client.scope.iter().filter(|value| !OF_PERSONS.contains(value)).collect();
         let scope = request.scope.unwrap_or_else(|| grantable.clone());
         if !scope.is_subset(&grantable) {
-            return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for, or speaks of a person."));
+            return Err(OAuthError::new(
+                ErrorCode::InvalidScope,
+                "The scope is beyond what this client is registered for, or speaks of a person.",
+            ));
         }
         let proposal = Proposal {
             scope,

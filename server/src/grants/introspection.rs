@@ -88,7 +88,12 @@ impl Engine {
         Ok(Some(answer))
     }
 
-    fn session_members(&self, sub: &str, sid: crate::tokens::session_id::SessionId, session: &crate::sessions::Session) -> Map<String, Value> {
+    fn session_members(
+        &self,
+        sub: &str,
+        sid: crate::tokens::session_id::SessionId,
+        session: &crate::sessions::Session,
+    ) -> Map<String, Value> {
         let members = json!({
             "active": true,
             "iss": self.settings().server.issuer.text,

@@ -32,10 +32,18 @@ impl Engine {
     ///
     /// # Errors
     /// `invalid_request` when hint, client or redirect URI do not fit together; then nothing is signed out.
-    pub async fn log_out(&self, parameters: &Parameters, cookie: Option<&Secret<String>>, confirmed: bool) -> Result<Logout, OAuthError> {
+    pub async fn log_out(
+        &self,
+        parameters: &Parameters,
+        cookie: Option<&Secret<String>>,
+        confirmed: bool,
+    ) -> Result<Logout, OAuthError> {
         let hint = match parameters.get("id_token_hint") {
             None => None,
-            Some(text) => Some(self.verify_id_token_hint(text).ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))?),
+            Some(text) => Some(
+                self.verify_id_token_hint(text)
+                    .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))?,
+            ),
         };
         let named = parameters.get("client_id");
         let vouched = hint.as_ref().and_then(IdTokenClaims::client_id);
@@ -88,7 +96,8 @@ impl Engine {
             Some(id) => self.clients().find(id).await?,
             None => None,
         };
-        let client = client.ok_or_else(|| OAuthError::invalid_request("A post_logout_redirect_uri needs an id_token_hint or a client_id."))?;
+        let client = client
+            .ok_or_else(|| OAuthError::invalid_request("A post_logout_redirect_uri needs an id_token_hint or a client_id."))?;
         if !client.post_logout_redirect_uri_matches(uri) {
             return Err(OAuthError::invalid_request("The post_logout_redirect_uri is not registered for this client."));
         }

@@ -44,7 +44,11 @@ impl Parameters {
     /// `invalid_request` when it is not such an object or a member repeats.
     pub fn from_json(text: &[u8]) -> Result<Self, OAuthError> {
         let JsonPairs(pairs) = serde_json::from_slice(text).map_err(|error| {
-            OAuthError::invalid_request("The JSON body must be one object whose members are strings.").because(format!("line {}, column {}", error.line(), error.column()))
+            OAuthError::invalid_request("The JSON body must be one object whose members are strings.").because(format!(
+                "line {}, column {}",
+                error.line(),
+                error.column()
+            ))
         })?;
         Self::checked(pairs)
     }
@@ -215,7 +219,8 @@ mod tests {
 
     #[test]
     fn reads_json_as_the_auth0_sdks_send_it() -> Result<(), OAuthError> {
-        let parameters = Parameters::from_json(br#"{"grant_type":"refresh_token","n":60,"b":true,"z":null,"audience":["x","y"]}"#)?;
+        let parameters =
+            Parameters::from_json(br#"{"grant_type":"refresh_token","n":60,"b":true,"z":null,"audience":["x","y"]}"#)?;
         assert_eq!(parameters.get("grant_type"), Some("refresh_token"));
         assert_eq!(parameters.get("n"), Some("60"));
         assert_eq!(parameters.get("z"), None);

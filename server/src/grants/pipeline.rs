@@ -51,7 +51,10 @@ impl Engine {
         let request = TokenRequest::parse(call.parameters)?;
         facts.grant = request.grant_type();
         if matches!(request, TokenRequest::TokenExchange(_)) && !self.handlers().is_enabled() {
-            return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "Token exchange is switched off: no device-SSO handler is enabled."));
+            return Err(OAuthError::new(
+                ErrorCode::UnsupportedGrantType,
+                "Token exchange is switched off: no device-SSO handler is enabled.",
+            ));
         }
         let client = self.authenticate(call).await?;
         facts.client_id = Some(client.client().id.clone());
@@ -86,7 +89,9 @@ fn presented(call: &TokenCall<'_>) -> Result<Presented, OAuthError> {
         None => None,
         Some(header) => Some(parse_basic(header)?),
     };
-    let methods = usize::from(basic.is_some()) + usize::from(parameters.get("client_secret").is_some()) + usize::from(parameters.get("client_assertion").is_some());
+    let methods = usize::from(basic.is_some())
+        + usize::from(parameters.get("client_secret").is_some())
+        + usize::from(parameters.get("client_assertion").is_some());
     if methods > 1 {
         return Err(OAuthError::invalid_request("The client used more than one method of authentication."));
     }
@@ -103,7 +108,8 @@ fn presented(call: &TokenCall<'_>) -> Result<Presented, OAuthError> {
         }
         return Ok(Presented::Assertion { client_id, assertion });
     }
-    let client_id = client_id.ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "The client did not say who it is: client_id is missing."))?;
+    let client_id = client_id
+        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "The client did not say who it is: client_id is missing."))?;
     Ok(match parameters.secret("client_secret") {
         Some(secret) => Presented::Post { client_id, secret },
         None => Presented::None { client_id },

@@ -20,7 +20,7 @@ use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
 
 /// "Last used" of a token that does not rotate is written at most this often.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
 /// A device secret that goes out with the answer.
 enum Secretly {
@@ -40,13 +40,22 @@ impl Secretly {
 }
 
 impl Engine {
-    pub(super) async fn refresh(&self, client: &AuthenticatedClient, request: RefreshToken, facts: &mut Facts) -> Result<TokenResponse, OAuthError> {
+    pub(super) async fn refresh(
+        &self,
+        client: &AuthenticatedClient,
+        request: RefreshToken,
+        facts: &mut Facts,
+    ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
-        let handle = RefreshHandle::parse(request.refresh_token.expose()).ok_or_else(|| OAuthError::invalid_grant("this is no refresh token"))?;
-        let loaded = self.sessions().find(handle.session).await?.ok_or_else(|| OAuthError::invalid_grant("the session has ended"))?;
+        let handle =
+            RefreshHandle::parse(request.token.expose()).ok_or_else(|| OAuthError::invalid_grant("this is no refresh token"))?;
+        let loaded =
+            self.sessions().find(handle.session).await?.ok_or_else(|| OAuthError::invalid_grant("the session has ended"))?;
         facts.sid = Some(loaded.id);
         facts.subject = Some(loaded.session.sub.clone());
-        let grant = find_grant(&loaded.session, client, &handle).ok_or_else(|| OAuthError::invalid_grant("the grant was revoked or belongs to another client"))?.clone();
+        let grant = find_grant(&loaded.session, client, &handle)
+            .ok_or_else(|| OAuthError::invalid_grant("the grant was revoked or belongs to another client"))?
+            .clone();
         // `find_grant` returns grants with a refresh token only.
         let Some(refresh) = &grant.refresh else { return Err(OAuthError::invalid_grant("the grant has no refresh token")) };
         if !refresh.is_alive(self.clock().now()) {
@@ -76,7 +85,8 @@ impl Engine {
             scope,
         };
         let grantable = client.scope.intersection(&grant.scope);
-        let limits = Limits { client, grantable: &grantable, session: Some(&loaded.session), offline: false, now: self.clock().now() };
+        let limits =
+            Limits { client, grantable: &grantable, session: Some(&loaded.session), offline: false, now: self.clock().now() };
         let plan = guard::clamp(proposal, &limits, self.settings());
         facts.clamps = plan.clamps().to_vec();
         let authentication = loaded.session.authentication();
@@ -111,7 +121,9 @@ impl Engine {
             .sessions()
             .change(loaded, |session, now| {
                 let touch_every = touch_every(session.max_idle);
-                let Some(grant) = find_grant_mut(session, client, handle) else { return Change::Keep(Err("the grant was revoked meanwhile")) };
+                let Some(grant) = find_grant_mut(session, client, handle) else {
+                    return Change::Keep(Err("the grant was revoked meanwhile"));
+                };
                 let id = grant.id.clone();
                 let Some(refresh) = grant.refresh.as_mut() else { return Change::Keep(Err("the grant has no refresh token")) };
                 let rotate = refresh.rotate;
@@ -128,7 +140,9 @@ impl Engine {
                         }
                     }
                     // The successor must be the one that was given out before: nothing changes.
-                    Presented::Predecessor if refresh.current == Digest::of(successor.expose()) => facts.note = Some(codes::REFRESH_REPLAY_ANSWERED),
+                    Presented::Predecessor if refresh.current == Digest::of(successor.expose()) => {
+                        facts.note = Some(codes::REFRESH_REPLAY_ANSWERED);
+                    }
                     Presented::Predecessor => return Change::Keep(Err("the successor cannot be derived again")),
                     Presented::Replay => {
                         replay = Some(id);
@@ -156,12 +170,20 @@ impl Engine {
         match outcome {
             None => Err(OAuthError::invalid_grant("the session ended meanwhile")),
             Some(Err(cause)) => Err(OAuthError::invalid_grant(cause)),
-            Some(Ok(rotate)) => Ok(rotate.then(|| RefreshHandle { session: handle.session, tag: handle.tag, secret: successor }.to_text())),
+            Some(Ok(rotate)) => {
+                Ok(rotate.then(|| RefreshHandle { session: handle.session, tag: handle.tag, secret: successor }.to_text()))
+            }
         }
     }
 
     /// The device secret that belongs into the answer: the presented one if it is this session's, else a new one.
-    async fn device_secret_for(&self, loaded: &Loaded, client: &Client, scope: &Scope, presented: Option<Secret<String>>) -> Result<Option<Secretly>, OAuthError> {
+    async fn device_secret_for(
+        &self,
+        loaded: &Loaded,
+        client: &Client,
+        scope: &Scope,
+        presented: Option<Secret<String>>,
+    ) -> Result<Option<Secretly>, OAuthError> {
         let entitled = loaded.session.kind == SessionKind::Device
             && scope.contains(names::DEVICE_SSO)
             && scope.contains(names::OPENID)
@@ -178,7 +200,13 @@ impl Engine {
         Ok(Some(Secretly::New(NewSecret::generate(loaded.id))))
     }
 
-    async fn punish_refresh_replay(&self, loaded: &Loaded, client: &Client, grant: &GrantId, facts: &mut Facts) -> Result<OAuthError, OAuthError> {
+    async fn punish_refresh_replay(
+        &self,
+        loaded: &Loaded,
+        client: &Client,
+        grant: &GrantId,
+        facts: &mut Facts,
+    ) -> Result<OAuthError, OAuthError> {
         let id = loaded.id;
         self.sessions()
             .update(id, |session, _| {
@@ -205,5 +233,10 @@ fn find_grant<'a>(session: &'a Session, client: &Client, handle: &RefreshHandle)
 
 fn find_grant_mut<'a>(session: &'a mut Session, client: &Client, handle: &RefreshHandle) -> Option<&'a mut Grant> {
     let tag = Digest::of(handle.tag);
-    session.apps.get_mut(&client.id)?.grants.iter_mut().find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
+    session
+        .apps
+        .get_mut(&client.id)?
+        .grants
+        .iter_mut()
+        .find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
 }

@@ -8,7 +8,15 @@ use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 
 /// Parameters that a handler is never shown.
 const CREDENTIALS: [&str; 9] = [
-    "client_secret", "client_assertion", "client_assertion_type", "subject_token", "actor_token", "refresh_token", "code", "code_verifier", "device_secret",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "subject_token",
+    "actor_token",
+    "refresh_token",
+    "code",
+    "code_verifier",
+    "device_secret",
 ];
 
 /// A token request of one of the grants that this server knows.
@@ -37,7 +45,7 @@ pub struct AuthorizationCode {
 /// The parameters of `refresh_token`.
 #[derive(Debug)]
 pub struct RefreshToken {
-    pub(super) refresh_token: Secret<String>,
+    pub(super) token: Secret<String>,
     pub(super) scope: Option<Scope>,
     pub(super) device_secret: Option<Secret<String>>,
     pub(super) resources: Vec<String>,
@@ -82,13 +90,15 @@ impl TokenRequest {
                 resources,
             })),
             names::REFRESH_TOKEN => Ok(Self::RefreshToken(RefreshToken {
-                refresh_token: required_secret(parameters, "refresh_token", "The parameter refresh_token is missing.")?,
+                token: required_secret(parameters, "refresh_token", "The parameter refresh_token is missing.")?,
                 scope,
                 device_secret: parameters.secret("device_secret"),
                 resources,
             })),
             names::CLIENT_CREDENTIALS => Ok(Self::ClientCredentials(ClientCredentials { scope, resources })),
-            names::TOKEN_EXCHANGE => TokenExchange::parse(parameters, scope, resources).map(|request| Self::TokenExchange(Box::new(request))),
+            names::TOKEN_EXCHANGE => {
+                TokenExchange::parse(parameters, scope, resources).map(|request| Self::TokenExchange(Box::new(request)))
+            }
             _ => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "The server does not know this grant_type.")),
         }
     }
@@ -110,7 +120,9 @@ impl TokenExchange {
         let subject_token = required_secret(parameters, "subject_token", "The parameter subject_token is missing.")?;
         let subject_type = parameters.require("subject_token_type", "The parameter subject_token_type is missing.")?;
         if subject_type != names::TYPE_ID_TOKEN && !names::TYPE_ID_TOKEN_ALIASES.contains(&subject_type) {
-            return Err(OAuthError::invalid_request("This server exchanges ID tokens alone; subject_token_type names another type."));
+            return Err(OAuthError::invalid_request(
+                "This server exchanges ID tokens alone; subject_token_type names another type.",
+            ));
         }
         // An ID token with ds_hash must never be exchanged without its device secret (Native SSO issue 2101).
         let Some(actor_token) = parameters.secret("actor_token") else {
@@ -122,12 +134,17 @@ impl TokenExchange {
             return Err(OAuthError::invalid_request(description));
         };
         let actor_type = parameters.require("actor_token_type", "The parameter actor_token_type is missing.")?;
-        let known = [names::TYPE_DEVICE_SECRET, names::TYPE_DEVICE_SECRET_LEGACY].contains(&actor_type) || names::TYPE_DEVICE_SECRET_ALIASES.contains(&actor_type);
+        let known = [names::TYPE_DEVICE_SECRET, names::TYPE_DEVICE_SECRET_LEGACY].contains(&actor_type)
+            || names::TYPE_DEVICE_SECRET_ALIASES.contains(&actor_type);
         if !known {
-            return Err(OAuthError::invalid_request("The actor_token must be a device secret; actor_token_type names another type."));
+            return Err(OAuthError::invalid_request(
+                "The actor_token must be a device secret; actor_token_type names another type.",
+            ));
         }
         if parameters.get("requested_token_type").is_some_and(|wanted| wanted != names::TYPE_ACCESS_TOKEN) {
-            return Err(OAuthError::invalid_request("The server issues access tokens in this exchange; requested_token_type names another type."));
+            return Err(OAuthError::invalid_request(
+                "The server issues access tokens in this exchange; requested_token_type names another type.",
+            ));
         }
         let audiences = parameters.all("audience");
         if audiences.is_empty() {
@@ -147,7 +164,10 @@ impl TokenExchange {
             audiences,
             scope,
             resources,
-            acr_values: parameters.get("acr_values").map(|text| text.split_ascii_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+            acr_values: parameters
+                .get("acr_values")
+                .map(|text| text.split_ascii_whitespace().map(str::to_owned).collect())
+                .unwrap_or_default(),
             claims,
             others: parameters
                 .iter()

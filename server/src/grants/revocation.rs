@@ -49,7 +49,10 @@ impl Engine {
         let grant = loaded.session.apps.get(&client.id).and_then(|app| {
             app.grants.iter().find(|grant| {
                 // An old token of the grant revokes nothing here; presented for refresh it would.
-                grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag && refresh.classify(&handle.secret) != Presented::Replay)
+                grant
+                    .refresh
+                    .as_ref()
+                    .is_some_and(|refresh| refresh.tag == tag && refresh.classify(&handle.secret) != Presented::Replay)
             })
         });
         if let Some(grant) = grant {
@@ -62,7 +65,12 @@ impl Engine {
     }
 
     /// Ends one app's grant. The device stays signed in for its other apps, and for the app's own next exchange.
-    async fn sign_out_app(&self, session: crate::tokens::session_id::SessionId, client_id: &str, grant: &crate::sessions::GrantId) -> Result<(), OAuthError> {
+    async fn sign_out_app(
+        &self,
+        session: crate::tokens::session_id::SessionId,
+        client_id: &str,
+        grant: &crate::sessions::GrantId,
+    ) -> Result<(), OAuthError> {
         use crate::sessions::{Change, SessionKind};
         self.sessions()
             .update(session, |session, _| {
@@ -93,7 +101,8 @@ impl Engine {
         }
         for stored in session.device.iter().flat_map(|device| &device.secrets) {
             if let Some(holder) = self.clients().find(&stored.client_id).await?
-                && (holder.id == client.id || (holder.device_sso_family.is_some() && holder.device_sso_family == client.device_sso_family))
+                && (holder.id == client.id
+                    || (holder.device_sso_family.is_some() && holder.device_sso_family == client.device_sso_family))
             {
                 return Ok(true);
             }

@@ -12,11 +12,11 @@ use crate::clients::sharing::{self, Ceiling};
 use crate::clients::{AuthenticatedClient, Client};
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::random;
+use crate::issuance::TokenResponse;
 use crate::issuance::guard::{self, Limits};
 use crate::issuance::handler::Question;
 use crate::issuance::id_token::{self, IdTokenClaims};
 use crate::issuance::mint::Bearer;
-use crate::issuance::TokenResponse;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::{Change, Grant, GrantId, Refresh, VerifiedDevice};
 use crate::tokens::handle::RefreshHandle;
@@ -70,7 +70,8 @@ impl Engine {
         if proposal.access.audience.is_empty() {
             proposal.access.audience = resources;
         }
-        let limits = Limits { client, grantable: &grantable, session: Some(device.session()), offline: ceiling.offline_access, now };
+        let limits =
+            Limits { client, grantable: &grantable, session: Some(device.session()), offline: ceiling.offline_access, now };
         let plan = guard::clamp(proposal, &limits, self.settings());
         facts.clamps = plan.clamps().to_vec();
         if plan.scope().is_empty() {
@@ -114,7 +115,8 @@ impl Engine {
         }
         let refresh = plan.refresh().map(|_| RefreshHandle { session: sid, tag, secret }.to_text());
         // Secret and ID token go out together or not at all, and only to an app that may carry the sign-on further.
-        let carries_on = plan.id_token().is_some() && plan.scope().contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client);
+        let carries_on =
+            plan.id_token().is_some() && plan.scope().contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client);
         Ok(TokenResponse::new(minted)
             .with_refresh_token(refresh)
             .with_device_secret(Some(&device_secret).filter(|_| carries_on), client.compat_device_token)
@@ -127,7 +129,10 @@ impl Engine {
         if audiences.iter().all(|audience| audience.trim_end_matches('/') == issuer.trim_end_matches('/')) {
             Ok(())
         } else {
-            Err(OAuthError::new(ErrorCode::InvalidTarget, "The audience of this exchange must be the issuer; name an API by resource."))
+            Err(OAuthError::new(
+                ErrorCode::InvalidTarget,
+                "The audience of this exchange must be the issuer; name an API by resource.",
+            ))
         }
     }
 
@@ -148,7 +153,12 @@ impl Engine {
     }
 
     /// The device secret is accepted by a living session, and the ID token is bound to both (Native SSO section 4.3, 1-4).
-    async fn verify_device(&self, request: &TokenExchange, claims: &IdTokenClaims, facts: &mut Facts) -> Result<VerifiedDevice, OAuthError> {
+    async fn verify_device(
+        &self,
+        request: &TokenExchange,
+        claims: &IdTokenClaims,
+        facts: &mut Facts,
+    ) -> Result<VerifiedDevice, OAuthError> {
         let device = self
             .sessions()
             .verify_device_secret(&request.actor_token)
@@ -156,7 +166,8 @@ impl Engine {
             .ok_or_else(|| OAuthError::invalid_grant("the device secret is unknown, or its session has ended"))?;
         facts.sid = Some(device.id());
         facts.subject = Some(device.session().sub.clone());
-        let bound = claims.ds_hash.as_deref().is_some_and(|hash| constant_time_eq(hash.as_bytes(), device.secret().ds_hash().as_bytes()));
+        let bound =
+            claims.ds_hash.as_deref().is_some_and(|hash| constant_time_eq(hash.as_bytes(), device.secret().ds_hash().as_bytes()));
         if !bound {
             return Err(OAuthError::invalid_grant("ds_hash of the ID token does not match the device secret"));
         }
@@ -172,7 +183,8 @@ impl Engine {
     /// Whether the app that was given the ID token may bring in this client (Native SSO section 4.3, 5).
     async fn verify_sharing(&self, target: &Arc<Client>, claims: &IdTokenClaims) -> Result<Ceiling, OAuthError> {
         let source = claims.client_id().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
-        let source = self.clients().find(source).await?.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
+        let source =
+            self.clients().find(source).await?.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
         sharing::may_share(&source, target).map_err(|not| OAuthError::invalid_grant(not.to_string()))
     }
 
@@ -181,7 +193,10 @@ impl Engine {
         let age = self.clock().now().since(device.session().auth_time);
         match self.settings().sessions.device.auth_lifetime {
             Some(most) if age >= most => {
-                let mut error = OAuthError::new(ErrorCode::InteractionRequired, "The sign-in on this device is too old; the person must sign in again.");
+                let mut error = OAuthError::new(
+                    ErrorCode::InteractionRequired,
+                    "The sign-in on this device is too old; the person must sign in again.",
+                );
                 error.members.insert("max_age".to_owned(), most.as_secs().into());
                 Err(error)
             }

@@ -23,8 +23,10 @@ impl Engine {
         // A refresh may have narrowed the scope: claims that came by scope go with it, those set otherwise stay.
         let beyond = self.settings().claims_of(&grant.scope.difference(&scope));
         let within = self.settings().claims_of(&scope);
-        let released: Vec<String> = grant.claims.iter().filter(|name| !beyond.contains(name) || within.contains(name)).cloned().collect();
-        let person = self.issuer().people().find_by_sub(&session.sub).await?.filter(|person| !person.disabled).ok_or_else(invalid)?;
+        let released: Vec<String> =
+            grant.claims.iter().filter(|name| !beyond.contains(name) || within.contains(name)).cloned().collect();
+        let person =
+            self.issuer().people().find_by_sub(&session.sub).await?.filter(|person| !person.disabled).ok_or_else(invalid)?;
         let mut claims: Map<String, Value> = person.claims.into_iter().filter(|(name, _)| released.contains(name)).collect();
         claims.insert("sub".to_owned(), session.sub.clone().into());
         Ok(claims)

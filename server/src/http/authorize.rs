@@ -21,7 +21,11 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
     let limit = engine.settings().server.max_body;
-    let parameters = if request.method() == Method::POST { body::read(&request, payload, limit, Accept::Form).await } else { body::query(&request, limit) };
+    let parameters = if request.method() == Method::POST {
+        body::read(&request, payload, limit, Accept::Form).await
+    } else {
+        body::query(&request, limit)
+    };
     let parameters = match parameters {
         Ok(parameters) => parameters,
         Err(error) => return pages::problem(&error),
@@ -37,7 +41,12 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Err(Refusal::Redirect(refusal)) => {
             refused(&request, &shared, parameters.get("client_id"), &refusal.error);
             let pairs = [("error", refusal.error.code.as_str()), ("error_description", &refusal.error.description)];
-            respond::see_other(&AuthorizationRequest::answer(&refusal.redirect_uri, &pairs, refusal.state.as_deref(), &issuer.text))
+            respond::see_other(&AuthorizationRequest::answer(
+                &refusal.redirect_uri,
+                &pairs,
+                refusal.state.as_deref(),
+                &issuer.text,
+            ))
         }
     };
     browser::bind(&visitor, issuer, &mut answer);
@@ -49,5 +58,10 @@ fn refused(request: &HttpRequest, shared: &Shared, client_id: Option<&str>, erro
     let client_id = client_id.filter(|id| id.len() <= 256).unwrap_or_default();
     let address = origin::address(request, &shared.engine.settings().proxy);
     let reason = error.cause.as_deref().unwrap_or(&error.description);
-    AuditEvent::refused(codes::AUTHORIZATION_REFUSED).client_id(client_id).address(address).reason(reason).detail(error.code.as_str()).emit();
+    AuditEvent::refused(codes::AUTHORIZATION_REFUSED)
+        .client_id(client_id)
+        .address(address)
+        .reason(reason)
+        .detail(error.code.as_str())
+        .emit();
 }

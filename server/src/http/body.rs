@@ -34,7 +34,9 @@ pub async fn read(request: &HttpRequest, payload: Payload, limit: usize, accept:
         return Err(OAuthError { status: Some(415), ..error });
     }
     let body = match rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(limit)).await {
-        Err(_) => return Err(OAuthError { status: Some(408), ..OAuthError::invalid_request("The body took too long to arrive.") }),
+        Err(_) => {
+            return Err(OAuthError { status: Some(408), ..OAuthError::invalid_request("The body took too long to arrive.") });
+        }
         Ok(Err(_)) => return Err(OAuthError { status: Some(413), ..OAuthError::invalid_request("The body is too large.") }),
         Ok(Ok(Err(error))) => return Err(OAuthError::invalid_request("The body could not be read.").because(error.to_string())),
         Ok(Ok(Ok(body))) => body,

@@ -21,7 +21,8 @@ pub fn resource() -> Resource {
 async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let visitor = browser::recognise(&request, &engine.settings().server.issuer);
-    let transaction = body::query(&request, engine.settings().server.max_body).ok().and_then(|parameters| parameters.secret("transaction"));
+    let transaction =
+        body::query(&request, engine.settings().server.max_body).ok().and_then(|parameters| parameters.secret("transaction"));
     let Some(transaction) = transaction else { return over() };
     match engine.show_consent(transaction, &visitor.browser).await {
         Ok(Some(page)) => pages::show(engine, &page, StatusCode::OK),
@@ -45,7 +46,8 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let visitor = browser::recognise(&request, &engine.settings().server.issuer);
     match engine.decide(transaction, &visitor.browser, allow).await {
         Ok(Some(to)) => {
-            let event = if allow { AuditEvent::granted(codes::CONSENT_GIVEN) } else { AuditEvent::refused(codes::CONSENT_DENIED) };
+            let event =
+                if allow { AuditEvent::granted(codes::CONSENT_GIVEN) } else { AuditEvent::refused(codes::CONSENT_DENIED) };
             event.emit();
             respond::see_other(&to)
         }

@@ -1,12 +1,12 @@
 //! CORS (Fetch standard): discovery and keys are for everybody; tokens for the origins of a client's redirect URIs.
 
+use crate::clients::Client;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderValue,
-    ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE, HeaderValue, ORIGIN, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse};
-use crate::clients::Client;
 
 /// The origin that the request names, if it comes from a script of another site.
 #[must_use]
@@ -22,7 +22,10 @@ pub async fn preflight(request: HttpRequest) -> HttpResponse {
             .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
             .insert_header((VARY, "Origin"))
             .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
-            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, DPoP, Auth0-Client, X-Okta-User-Agent-Extended"))
+            .insert_header((
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                "Authorization, Content-Type, DPoP, Auth0-Client, X-Okta-User-Agent-Extended",
+            ))
             .insert_header((ACCESS_CONTROL_MAX_AGE, "600"));
     }
     builder.finish()
@@ -36,9 +39,8 @@ pub fn public(answer: &mut HttpResponse) {
 /// Lets a script read the answer if it runs at the origin of one of the client's redirect URIs.
 pub fn for_client(origin: Option<&str>, client: Option<&Client>, answer: &mut HttpResponse) {
     let Some(origin) = origin else { return };
-    let registered = client.is_some_and(|client| {
-        client.redirect_uris.iter().any(|uri| uri.origin().is_some_and(|own| own == origin))
-    });
+    let registered =
+        client.is_some_and(|client| client.redirect_uris.iter().any(|uri| uri.origin().is_some_and(|own| own == origin)));
     if registered && let Ok(value) = HeaderValue::from_str(origin) {
         let headers = answer.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);

@@ -31,13 +31,19 @@ impl Documents {
 
 /// One of the addresses.
 pub fn resource(path: &str) -> Resource {
-    web::resource(path).route(web::get().to(get)).route(web::head().to(get)).default_service(web::to(async || respond::method_not_allowed("GET, HEAD")))
+    web::resource(path)
+        .route(web::get().to(get))
+        .route(web::head().to(get))
+        .default_service(web::to(async || respond::method_not_allowed("GET, HEAD")))
 }
 
 async fn get(shared: web::Data<Shared>) -> HttpResponse {
     let documents = &shared.documents;
     let body = if shared.engine.handlers().is_enabled() { &documents.with_native_sso } else { &documents.without };
-    let mut answer = HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).content_type("application/json").body(body.clone());
+    let mut answer = HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        .content_type("application/json")
+        .body(body.clone());
     cors::public(&mut answer);
     answer
 }

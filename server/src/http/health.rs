@@ -25,7 +25,9 @@ async fn ready(shared: web::Data<Shared>) -> HttpResponse {
         Ok(()) => respond::no_store(StatusCode::OK).content_type("text/plain").body("ready\n"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            respond::no_store(StatusCode::SERVICE_UNAVAILABLE).content_type("text/plain").body("the store cannot keep its promises\n")
+            respond::no_store(StatusCode::SERVICE_UNAVAILABLE)
+                .content_type("text/plain")
+                .body("the store cannot keep its promises\n")
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::grants::TokenCall;
 
 /// The endpoint.
 pub fn resource() -> Resource {
-    web::resource("/introspect").route(web::post().to(post)).default_service(web::to(async || respond::method_not_allowed("POST")))
+    web::resource("/introspect")
+        .route(web::post().to(post))
+        .default_service(web::to(async || respond::method_not_allowed("POST")))
 }
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
@@ -19,7 +21,14 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Err(error) => Err(error),
         Ok(parameters) => {
             let address = origin::address(&request, &engine.settings().proxy);
-            engine.introspect(&TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.introspect, address }).await
+            engine
+                .introspect(&TokenCall {
+                    parameters: &parameters,
+                    authorization,
+                    endpoint: &shared.endpoints.introspect,
+                    address,
+                })
+                .await
         }
     };
     match result {

@@ -14,7 +14,8 @@ pub fn address(request: &HttpRequest, proxy: &Proxy) -> Option<IpAddr> {
     if !trusted(peer) {
         return Some(peer);
     }
-    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let forwarded =
+        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
     let mut nearest = peer;
     for hop in forwarded.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()) {
         // What a trusted proxy could not have written ends the walk.
@@ -38,7 +39,10 @@ mod tests {
 
     fn seen(peer: [u8; 4], forwarded: &str) -> Option<IpAddr> {
         let proxy = Proxy { trusted: vec![Network { address: IpAddr::from([10, 0, 0, 0]), prefix: 8 }] };
-        let request = TestRequest::default().peer_addr((Ipv4Addr::from(peer), 1).into()).insert_header(("X-Forwarded-For", forwarded)).to_http_request();
+        let request = TestRequest::default()
+            .peer_addr((Ipv4Addr::from(peer), 1).into())
+            .insert_header(("X-Forwarded-For", forwarded))
+            .to_http_request();
         address(&request, &proxy)
     }
 

@@ -51,7 +51,8 @@ pub fn bearer_refusal(error: Option<&OAuthError>) -> HttpResponse {
         return no_store(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, "Bearer realm=\"symbolon\"")).finish();
     };
     // The description is a static sentence of ours, without quotes.
-    let challenge = format!("Bearer realm=\"symbolon\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+    let challenge =
+        format!("Bearer realm=\"symbolon\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
     let mut answer = refusal(error, false);
     if let Ok(value) = challenge.parse()
         && matches!(error.status(), 400 | 401 | 403)

@@ -66,7 +66,11 @@ pub fn start(engine: Arc<Engine>, listener: TcpListener, metrics: Metrics) -> io
     let issuer = &settings.issuer;
     let shared = web::Data::new(Shared {
         documents: Documents::new(&engine),
-        endpoints: Endpoints { token: issuer.endpoint("/token"), introspect: issuer.endpoint("/introspect"), revoke: issuer.endpoint("/revoke") },
+        endpoints: Endpoints {
+            token: issuer.endpoint("/token"),
+            introspect: issuer.endpoint("/introspect"),
+            revoke: issuer.endpoint("/revoke"),
+        },
         engine,
         metrics,
     });

@@ -19,7 +19,9 @@ pub fn resource() -> Resource {
 
 /// What a person reads whose transaction is over.
 pub(super) fn over() -> HttpResponse {
-    pages::problem(&OAuthError::invalid_request("This sign-in has expired, was finished already, or was begun in another browser. Please go back to the app and start again."))
+    pages::problem(&OAuthError::invalid_request(
+        "This sign-in has expired, was finished already, or was begun in another browser. Please go back to the app and start again.",
+    ))
 }
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
@@ -39,7 +41,9 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
             AuditEvent::granted(codes::SIGNED_IN).address(address).subject(&subject).sid(&sid.to_string()).emit();
             metrics::sign_in("ok");
             let mut answer = match next {
-                Next::Consent(transaction) => respond::see_other(&format!("{}?transaction={}", issuer.endpoint("/consent"), transaction.expose())),
+                Next::Consent(transaction) => {
+                    respond::see_other(&format!("{}?transaction={}", issuer.endpoint("/consent"), transaction.expose()))
+                }
                 Next::Client(to) => respond::see_other(&to),
             };
             browser::set_session(&cookie, issuer, &mut answer);

@@ -50,7 +50,9 @@ async fn presented(request: &HttpRequest, payload: web::Payload, shared: &Shared
         Some(value) => {
             let text = value.to_str().map_err(|_| malformed())?;
             match text.split_once(' ') {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Some(Secret::new(token.trim().to_owned())),
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
+                    Some(Secret::new(token.trim().to_owned()))
+                }
                 Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => None,
                 _ => return Err(malformed()),
             }

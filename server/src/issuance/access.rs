@@ -169,7 +169,9 @@ impl Issuer {
 
     async fn read_access_record(&self, text: &str) -> Result<Option<AccessClaims>, StorageError> {
         let Some(stored) = self.store().get(&record_key(text)).await? else { return Ok(None) };
-        serde_json::from_slice(&stored.value).map(Some).map_err(|error| StorageError::Damaged(format!("an access token record cannot be read: {error}")))
+        serde_json::from_slice(&stored.value)
+            .map(Some)
+            .map_err(|error| StorageError::Damaged(format!("an access token record cannot be read: {error}")))
     }
 
     /// Revokes one access token before its time (RFC 7009).

@@ -16,8 +16,27 @@ use crate::settings::Settings;
 
 /// Claims that only the server sets (OpenID Connect Core section 2, RFC 7519 section 4.1, RFC 9068, Native SSO section 3.3).
 const RESERVED_CLAIMS: [&str; 21] = [
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "ds_hash",
-    "sid", "cnf", "act", "may_act", "client_id",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "ds_hash",
+    "sid",
+    "cnf",
+    "act",
+    "may_act",
+    "client_id",
 ];
 
 /// The most audiences of one access token, and the longest one.
@@ -154,7 +173,8 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
         rotate: wish.rotate.unwrap_or(tokens.refresh_token_rotate),
     });
     let in_id_token = proposal.claims_in_id_token && id_token.is_some();
-    let (person_claims, user_info_claims) = if in_id_token { (proposal.claims, Vec::new()) } else { (Vec::new(), proposal.claims) };
+    let (person_claims, user_info_claims) =
+        if in_id_token { (proposal.claims, Vec::new()) } else { (Vec::new(), proposal.claims) };
     let id_token = id_token.zip(id_lifetime).map(|(wish, lifetime)| IdTokenPlan {
         lifetime,
         claims: clamp_claims(wish.claims, &mut clamps),

@@ -1,6 +1,6 @@
 //! The mint: signs what the guard let through, writes the session with one compare-and-swap, and only then answers.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -17,9 +17,9 @@ use crate::sessions::{DeviceSecret, GrantId, Sessions};
 use crate::settings::Settings;
 use crate::settings::meaning::AccessTokenFormat;
 use crate::storage::{SharedStore, StorageError};
-use crate::tokens::session_id::SessionId;
 use crate::tokens::jwe::RecipientKey;
 use crate::tokens::keys::SigningKeys;
+use crate::tokens::session_id::SessionId;
 
 /// Everything that issuing needs. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -204,31 +204,38 @@ impl Issuer {
     ) -> Result<(Secret<String>, Option<AccessClaims>), OAuthError> {
         let claims = self.access_claims(plan, bearer, now);
         let template = plan.access();
-        let format =
-            template.format().or(plan.client().access_token_format).unwrap_or(self.settings.tokens.access_token_format);
+        let format = template.format().or(plan.client().access_token_format).unwrap_or(self.settings.tokens.access_token_format);
         if format == AccessTokenFormat::Opaque {
             return Ok((Secret::new(access::opaque_text()), Some(claims)));
         }
-        let jws = self.keys.sign(self.settings.tokens.signing_alg, access::TYP, &claims).map_err(|error| OAuthError::server_error(error.to_string()))?;
+        let jws = self
+            .keys
+            .sign(self.settings.tokens.signing_alg, access::TYP, &claims)
+            .map_err(|error| OAuthError::server_error(error.to_string()))?;
         if !template.encrypt {
             return Ok((Secret::new(jws), None));
         }
-        let jwe = self.recipient(plan, &claims)?.encrypt(&jws, Some(access::TYP)).map_err(|error| OAuthError::server_error(error.to_string()))?;
+        let jwe = self
+            .recipient(plan, &claims)?
+            .encrypt(&jws, Some(access::TYP))
+            .map_err(|error| OAuthError::server_error(error.to_string()))?;
         Ok((Secret::new(jwe), Some(claims)))
     }
 
     /// The key to encrypt an access token to: that of the resource server it is for, else the client's own.
     fn recipient(&self, plan: &IssuePlan, claims: &AccessClaims) -> Result<RecipientKey, OAuthError> {
-        let server = self.settings.resource_servers.iter().find(|server| server.jwks.is_some() && claims.aud.contains(&server.identifier));
-        let (jwks, preferred) = match server {
-            Some(server) => (server.jwks.as_ref(), None),
-            None => {
-                let preferred = plan.client().access_token_encryption.as_ref();
-                (plan.client().jwks.as_ref(), preferred.map(|preferred| (preferred.alg.as_str(), preferred.enc.as_str())))
-            }
+        let server =
+            self.settings.resource_servers.iter().find(|server| server.jwks.is_some() && claims.aud.contains(&server.identifier));
+        let (jwks, preferred) = if let Some(server) = server {
+            (server.jwks.as_ref(), None)
+        } else {
+            let preferred = plan.client().access_token_encryption.as_ref();
+            (plan.client().jwks.as_ref(), preferred.map(|preferred| (preferred.alg.as_str(), preferred.enc.as_str())))
         };
         let jwks = jwks.ok_or_else(|| {
-            OAuthError::server_error("an encrypted access token was decided, but neither its audience nor the client has a public key")
+            OAuthError::server_error(
+                "an encrypted access token was decided, but neither its audience nor the client has a public key",
+            )
         })?;
         RecipientKey::choose(jwks, preferred).map_err(|error| OAuthError::server_error(error.to_string()))
     }
@@ -298,7 +305,7 @@ impl Issuer {
     /// When the store fails.
     pub async fn person_claims(&self, sub: &str, names: &[String]) -> Result<Map<String, Value>, PeopleError> {
         let Some(person) = self.people.find_by_sub(sub).await? else { return Ok(Map::new()) };
-        let wanted: BTreeMap<&str, ()> = names.iter().map(|name| (name.as_str(), ())).collect();
-        Ok(person.claims.into_iter().filter(|(name, _)| wanted.contains_key(name.as_str())).collect())
+        let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        Ok(person.claims.into_iter().filter(|(name, _)| wanted.contains(name.as_str())).collect())
     }
 }

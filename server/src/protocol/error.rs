@@ -162,7 +162,8 @@ impl OAuthError {
     /// `invalid_grant`, the same sentence for every failed credential so that nothing can be probed.
     #[must_use]
     pub fn invalid_grant(cause: impl Into<String>) -> Self {
-        Self::new(ErrorCode::InvalidGrant, "The presented grant or credential is invalid, expired, revoked or not yours.").because(cause)
+        Self::new(ErrorCode::InvalidGrant, "The presented grant or credential is invalid, expired, revoked or not yours.")
+            .because(cause)
     }
 
     /// `server_error` with the cause for the log alone.

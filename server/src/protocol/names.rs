@@ -18,7 +18,8 @@ pub const TYPE_DEVICE_SECRET: &str = "urn:openid:params:token-type:device-secret
 /// Token type of a device secret before draft 07, still sent by the Okta SDKs.
 pub const TYPE_DEVICE_SECRET_LEGACY: &str = "urn:x-oath:params:oauth:token-type:device-secret";
 /// ID token type as printed in the example of draft 07 and sent by clients that copied it.
-pub const TYPE_ID_TOKEN_ALIASES: [&str; 2] = ["urn:ietf:params:oauth:token-type:id-token", "urn:openid:params:token-type:id_token"];
+pub const TYPE_ID_TOKEN_ALIASES: [&str; 2] =
+    ["urn:ietf:params:oauth:token-type:id-token", "urn:openid:params:token-type:id_token"];
 /// Device secret types accepted beside the two above (Connect2id's spelling of draft 07).
 pub const TYPE_DEVICE_SECRET_ALIASES: [&str; 1] = ["urn:openid:params:token-type:device_secret"];
 

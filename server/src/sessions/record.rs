@@ -198,7 +198,8 @@ impl Session {
     /// Records a grant of `client_id`, letting go of the oldest when there are too many, and marks the session used.
     pub fn add_grant(&mut self, client_id: &str, grant: Grant, now: Timestamp) {
         self.last_used = now;
-        let app = self.apps.entry(client_id.to_owned()).or_insert_with(|| App { first_used: now, last_used: now, grants: Vec::new() });
+        let app =
+            self.apps.entry(client_id.to_owned()).or_insert_with(|| App { first_used: now, last_used: now, grants: Vec::new() });
         app.last_used = now;
         if app.grants.len() >= MAX_GRANTS_OF_APP {
             app.grants.remove(0);

@@ -62,7 +62,8 @@ impl Refresh {
     /// Whether it may still be used at `now`.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end) && self.max_idle.is_none_or(|idle| now < self.last_used.plus(Duration::from_secs(idle)))
+        self.expires.is_none_or(|end| now < end)
+            && self.max_idle.is_none_or(|idle| now < self.last_used.plus(Duration::from_secs(idle)))
     }
 
     /// Which token of the grant `secret` is.

@@ -10,7 +10,7 @@ use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
 
 /// How old an index entry must be before it is pruned for having no session.
-const PRUNE_AFTER: Duration = Duration::from_secs(60);
+const PRUNE_AFTER: Duration = Duration::from_mins(1);
 
 /// A living session as it was read.
 #[derive(Debug, Clone)]
@@ -189,4 +189,3 @@ fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
     }
     Ok(session)
 }
-

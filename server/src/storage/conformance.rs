@@ -44,6 +44,7 @@ impl Subject {
     }
 
     /// The moment so many seconds from now.
+    #[expect(clippy::unnecessary_wraps, reason = "an expiry as every operation takes it")]
     fn after(&self, seconds: u64) -> Option<Timestamp> {
         Some(self.clock.now().plus(Duration::from_secs(seconds)))
     }

@@ -17,8 +17,8 @@ pub struct Memory {
 struct Kept {
     records: BTreeMap<Key, Stored>,
     indexes: BTreeMap<Index, BTreeMap<Vec<u8>, Option<Timestamp>>>,
-    /// Changes since the expired were last removed.
-    changes: usize,
+    /// Changes still to come before the expired are removed again.
+    changes_left: usize,
     closed: bool,
 }
 
@@ -43,9 +43,9 @@ impl Memory {
     fn open_for_change(&self) -> Result<(MutexGuard<'_, Kept>, Timestamp), StorageError> {
         let now = self.clock.now();
         let mut kept = self.open()?;
-        kept.changes += 1;
-        if kept.changes > SWEEP_AFTER.max(kept.records.len()) {
-            kept.sweep(now);
+        match kept.changes_left.checked_sub(1) {
+            Some(left) => kept.changes_left = left,
+            None => kept.sweep(now),
         }
         Ok((kept, now))
     }
@@ -53,12 +53,13 @@ impl Memory {
 
 impl Kept {
     fn sweep(&mut self, now: Timestamp) {
-        self.changes = 0;
         self.records.retain(|_, stored| alive(stored.expires, now));
         self.indexes.retain(|_, members| {
             members.retain(|_, expires| alive(*expires, now));
             !members.is_empty()
         });
+        // As many changes as there are records pay for looking at each of them.
+        self.changes_left = self.records.len().max(SWEEP_AFTER);
     }
 
     /// The record at `key`, if it is there and has not expired.

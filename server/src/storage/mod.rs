@@ -205,7 +205,8 @@ impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
         match &error {
             StorageError::Unavailable(_) => {
-                Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot store or read state right now; try again later.").because(error.to_string())
+                Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot store or read state right now; try again later.")
+                    .because(error.to_string())
             }
             StorageError::Damaged(_) | StorageError::TooLarge(_) => Self::server_error(error.to_string()),
         }

@@ -164,7 +164,7 @@ impl Browser {
 #[track_caller]
 pub(crate) fn sign_in_form(page: &Page) -> FormOnPage {
     let form = page.form("username").unwrap_or_else(|| panic!("no sign-in form (status {}):\n{}", page.status, page.body));
-    for name in ["transaction", "csrf", "username", "password"] {
+    for name in ["transaction", "username", "password"] {
         assert!(form.fields.0.iter().any(|(own, _)| own == name), "no field {name}: {form:?}");
     }
     form

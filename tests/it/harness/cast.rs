@@ -83,7 +83,7 @@ pub(crate) const BACKEND_SCHEME: Client =
     Client { id: "backend-scheme", proof: Proof::Basic, redirect: "com.example.mendix:/oauth/callback" };
 /// A service without people.
 pub(crate) const SERVICE: Client = confidential("service", Proof::Basic);
-/// Apps of the family whose ID tokens are signed with ES256, PS256 and EdDSA.
+/// Apps of the family whose ID tokens are signed with `ES256`, `PS256` and `EdDSA`.
 pub(crate) const BY_ALG: [(&str, Client); 3] =
     [("ES256", public("app-es256")), ("PS256", public("app-ps256")), ("EdDSA", public("app-eddsa"))];
 

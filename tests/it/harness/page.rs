@@ -94,6 +94,6 @@ pub(crate) fn is(node: Node<'_, '_>, name: &str) -> bool {
 
 /// All text below a node, white space folded.
 pub(crate) fn text(node: Node<'_, '_>) -> String {
-    let all: String = node.descendants().filter_map(|child| child.is_text().then(|| child.text().unwrap_or_default())).collect();
+    let all: String = node.descendants().filter(Node::is_text).filter_map(|child| child.text()).collect();
     all.split_whitespace().collect::<Vec<_>>().join(" ")
 }

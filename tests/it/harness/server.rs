@@ -33,7 +33,7 @@ pub(crate) fn http() -> &'static Http {
             .redirect(Policy::none())
             .pool_max_idle_per_host(0)
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .expect("an HTTP client")
     })
@@ -56,7 +56,7 @@ fn free_port() -> u16 {
 impl Server {
     /// Starts a server and waits until `/readyz` says yes. Somebody else may take the port meanwhile: then another one.
     #[track_caller]
-    pub(crate) fn start(setup: Setup) -> Self {
+    pub(crate) fn start(setup: &Setup) -> Self {
         for _ in 0..5 {
             let port = free_port();
             let folder = tempfile::Builder::new().prefix("symbolon-it-").tempdir().expect("a temporary folder");
@@ -76,7 +76,7 @@ impl Server {
     fn up(&self) -> bool {
         let mut command = self.setup.serve(self.folder());
         let mut process = Process::start(&mut command, &self.folder().join("log"), self.folder());
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(1);
         let ready = loop {
             if process.ended().is_some() {
                 break false;

@@ -85,7 +85,7 @@ impl Setup {
     /// Adds a line to the handler's properties file.
     #[must_use]
     pub(crate) fn property(mut self, name: &str, value: &str) -> Self {
-        self.properties += &format!("{name}={value}\n");
+        self.properties.extend([name, "=", value, "\n"]);
         self
     }
 
@@ -135,7 +135,7 @@ impl Setup {
     /// Starts the server and waits until it is ready.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
-        Server::start(self)
+        Server::start(&self)
     }
 
     /// Expects that `serve` refuses to start with exit code 1; gives what it said.

@@ -20,7 +20,7 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         AdminCommand::Ping => Ok(json!({ "issuer": engine.settings().server.issuer.text })),
         AdminCommand::ClientAdd { metadata } => {
             let added = engine.clients().add(&metadata).await.map_err(AdminRefusal::because)?;
-            changed(codes::CLIENT_ADDED, &added.client.id, "");
+            changed(codes::CLIENT_ADDED, Some(&added.client.id), None);
             Ok(Value::Object(added.to_json()))
         }
         AdminCommand::ClientList => {
@@ -29,26 +29,31 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         }
         AdminCommand::ClientShow { client_id } => {
             let client = engine.clients().find(&client_id).await.map_err(AdminRefusal::because)?;
-            client.map(|client| Value::Object(client.to_json())).ok_or_else(|| AdminRefusal(format!("there is no client {client_id}")))
+            client
+                .map(|client| Value::Object(client.to_json()))
+                .ok_or_else(|| AdminRefusal(format!("there is no client {client_id}")))
         }
         AdminCommand::ClientUpdate { client_id, metadata } => {
             let updated = engine.clients().update(&client_id, &metadata).await.map_err(AdminRefusal::because)?;
-            changed(codes::CLIENT_CHANGED, &client_id, "");
+            changed(codes::CLIENT_CHANGED, Some(&client_id), None);
             Ok(Value::Object(updated.to_json()))
         }
         AdminCommand::ClientDelete { client_id } => {
             engine.clients().delete(&client_id).await.map_err(AdminRefusal::because)?;
-            changed(codes::CLIENT_DELETED, &client_id, "");
+            changed(codes::CLIENT_DELETED, Some(&client_id), None);
             Ok(json!({ "deleted": client_id }))
         }
         AdminCommand::KeyList => shown(&engine.issuer().keys().list()),
         AdminCommand::KeyRotate { alg, immediately } => {
             let alg = match alg {
                 None => None,
-                Some(name) => Some(SigningAlg::from_name(&name).ok_or_else(|| AdminRefusal(format!("{name} is not one of RS256, ES256, PS256, EdDSA")))?),
+                Some(name) => Some(
+                    SigningAlg::from_name(&name)
+                        .ok_or_else(|| AdminRefusal(format!("{name} is not one of RS256, ES256, PS256, EdDSA")))?,
+                ),
             };
             let keys = engine.issuer().keys().rotate(alg, immediately).await.map_err(AdminRefusal::because)?;
-            changed(codes::KEY_ROTATED, "", "");
+            changed(codes::KEY_ROTATED, None, None);
             shown(&keys)
         }
         AdminCommand::HandlerList => shown(engine.handlers().loaded()),
@@ -61,7 +66,7 @@ async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRe
     match command {
         AdminCommand::UserAdd { name, password, claims } => {
             let person = people.add(&name, password.0, claims).await.map_err(AdminRefusal::because)?;
-            changed(codes::USER_ADDED, "", &person.sub);
+            changed(codes::USER_ADDED, None, Some(&person.sub));
             Ok(person_json(&person))
         }
         AdminCommand::UserList => {
@@ -72,22 +77,23 @@ async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRe
         AdminCommand::UserSetPassword { name, password } => {
             let person = find(engine, &name).await?;
             people.set_password(&person.sub, password.0).await.map_err(AdminRefusal::because)?;
-            changed(codes::PASSWORD_SET, "", &person.sub);
+            changed(codes::PASSWORD_SET, None, Some(&person.sub));
             Ok(json!({ "sub": person.sub, "name": person.name }))
         }
         AdminCommand::UserDisable { name, disabled } => {
             let person = find(engine, &name).await?;
             people.set_disabled(&person.sub, disabled).await.map_err(AdminRefusal::because)?;
             // Nothing that was issued to a disabled person may go on.
-            let ended = if disabled { engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)? } else { 0 };
-            changed(codes::USER_DISABLED, "", &person.sub);
+            let ended =
+                if disabled { engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)? } else { 0 };
+            changed(codes::USER_DISABLED, None, Some(&person.sub));
             Ok(json!({ "sub": person.sub, "name": person.name, "disabled": disabled, "sessions_ended": ended }))
         }
         AdminCommand::UserDelete { name } => {
             let person = find(engine, &name).await?;
             people.delete(&person.sub).await.map_err(AdminRefusal::because)?;
             let ended = engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)?;
-            changed(codes::USER_DELETED, "", &person.sub);
+            changed(codes::USER_DELETED, None, Some(&person.sub));
             Ok(json!({ "sub": person.sub, "deleted": person.name, "sessions_ended": ended }))
         }
         command => sessions(engine, command).await,
@@ -110,7 +116,11 @@ async fn sessions(engine: &Engine, command: AdminCommand) -> Result<Value, Admin
             match engine.sessions().end(id).await.map_err(AdminRefusal::because)? {
                 None => Err(AdminRefusal(format!("there is no living session {sid}"))),
                 Some(session) => {
-                    AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR).sid(&sid).subject(&session.sub).actor("administrator").emit();
+                    AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR)
+                        .sid(&sid)
+                        .subject(&session.sub)
+                        .actor("administrator")
+                        .emit();
                     Ok(json!({ "ended": sid }))
                 }
             }
@@ -118,7 +128,7 @@ async fn sessions(engine: &Engine, command: AdminCommand) -> Result<Value, Admin
         AdminCommand::SessionEndAll { user } => {
             let person = find(engine, &user).await?;
             let ended = engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)?;
-            changed(codes::SESSION_ENDED_BY_ADMINISTRATOR, "", &person.sub);
+            changed(codes::SESSION_ENDED_BY_ADMINISTRATOR, None, Some(&person.sub));
             Ok(json!({ "sub": person.sub, "sessions_ended": ended }))
         }
         // `execute` and `people` take all others.
@@ -135,8 +145,15 @@ fn parse_sid(text: &str) -> Result<SessionId, AdminRefusal> {
     text.parse().map_err(|_| AdminRefusal(format!("{text} is not a session id")))
 }
 
-fn changed(code: Code, client_id: &str, subject: &str) {
-    AuditEvent::granted(code).client_id(client_id).subject(subject).actor("administrator").emit();
+fn changed(code: Code, client_id: Option<&str>, subject: Option<&str>) {
+    let mut event = AuditEvent::granted(code).actor("administrator");
+    if let Some(client_id) = client_id {
+        event = event.client_id(client_id);
+    }
+    if let Some(subject) = subject {
+        event = event.subject(subject);
+    }
+    event.emit();
 }
 
 fn shown(value: &(impl Serialize + ?Sized)) -> Result<Value, AdminRefusal> {

@@ -23,24 +23,28 @@ use self::walk::Walk;
 use super::arguments::Place;
 use super::output::{Failure, Output};
 
+/// What is printed below the options.
+const TWO_WAYS: &str = "With --config, the demo runs against the server that runs with these settings: it registers two apps of one family, an \
+outsider and a person, and removes them afterwards. With --issuer, it runs against any server on which they were registered \
+beforehand; then no settings are read.";
+
 /// Which server the demo runs against, and as whom.
-///
-/// With --config, against the server that runs with these settings: the demo registers two apps of one family, an outsider
-/// and a person, and removes them afterwards. With --issuer, against any server on which they were registered beforehand.
 #[derive(Debug, Args)]
+#[command(after_help = TWO_WAYS)]
+#[expect(clippy::doc_markdown, reason = "these comments are printed as they are")]
 pub struct DemoOptions {
     /// The server's issuer; then the names below are needed too
     #[arg(long, value_name = "URL", requires_all = ["client_one", "client_two", "client_outsider", "redirect_uri", "user", "password_file"])]
     issuer: Option<String>,
-    /// App one: a public client with the grant types `authorization_code`, `refresh_token` and token exchange, and the scope
-    /// openid profile `offline_access` `device_sso`
+    /// App one: a public client with the grant types authorization_code, refresh_token and token exchange, and the scope
+    /// openid profile offline_access device_sso
     #[arg(long, value_name = "ID", requires = "issuer")]
     client_one: Option<String>,
-    /// App two: a public client of the same `device_sso_family` with the grant types `refresh_token` and token exchange, and
+    /// App two: a public client of the same device_sso_family with the grant types refresh_token and token exchange, and
     /// the scope of app one and the one that requires interaction
     #[arg(long, value_name = "ID", requires = "issuer")]
     client_two: Option<String>,
-    /// A public client with the grant type token exchange, and of no or another `device_sso_family`
+    /// A public client with the grant type token exchange, and of no or another device_sso_family
     #[arg(long, value_name = "ID", requires = "issuer")]
     client_outsider: Option<String>,
     /// A redirect URI of app one. Nothing needs to listen there: the demo reads the redirect itself
@@ -87,9 +91,6 @@ async fn play(
     backstage: &mut Backstage,
 ) -> Result<serde_json::Value, Failure> {
     let issuer = match &options.issuer {
-        Some(_) if place.config.is_some() => {
-            return Err(Failure::refusal("give either --config or --issuer: with --config the issuer is in the settings"));
-        }
         Some(issuer) => issuer.clone(),
         None => backstage.open(place, &options.interactive_scope)?,
     };

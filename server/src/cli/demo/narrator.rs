@@ -23,8 +23,11 @@ const SECRET: [&str; 15] = [
     "token",
     "transaction",
 ];
-/// How much of a secret is printed: enough to tell two apart, useless to a thief.
+/// How much of a secret is printed, of its beginning and of its end: enough to tell two apart, useless to a thief.
 const BEGINNING: usize = 6;
+const END: usize = 4;
+/// A secret shorter than this shows no end.
+const SHORT: usize = 32;
 /// The longest other value, in characters.
 const LONGEST: usize = 100;
 
@@ -97,20 +100,19 @@ impl Narrator {
 
 /// A value as it may be printed.
 pub(super) fn shorten(name: &str, value: &str) -> String {
-    let most = if name == "password" {
-        0
-    } else if SECRET.contains(&name) {
-        BEGINNING
-    } else {
-        LONGEST
-    };
     // What a server sends must not move the cursor of a terminal.
-    let mut characters = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
-    let mut text: String = characters.by_ref().take(most).collect();
-    if characters.next().is_some() {
-        text.push('…');
+    let characters: Vec<char> = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let (beginning, end) = match name {
+        "password" => (0, 0),
+        // The handles of one session begin alike: their ends tell them apart.
+        secret if SECRET.contains(&secret) => (BEGINNING, if characters.len() < SHORT { 0 } else { END }),
+        _ => (LONGEST, 0),
+    };
+    if characters.len() <= beginning + end {
+        return characters.into_iter().collect();
     }
-    text
+    let (first, last) = (&characters[..beginning], &characters[characters.len() - end..]);
+    first.iter().chain(&['…']).chain(last).collect()
 }
 
 /// A redirect's address with shortened parameters.
@@ -130,6 +132,8 @@ mod tests {
     #[test]
     fn secrets_are_cut_and_passwords_are_not_shown_at_all() {
         assert_eq!(shorten("device_secret", "ds_AbCdEfGhIj"), "ds_AbC…");
+        assert_eq!(shorten("refresh_token", &format!("rt_AbC{}wxyz", "-".repeat(80))), "rt_AbC…wxyz");
+        assert_eq!(shorten("scope", &"s".repeat(101)).chars().count(), 101, "a hundred and the sign that there is more");
         assert_eq!(shorten("code", "short"), "short");
         assert_eq!(shorten("password", "hunter2"), "…");
         assert_eq!(shorten("scope", "openid device_sso"), "openid device_sso");

@@ -138,7 +138,8 @@ impl Walk {
         // The error's own text would repeat the address with its parameters.
         let lost = |error: reqwest::Error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-            Failure::refusal(format!("{} gives no answer: {}{cause}", url.origin().ascii_serialization(), error.without_url()))
+            let server = url.origin().ascii_serialization();
+            Failure::refusal(format!("{server} gives no answer, is the server running? {}{cause}", error.without_url()))
         };
         let response = request.send().await.map_err(lost)?;
         let status = response.status();

@@ -105,13 +105,21 @@ impl Engine {
             && request.hinted_sub.as_ref().is_none_or(|sub| *sub == session.session.sub)
     }
 
-    async fn begin(&self, request: AuthorizationRequest, browser: &Browser, session: Option<crate::tokens::session_id::SessionId>) -> Result<Secret<String>, OAuthError> {
+    async fn begin(
+        &self,
+        request: AuthorizationRequest,
+        browser: &Browser,
+        session: Option<crate::tokens::session_id::SessionId>,
+    ) -> Result<Secret<String>, OAuthError> {
         let transaction = Transaction { request, browser: Digest::of(browser.binding.expose()), session };
         Ok(self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?)
     }
 
     pub(super) async fn client_of(&self, request: &AuthorizationRequest) -> Result<std::sync::Arc<Client>, OAuthError> {
-        self.clients().find(&request.client_id).await?.ok_or_else(|| OAuthError::new(ErrorCode::UnauthorizedClient, "The client was removed."))
+        self.clients()
+            .find(&request.client_id)
+            .await?
+            .ok_or_else(|| OAuthError::new(ErrorCode::UnauthorizedClient, "The client was removed."))
     }
 
     /// The browser session of a cookie.
@@ -119,19 +127,28 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn browser_session(&self, cookie: Option<&Secret<String>>) -> Result<Option<Loaded>, OAuthError> {
-        let Some(handle) = cookie.and_then(|text| SessionHandle::parse(HandleKind::SessionCookie, text.expose())) else { return Ok(None) };
+        let Some(handle) = cookie.and_then(|text| SessionHandle::parse(HandleKind::SessionCookie, text.expose())) else {
+            return Ok(None);
+        };
         let Some(loaded) = self.sessions().find(handle.session).await? else { return Ok(None) };
-        let genuine = loaded.session.kind == SessionKind::Browser && loaded.session.cookie == Some(Digest::of(handle.secret.expose()));
+        let genuine =
+            loaded.session.kind == SessionKind::Browser && loaded.session.cookie == Some(Digest::of(handle.secret.expose()));
         Ok(genuine.then_some(loaded))
     }
 
-    pub(super) async fn consent_page(&self, request: &AuthorizationRequest, client: &Client, sub: &str) -> Result<impl FnOnce(Secret<String>) -> Page + use<>, OAuthError> {
+    pub(super) async fn consent_page(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        sub: &str,
+    ) -> Result<impl FnOnce(Secret<String>) -> Page + use<>, OAuthError> {
         let person = self.issuer().people().find_by_sub(sub).await?.map(|person| person.name).unwrap_or_default();
         let scopes = request
             .scope
             .iter()
             .map(|value| {
-                let meaning = self.settings().scopes.get(value).map(|meaning| meaning.description.clone()).filter(|text| !text.is_empty());
+                let meaning =
+                    self.settings().scopes.get(value).map(|meaning| meaning.description.clone()).filter(|text| !text.is_empty());
                 (value.to_owned(), meaning.unwrap_or_else(|| value.to_owned()))
             })
             .collect();
@@ -140,7 +157,12 @@ impl Engine {
     }
 
     /// Issues the code and says where to send the browser. The session counts as used.
-    pub(super) async fn answer_with_code(&self, request: AuthorizationRequest, session: Loaded, user_agent: &str) -> Result<String, OAuthError> {
+    pub(super) async fn answer_with_code(
+        &self,
+        request: AuthorizationRequest,
+        session: Loaded,
+        user_agent: &str,
+    ) -> Result<String, OAuthError> {
         let id = session.id;
         let grant = CodeGrant {
             client_id: request.client_id,
@@ -166,7 +188,12 @@ impl Engine {
             return Err(OAuthError::new(ErrorCode::LoginRequired, "The session ended meanwhile."));
         }
         let code = self.codes().issue(grant, self.settings().tokens.code_lifetime).await?;
-        Ok(AuthorizationRequest::answer(&request.redirect_uri, &[("code", code.expose())], request.state.as_deref(), &self.settings().server.issuer.text))
+        Ok(AuthorizationRequest::answer(
+            &request.redirect_uri,
+            &[("code", code.expose())],
+            request.state.as_deref(),
+            &self.settings().server.issuer.text,
+        ))
     }
 
     /// The consent page of a transaction whose person has signed in; `None` when there is no such thing for this browser.
@@ -192,14 +219,23 @@ impl Engine {
         let request = waiting.transaction.request;
         if !allow {
             let pairs = [("error", "access_denied"), ("error_description", "The person did not agree.")];
-            return Ok(Some(AuthorizationRequest::answer(&request.redirect_uri, &pairs, request.state.as_deref(), &self.settings().server.issuer.text)));
+            return Ok(Some(AuthorizationRequest::answer(
+                &request.redirect_uri,
+                &pairs,
+                request.state.as_deref(),
+                &self.settings().server.issuer.text,
+            )));
         }
         self.remember_consent(&session.session.sub, &request.client_id, &request.scope).await?;
         self.answer_with_code(request, session, &browser.user_agent).await.map(Some)
     }
 
     /// The transaction of a form, with the browser session that signed in for it and is still this browser's.
-    async fn signed_in_transaction(&self, handle: Secret<String>, browser: &Browser) -> Result<Option<(Waiting, Loaded)>, OAuthError> {
+    async fn signed_in_transaction(
+        &self,
+        handle: Secret<String>,
+        browser: &Browser,
+    ) -> Result<Option<(Waiting, Loaded)>, OAuthError> {
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(None) };
         let session = self.browser_session(browser.session.as_ref()).await?;
         Ok(session.filter(|session| waiting.transaction.session == Some(session.id)).map(|session| (waiting, session)))

@@ -116,7 +116,12 @@ impl Engine {
     pub async fn parse_authorization_request(&self, parameters: &Parameters) -> Result<AuthorizationRequest, Refusal> {
         let page = |description| Refusal::Page(OAuthError::invalid_request(description));
         let client_id = parameters.get("client_id").ok_or_else(|| page("The parameter client_id is missing."))?;
-        let client = self.clients().find(client_id).await.map_err(|error| Refusal::Page(error.into()))?.ok_or_else(|| page("The client is not known here."))?;
+        let client = self
+            .clients()
+            .find(client_id)
+            .await
+            .map_err(|error| Refusal::Page(error.into()))?
+            .ok_or_else(|| page("The client is not known here."))?;
         let (redirect_uri, redirect_uri_given) = match parameters.get("redirect_uri") {
             Some(uri) if client.redirect_uri_matches(uri) => (uri.to_owned(), true),
             Some(_) => return Err(page("The redirect_uri is not registered for this client.")),
@@ -126,11 +131,22 @@ impl Engine {
             },
         };
         let state = parameters.get("state").map(str::to_owned);
-        self.parse_rest(parameters, &client, redirect_uri.clone(), redirect_uri_given)
-            .map_err(|error| Refusal::Redirect(Box::new(RedirectError { redirect_uri, state: state.filter(|state| state.len() <= MAX_ECHO), error })))
+        self.parse_rest(parameters, &client, redirect_uri.clone(), redirect_uri_given).map_err(|error| {
+            Refusal::Redirect(Box::new(RedirectError {
+                redirect_uri,
+                state: state.filter(|state| state.len() <= MAX_ECHO),
+                error,
+            }))
+        })
     }
 
-    fn parse_rest(&self, parameters: &Parameters, client: &Client, redirect_uri: String, redirect_uri_given: bool) -> Result<AuthorizationRequest, OAuthError> {
+    fn parse_rest(
+        &self,
+        parameters: &Parameters,
+        client: &Client,
+        redirect_uri: String,
+        redirect_uri_given: bool,
+    ) -> Result<AuthorizationRequest, OAuthError> {
         for (name, code) in [
             ("request", ErrorCode::RequestNotSupported),
             ("request_uri", ErrorCode::RequestUriNotSupported),
@@ -197,7 +213,9 @@ impl Engine {
     }
 
     fn hinted_subject(&self, hint: &str) -> Result<String, OAuthError> {
-        self.verify_id_token_hint(hint).map(|claims| claims.sub).ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))
+        self.verify_id_token_hint(hint)
+            .map(|claims| claims.sub)
+            .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))
     }
 }
 
@@ -205,11 +223,14 @@ fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<Str
     let method = parameters.get("code_challenge_method");
     match parameters.get("code_challenge") {
         None if method.is_some() => Err(OAuthError::invalid_request("code_challenge_method is given without code_challenge.")),
-        None if client.require_pkce => Err(OAuthError::invalid_request("PKCE is required: the parameter code_challenge is missing.")),
+        None if client.require_pkce => {
+            Err(OAuthError::invalid_request("PKCE is required: the parameter code_challenge is missing."))
+        }
         None => Ok(None),
         Some(_) if method != Some("S256") => Err(OAuthError::invalid_request("code_challenge_method must be S256.")),
         Some(challenge) => {
-            let well_formed = challenge.len() == 43 && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+            let well_formed = challenge.len() == 43
+                && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
             if well_formed {
                 Ok(Some(challenge.to_owned()))
             } else {

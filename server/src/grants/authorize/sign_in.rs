@@ -52,7 +52,14 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn sign_in(&self, handle: Secret<String>, username: &str, password: Secret<String>, browser: &Browser, address: Option<IpAddr>) -> Result<SignIn, OAuthError> {
+    pub async fn sign_in(
+        &self,
+        handle: Secret<String>,
+        username: &str,
+        password: Secret<String>,
+        browser: &Browser,
+        address: Option<IpAddr>,
+    ) -> Result<SignIn, OAuthError> {
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(SignIn::NoTransaction) };
         let client = self.client_of(&waiting.transaction.request).await?;
         let page = |handle: Secret<String>, message| Page::SignIn {
@@ -63,7 +70,12 @@ impl Engine {
         };
         let attempt = match self.throttle().begin(username, address.unwrap_or(NOWHERE), self.clock().now_millis()) {
             Ok(attempt) => attempt,
-            Err(retry) => return Ok(SignIn::Throttled(page(waiting.handle, "Too many attempts failed. Please wait a while, then try again."), retry)),
+            Err(retry) => {
+                return Ok(SignIn::Throttled(
+                    page(waiting.handle, "Too many attempts failed. Please wait a while, then try again."),
+                    retry,
+                ));
+            }
         };
         let Some(person) = self.issuer().people().verify_password(username, password).await? else {
             return Ok(SignIn::Refused(page(waiting.handle, "This name and password do not match.")));
@@ -89,7 +101,8 @@ impl Engine {
     async fn start_browser_session(&self, person: &Person, browser: &Browser) -> Result<(SessionId, Secret<String>), OAuthError> {
         let now = self.clock().now();
         let settings = self.settings();
-        let authentication = Authentication { time: now, acr: settings.sign_in.password_acr.clone(), amr: vec!["pwd".to_owned()] };
+        let authentication =
+            Authentication { time: now, acr: settings.sign_in.password_acr.clone(), amr: vec!["pwd".to_owned()] };
         let limits = &settings.sessions.browser;
         let mut fresh = Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now);
         if let Some(old) = self.browser_session(browser.session.as_ref()).await? {

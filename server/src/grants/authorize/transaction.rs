@@ -62,8 +62,8 @@ impl Transactions {
     /// When the store fails.
     pub async fn find(&self, handle: Secret<String>, browser: &Secret<String>) -> Result<Option<Waiting>, StorageError> {
         let Some(stored) = self.store.get(&key(&handle)).await? else { return Ok(None) };
-        let transaction: Transaction =
-            serde_json::from_slice(&stored.value).map_err(|error| StorageError::Damaged(format!("a transaction cannot be read: {error}")))?;
+        let transaction: Transaction = serde_json::from_slice(&stored.value)
+            .map_err(|error| StorageError::Damaged(format!("a transaction cannot be read: {error}")))?;
         let own = transaction.browser == Digest::of(browser.expose());
         Ok(own.then_some(Waiting { handle, transaction, version: stored.version }))
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use symbolon_sdk::host::{Configured, HandlerFault, HostRequest};
-use symbolon_sdk::{ClaimsTransport, DeviceSsoAuthorization, Encoding, Execution, HandlerError, RefreshLifetime as SdkRefreshLifetime};
+use symbolon_sdk::{
+    ClaimsTransport, DeviceSsoAuthorization, Encoding, Execution, HandlerError, RefreshLifetime as SdkRefreshLifetime,
+};
 
 use super::Handlers;
 use crate::clients::Client;
@@ -56,9 +58,16 @@ impl Handlers {
     /// its deadline; `unsupported_grant_type` when none is enabled.
     pub async fn ask(&self, question: &Question<'_>, settings: &Arc<Settings>) -> Result<Proposal, OAuthError> {
         let Some(handler) = &self.enabled else {
-            return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "Token exchange is switched off: no device-SSO handler is enabled."));
+            return Err(OAuthError::new(
+                ErrorCode::UnsupportedGrantType,
+                "Token exchange is switched off: no device-SSO handler is enabled.",
+            ));
         };
-        let answer = if handler.described().execution() == Execution::Inline { put(handler, question, settings) } else { put_aside(handler, question, settings).await? };
+        let answer = if handler.described().execution() == Execution::Inline {
+            put(handler, question, settings)
+        } else {
+            put_aside(handler, question, settings).await?
+        };
         answer.map(proposal).map_err(|fault| refusal(fault, handler))
     }
 }
@@ -123,8 +132,11 @@ async fn put_aside(
     match tokio::time::timeout(settings.handlers.deadline, call).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(OAuthError::server_error(format!("the call of handler {} broke off", handler.described().name()))),
-        Err(_) => Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, "The sign-on policy could not be evaluated in time; try again later.")
-            .because(format!("handler {} took longer than {:?}", handler.described().name(), settings.handlers.deadline))),
+        Err(_) => Err(OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            "The sign-on policy could not be evaluated in time; try again later.",
+        )
+        .because(format!("handler {} took longer than {:?}", handler.described().name(), settings.handlers.deadline))),
     }
 }
 
@@ -204,7 +216,10 @@ fn proposal(answer: DeviceSsoAuthorization) -> Proposal {
             audience: access.audience,
             data: access.data,
         },
-        id_token: answer.id_token.issue.then_some(IdTokenProposal { lifetime: answer.id_token.lifetime, claims: answer.id_token.claims }),
+        id_token: answer
+            .id_token
+            .issue
+            .then_some(IdTokenProposal { lifetime: answer.id_token.lifetime, claims: answer.id_token.claims }),
         refresh: refresh.issue.then_some(RefreshProposal {
             lifetime: match refresh.lifetime {
                 SdkRefreshLifetime::Never => RefreshLifetime::Never,
@@ -246,6 +261,6 @@ fn refused(error: &HandlerError, name: &str) -> OAuthError {
         refusal.description = description.to_owned().into();
     }
     refusal.status = error.status();
-    refusal.members = error.members().clone();
+    refusal.members.clone_from(error.members());
     refusal.because(format!("handler {name} refused: {}", error.log_message()))
 }

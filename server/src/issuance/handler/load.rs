@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use symbolon_sdk::Execution;
-use symbolon_sdk::log::Level;
 use symbolon_sdk::host::{self, ConfigureFailure, Configured, Described};
+use symbolon_sdk::log::Level;
 
 use super::{Handlers, LoadedHandler};
 use crate::settings::meaning::Handlers as HandlerSettings;
@@ -34,14 +34,14 @@ impl Handlers {
         let described = describe(settings, &mut warnings);
         let mut configured: Vec<Arc<Configured>> = Vec::new();
         for handler in described {
-            if let Some(twin) = configured.iter().find(|other| other.described().prefix() == handler.prefix() || other.described().name() == handler.name()) {
+            if let Some(twin) = configured
+                .iter()
+                .find(|other| other.described().prefix() == handler.prefix() || other.described().name() == handler.name())
+            {
                 findings.push(same_name(&handler, twin.described()));
                 continue;
             }
-            match configure(&handler, settings, &mut findings) {
-                Some(instance) => configured.push(Arc::new(instance)),
-                None => continue,
-            }
+            configured.extend(configure(&handler, settings, &mut findings).map(Arc::new));
         }
         let enabled: Vec<&Arc<Configured>> = configured.iter().filter(|handler| handler.enabled()).collect();
         if enabled.len() > 1 {
@@ -51,7 +51,14 @@ impl Handlers {
                 place: settings.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default(),
                 seen: format!("{} enabled handlers: {}", names.len(), names.join(", ")),
                 expected: "at most one enabled device-SSO handler".to_owned(),
-                remedy: format!("set the enable property of all but one to false: {}", enabled.iter().map(|handler| format!("{}enable", handler.described().prefix())).collect::<Vec<_>>().join(", ")),
+                remedy: format!(
+                    "set the enable property of all but one to false: {}",
+                    enabled
+                        .iter()
+                        .map(|handler| format!("{}enable", handler.described().prefix()))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
             });
         }
         warn_of_unread(settings, &configured, &mut warnings);
@@ -94,8 +101,11 @@ fn describe(settings: &HandlerSettings, warnings: &mut Vec<Finding>) -> Vec<Desc
 }
 
 fn configure(handler: &Described, settings: &HandlerSettings, findings: &mut Vec<Finding>) -> Option<Configured> {
-    let properties: BTreeMap<String, String> = settings.properties.iter().map(|(key, property)| (key.clone(), property.value.clone())).collect();
-    let place = |key: &str| settings.properties.get(key).map_or_else(|| handler.path().display().to_string(), |property| property.place.clone());
+    let properties: BTreeMap<String, String> =
+        settings.properties.iter().map(|(key, property)| (key.clone(), property.value.clone())).collect();
+    let place = |key: &str| {
+        settings.properties.get(key).map_or_else(|| handler.path().display().to_string(), |property| property.place.clone())
+    };
     match handler.configure(&properties) {
         Ok(configured) => Some(configured),
         Err(ConfigureFailure::Refused { message, findings: own }) => {
@@ -174,6 +184,6 @@ fn forward(level: Level, handler: &str, text: &str) {
         Level::Error => tracing::error!(target: "symbolon::handler", handler, "{text}"),
         Level::Warn => tracing::warn!(target: "symbolon::handler", handler, "{text}"),
         Level::Info => tracing::info!(target: "symbolon::handler", handler, "{text}"),
-        _ => tracing::debug!(target: "symbolon::handler", handler, "{text}"),
+        Level::Debug => tracing::debug!(target: "symbolon::handler", handler, "{text}"),
     }
 }

@@ -174,10 +174,14 @@ async fn compare(store: &dyn Store, model: &mut Model, now: Timestamp) {
     for id in 0..4 {
         let expected = model.records.get(&id);
         let stored = store.get(&key(id)).await.unwrap();
-        assert_eq!(stored.as_ref().map(|stored| (&stored.value, stored.version, stored.expires)), expected.map(|(v, n, e)| (v, *n, *e)));
+        assert_eq!(
+            stored.as_ref().map(|stored| (&stored.value, stored.version, stored.expires)),
+            expected.map(|(v, n, e)| (v, *n, *e))
+        );
     }
     for owner in 0..2 {
-        let expected: Vec<Vec<u8>> = model.members.range((owner, 0)..=(owner, 255)).map(|((_, member), _)| vec![*member]).collect();
+        let expected: Vec<Vec<u8>> =
+            model.members.range((owner, 0)..=(owner, 255)).map(|((_, member), _)| vec![*member]).collect();
         assert_eq!(store.index_list(&index(owner)).await.unwrap(), expected);
     }
 }

@@ -147,7 +147,8 @@ pub(super) async fn large_values_are_kept_and_larger_ones_refused(on: Subject) {
     let stored = store.get(&key("a")).await.unwrap().unwrap();
     assert!(stored.value == largest);
     let too_large = || vec![1; MAX_VALUE + 1];
-    let refused = |result: Result<bool, StorageError>| matches!(result, Err(StorageError::TooLarge(size)) if size == MAX_VALUE + 1);
+    let refused =
+        |result: Result<bool, StorageError>| matches!(result, Err(StorageError::TooLarge(size)) if size == MAX_VALUE + 1);
     assert!(refused(store.insert(key("b"), too_large(), None).await));
     assert!(refused(store.compare_and_swap(key("a"), stored.version, too_large(), None).await));
     assert!(refused(store.take(key("a"), Some(too_large())).await.map(|_| true)));

@@ -50,10 +50,10 @@ const IDLE_SWEEP: usize = 1000;
 /// Reminders in the transaction of a batch, beyond one for each of its jobs: more than a batch can add.
 const BUSY_SWEEP: usize = 64;
 /// A batch of this many jobs shows that there are many callers, some of whom may be about to ask.
-const CROWD: usize = 4;
+const CROWD: usize = 3;
 /// The longest wait for more jobs, and how often it is looked whether any came.
 const LONGEST_LINGER: Duration = Duration::from_millis(2);
-const LINGER_STEP: Duration = Duration::from_micros(250);
+const LINGER_STEP: Duration = Duration::from_micros(500);
 /// Batches committed without a wait after one that was in vain.
 const LINGER_PAUSE: u32 = 16;
 
@@ -149,7 +149,7 @@ impl Committer {
             self.no_linger -= 1;
             return true;
         }
-        let mut patience = self.last_commit.min(LONGEST_LINGER);
+        let mut patience = (4 * self.last_commit).min(LONGEST_LINGER);
         while patience >= LINGER_STEP && self.closing.is_none() && self.batch.len() < LARGEST_BATCH {
             thread::sleep(LINGER_STEP);
             patience -= LINGER_STEP;
@@ -260,9 +260,7 @@ impl Job {
             Self::Swap { key, version, value, expires, answer } => {
                 Decided::Flag(answer, tables.swap(key.as_bytes(), version, &value, expires)?)
             }
-            Self::Take { key, tombstone, answer } => {
-                Decided::Taken(answer, tables.take(key.as_bytes(), tombstone.as_deref())?)
-            }
+            Self::Take { key, tombstone, answer } => Decided::Taken(answer, tables.take(key.as_bytes(), tombstone.as_deref())?),
             Self::Delete { key, answer } => Decided::Flag(answer, tables.delete(key.as_bytes())?),
             Self::AddMember { index, member, expires, answer } => {
                 Decided::Done(answer, tables.add_member(index.as_bytes(), &member, expires)?)

@@ -48,8 +48,12 @@ impl std::fmt::Debug for Image {
 impl Disk {
     /// A store on this disk; it must be all right at this moment.
     pub(in crate::storage) fn open(&self, clock: Clock) -> Embedded {
+        self.open_with_cache(1 << 20, clock)
+    }
+
+    pub(super) fn open_with_cache(&self, bytes: usize, clock: Clock) -> Embedded {
         let disk = self.clone();
-        let opener = move |_| Database::builder().set_cache_size(1 << 20).create_with_backend(disk.clone());
+        let opener = move |_| Database::builder().set_cache_size(bytes).create_with_backend(disk.clone());
         Embedded::start(Source::of("disk", opener), clock).unwrap()
     }
 
