@@ -95,7 +95,7 @@ pub struct RefreshTokenSpec {
     pub lifetime: RefreshLifetime,
     /// The longest time between two uses, in whole seconds; `None` or zero means no limit, which is the default.
     pub max_idle: Option<Duration>,
-    /// Whether each use replaces it. Default: `None`, the server's default. Public clients without a bound key always rotate.
+    /// Whether each use replaces it. Default: `None`, the server's default. RFC 9700 section 2.2.2 wants it for public clients.
     pub rotate: Option<bool>,
 }
 

@@ -67,7 +67,6 @@ def exchange(subject, actor, scope):
         actor_token=actor,
         actor_token_type="urn:openid:params:token-type:device-secret",
         scope=scope,
-        client_id=BRIEF["two"]["client_id"],
     )
     return app, token
 

@@ -147,7 +147,8 @@ fn assertions_with_wrong_claims_are_refused() {
         json!({ "exp": "tomorrow" }),
         json!({ "exp": now() + 10_000_000 }),
         json!({ "nbf": now() + 3600 }),
-        json!({ "jti": null }),
+        json!({ "jti": 17 }),
+        json!({ "jti": "" }),
     ] {
         let answer = assert_with(&changes);
         assert_eq!((answer.status, answer.json()["error"].as_str()), (401, Some("invalid_client")), "{changes}");
@@ -158,6 +159,12 @@ fn assertions_with_wrong_claims_are_refused() {
 fn an_assertion_is_good_for_one_request() {
     let server = shared::usual();
     let assertion = Server::assertion(&server.assertion_claims(BACKEND_JWT));
+    send_assertion(&assertion, BACKEND_JWT).ok();
+    send_assertion(&assertion, BACKEND_JWT).refused(401, "invalid_client");
+    // RFC 7523 section 3 leaves jti open; then the assertion itself is what must not come twice.
+    let mut claims = server.assertion_claims(BACKEND_JWT);
+    claims.as_object_mut().expect("claims").remove("jti");
+    let assertion = Server::assertion(&claims);
     send_assertion(&assertion, BACKEND_JWT).ok();
     send_assertion(&assertion, BACKEND_JWT).refused(401, "invalid_client");
 }

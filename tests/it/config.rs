@@ -60,8 +60,8 @@ fn faults_of_clients_are_findings_too() {
 fn serve_refuses_what_check_refuses() {
     let said = Setup::new().set("tokens.signing_alg", "HS256").set("server.workerz", 1).refused();
     assert!(said.contains("HS256") && said.contains("workerz"), "{said}");
-    let said = Setup::new().define("server.listen", "nowhere").define("unheard.of", "1").refused();
-    assert!(said.contains("nowhere") && said.contains("unheard.of"), "{said}");
+    let said = Setup::new().define("server.listen", "nowhere").define("server.unheard", "1").refused();
+    assert!(said.contains("nowhere") && said.contains("server.unheard"), "{said}");
     let said = Setup::new().environment("SYMBOLON_TOKENS__SIGNING_ALG", "HS256").refused();
     assert!(said.contains("SYMBOLON_TOKENS__SIGNING_ALG"), "{said}");
 }

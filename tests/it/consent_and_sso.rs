@@ -2,7 +2,7 @@
 
 use crate::harness::cast::{FIRST_PARTY, NO_EXCHANGE, ONE, TWO};
 use crate::harness::page::text;
-use crate::harness::{Authorization, Browser, Landing, jwt, shared};
+use crate::harness::{Authorization, Browser, Landing, Setup, jwt, shared, until};
 
 #[test]
 fn consent_names_the_app_and_what_it_wants() {
@@ -118,11 +118,28 @@ fn prompt_login_and_max_age_zero_ask_for_the_password_again() {
     browser.authorize(server, &Authorization::new(FIRST_PARTY, "openid"), &person).code();
     for (name, value) in [("prompt", "login"), ("max_age", "0")] {
         let request = Authorization::new(FIRST_PARTY, "openid").set(name, value);
-        let page = browser.ask(server, &request).page();
+        let Landing::Page(page) = browser.ask(server, &request) else { panic!("{name}={value} asked nothing") };
         assert!(page.form("username").is_some(), "{name}");
         browser.submit_password(server, &page, &person.name, &person.password).code();
     }
     browser.ask(server, &Authorization::new(FIRST_PARTY, "openid").set("max_age", "3600")).code();
+}
+
+#[test]
+fn a_browser_session_ends_by_age_and_idleness() {
+    for limit in ["max_lifetime", "max_idle"] {
+        let setup = Setup::new().set("sessions.browser.max_idle", "3s");
+        let server = if limit == "max_idle" { setup } else { setup.set("sessions.browser.max_lifetime", "3s") }.start();
+        let person = server.person();
+        let browser = Browser::new();
+        browser.authorize(&server, &Authorization::new(FIRST_PARTY, "openid"), &person).code();
+        let mut wait = std::time::Duration::from_secs(1);
+        until("the browser is asked again", || {
+            std::thread::sleep(wait);
+            wait *= 2;
+            matches!(browser.ask(&server, &Authorization::new(FIRST_PARTY, "openid")), Landing::Page(_))
+        });
+    }
 }
 
 #[test]

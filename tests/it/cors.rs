@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 
-use crate::harness::cast::ONE;
+use crate::harness::cast::{CLAIMED, ONE};
 use crate::harness::server::http;
-use crate::harness::{Answer, Form, Server, shared};
+use crate::harness::{Answer, Client, Form, Server, shared};
 
 const KNOWN: &str = "https://app.example.com";
 const UNKNOWN: &str = "https://evil.example.com";
@@ -26,14 +26,16 @@ fn allowed(answer: &Answer, origin: &str) -> bool {
 }
 
 #[test]
-fn a_registered_origin_may_ask() {
-    for (path, method) in [
-        ("/token", "POST"),
-        ("/userinfo", "GET"),
-        ("/.well-known/openid-configuration", "GET"),
-        ("/jwks.json", "GET"),
-        ("/revoke", "POST"),
-    ] {
+fn discovery_and_keys_are_for_everybody() {
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks.json"] {
+        let answer = Server::send(http().get(shared::usual().url(path)).header("origin", UNKNOWN));
+        assert!(allowed(&answer, UNKNOWN), "{path}");
+    }
+}
+
+#[test]
+fn a_preflight_lets_the_request_itself_through() {
+    for (path, method) in [("/token", "POST"), ("/userinfo", "GET"), ("/revoke", "POST")] {
         let answer = preflight(path, KNOWN, method);
         assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
         assert!(allowed(&answer, KNOWN), "{path}");
@@ -43,28 +45,40 @@ fn a_registered_origin_may_ask() {
     }
 }
 
-#[test]
-fn an_unknown_origin_may_not() {
-    for path in ["/token", "/userinfo"] {
-        for origin in [UNKNOWN, "null", "https://app.example.com.evil.example.com", "http://app.example.com"] {
-            assert!(!allowed(&preflight(path, origin, "POST"), origin), "{path} {origin}");
-        }
-    }
+/// A token request of that client from that origin, refused or not.
+#[track_caller]
+fn token_request(client: Client, origin: &str) -> Answer {
+    let server = shared::usual();
+    let request = http().post(server.url("/token")).header("origin", origin);
+    let form = Form::of(&[("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", client.id)]);
+    Server::send(request.header("content-type", "application/x-www-form-urlencoded").body(form.encoded()))
 }
 
 #[test]
-fn answers_and_refusals_can_be_read() {
-    let server = shared::usual();
-    let request =
-        http().post(server.url("/token")).header("origin", KNOWN).header("content-type", "application/x-www-form-urlencoded");
-    let answer = Server::send(request.body(Form::of(&[("grant_type", "refresh_token"), ("client_id", ONE.id)]).encoded()));
-    answer.refused(400, "invalid_request");
-    assert!(allowed(&answer, KNOWN));
+fn answers_can_be_read_by_the_clients_own_origins_alone() {
+    let answer = token_request(CLAIMED, KNOWN);
+    answer.refused(400, "invalid_grant");
+    assert!(allowed(&answer, KNOWN), "refusals too");
     assert!(answer.headers("vary").any(|value| value.to_lowercase().contains("origin")));
-    let tokens = server.device(ONE);
-    let answer = Server::send(http().get(server.url("/userinfo")).header("origin", KNOWN).bearer_auth(tokens.access()));
-    answer.ok();
-    assert!(allowed(&answer, KNOWN));
+    for origin in
+        [UNKNOWN, "null", "https://app.example.com.evil.example.com", "http://app.example.com", "https://app.example.com:444"]
+    {
+        assert!(!allowed(&token_request(CLAIMED, origin), origin), "{origin}");
+    }
+    assert!(!allowed(&token_request(ONE, KNOWN), KNOWN), "the origin of another client");
+}
+
+#[test]
+fn userinfo_can_be_read_by_the_origin_of_the_tokens_client() {
+    let server = shared::usual();
+    let tokens = server.sign_in(CLAIMED, &server.person(), "openid");
+    let ask = |origin: &str| {
+        let answer = Server::send(http().get(server.url("/userinfo")).header("origin", origin).bearer_auth(tokens.access()));
+        answer.ok();
+        allowed(&answer, origin)
+    };
+    assert!(ask(KNOWN));
+    assert!(!ask(UNKNOWN));
 }
 
 #[test]

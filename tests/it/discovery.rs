@@ -92,6 +92,21 @@ fn the_endpoints_named_are_there() {
 }
 
 #[test]
+fn metrics_count_without_naming_anybody() {
+    let server = shared::usual();
+    let person = server.person();
+    let device = server.sign_in(crate::harness::cast::ONE, &person, "openid offline_access device_sso");
+    server.exchange(crate::harness::cast::TWO, &device, "openid").ok();
+    let answer = server.get("/metrics");
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.lines().any(|line| line.starts_with("# TYPE ")), "{}", answer.body);
+    let sub = crate::harness::jwt::claims(device.id())["sub"].as_str().expect("sub").to_owned();
+    for word in [&person.name, &sub, device.secret(), device.refresh()] {
+        assert!(!answer.body.contains(word), "{word}");
+    }
+}
+
+#[test]
 fn health_and_readiness() {
     let server = shared::usual();
     assert_eq!(server.get("/healthz").status, 200);

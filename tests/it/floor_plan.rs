@@ -86,6 +86,20 @@ impl Source {
     }
 }
 
+/// What stands behind each `crate::` of the line, also in braces.
+fn rooms_named(line: &str) -> Vec<&str> {
+    let word = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices("crate::") {
+        let rest = &line[at + 7..];
+        match rest.strip_prefix('{') {
+            Some(list) => found.extend(list.split(',').map(str::trim).map(|item| &item[..word(item)])),
+            None => found.push(&rest[..word(rest)]),
+        }
+    }
+    found
+}
+
 /// The line without its comment; `://` begins no comment.
 fn uncommented(line: &str) -> &str {
     let mut from = 0;
@@ -163,13 +177,12 @@ fn imports_go_downward() {
     for source in sources(&["server/src"]) {
         let Some(room) = source.room() else { continue };
         for (n, line) in source.code() {
-            for (at, _) in line.match_indices("crate::") {
-                let target: String = line[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-                if floor(&target) > floor(room) {
+            for target in rooms_named(line) {
+                if floor(target) > floor(room) {
                     upward.push(format!("{}:{n}: {room} imports {target}", source.path));
                 }
             }
-            if line.contains("use crate::{") {
+            if line.trim_end().ends_with("use crate::{") {
                 upward.push(format!("{}:{n}: one `use` a room, so that this test can read it", source.path));
             }
         }
@@ -282,6 +295,7 @@ fn the_top_level_has_its_rooms_and_nothing_else() {
 fn the_reader_reads() {
     assert!(names("use redb::Database;", "redb") && names("let x = redb::open();", "redb"));
     assert!(!names("let credb = 1;", "redb") && !names("use crate::predb::x;", "redb"));
+    assert_eq!(rooms_named("use crate::{http::serve, cli}; crate::tokens::x()"), ["http", "cli", "tokens"]);
     assert_eq!(uncommented("let a = \"http://b\"; // c"), "let a = \"http://b\"; ");
     assert_eq!(uncommented("/// redb::Database"), "");
 }

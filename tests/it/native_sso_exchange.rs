@@ -188,7 +188,7 @@ fn clients_without_the_grant_are_told_so() {
     let server = shared::usual();
     let device = server.device(ONE);
     server.exchange(NO_EXCHANGE, &device, "openid").refused(400, "unauthorized_client");
-    server.exchange(SERVICE, &device, "read").refused(400, "unauthorized_client");
+    server.exchange(SERVICE, &device, "openid").refused(400, "unauthorized_client");
 }
 
 #[test]

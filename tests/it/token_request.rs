@@ -59,9 +59,14 @@ fn repeated_parameters() {
 
 #[test]
 fn bodies_that_are_no_form() {
-    post("text/plain", "grant_type=client_credentials").refused(400, "invalid_request");
-    post("multipart/form-data; boundary=x", "--x--").refused(400, "invalid_request");
-    post("application/xml", "<grant/>").refused(400, "invalid_request");
+    for (content_type, body) in [
+        ("text/plain", "grant_type=client_credentials"),
+        ("multipart/form-data; boundary=x", "--x--"),
+        ("application/xml", "<grant/>"),
+        ("nonsense", "grant_type=client_credentials"),
+    ] {
+        post(content_type, body).refused(415, "invalid_request");
+    }
     post(FORM, "").refused(400, "invalid_request");
     post(FORM, "&&&&").refused(400, "invalid_request");
     post(FORM, "=&==&=a").refused(400, "invalid_request");
@@ -73,7 +78,7 @@ fn bodies_that_are_no_form() {
 #[test]
 fn no_content_type_is_refused() {
     let answer = Server::send(http().post(shared::usual().url("/token")).body("grant_type=client_credentials"));
-    answer.refused(400, "invalid_request");
+    answer.refused(415, "invalid_request");
 }
 
 #[test]
@@ -144,15 +149,17 @@ fn broken_json_is_refused() {
         "17".to_owned(),
         "{}".to_owned(),
         format!("{{\"grant_type\":null,\"client_id\":\"{id}\"}}"),
-        format!("{{\"grant_type\":17,\"client_id\":\"{id}\"}}"),
         format!("{{\"grant_type\":[\"refresh_token\"],\"client_id\":\"{id}\"}}"),
         format!("{{\"grant_type\":{{\"a\":1}},\"client_id\":\"{id}\"}}"),
         format!("{{\"grant_type\":\"refresh_token\",\"grant_type\":\"password\",\"client_id\":\"{id}\"}}"),
         format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)),
-        format!("{{\"grant_type\":\"refresh_token\",\"client_id\":\"{id}\",\"refresh_token\":true}}"),
     ] {
         post("application/json", body).refused(400, "invalid_request");
     }
+    let number = format!("{{\"grant_type\":17,\"client_id\":\"{id}\"}}");
+    post("application/json", number).refused(400, "unsupported_grant_type");
+    let flag = format!("{{\"grant_type\":\"refresh_token\",\"client_id\":\"{id}\",\"refresh_token\":true}}");
+    post("application/json", flag).refused(400, "invalid_grant");
     post("application/json", b"{\"grant_type\":\"\xff\"}".as_slice()).refused(400, "invalid_request");
 }
 

@@ -74,6 +74,20 @@ fn encryption_without_a_key_to_encrypt_to_is_no_plain_token() {
 }
 
 #[test]
+fn without_a_resource_server_it_is_encrypted_to_the_client() {
+    let server = Setup::new()
+        .property("op.deviceSSOHandler.accessToken.encrypt", "true")
+        .client(TWO.id, "jwks", json!({ "keys": [encryption_key().1] }))
+        .client(TWO.id, "access_token_encrypted_response_alg", "RSA-OAEP-256")
+        .client(TWO.id, "access_token_encrypted_response_enc", "A128GCM")
+        .start();
+    let tokens = Tokens(server.exchange(TWO, &server.device(ONE), "openid").ok());
+    let header = jwt::header(tokens.access());
+    assert_eq!((&header["alg"], &header["enc"]), (&json!("RSA-OAEP-256"), &json!("A128GCM")));
+    assert!(server.is_active(tokens.access()));
+}
+
+#[test]
 fn an_opaque_token_has_nothing_to_read() {
     let server = shared::usual();
     let tokens = server.sign_in(OPAQUE, &server.person(), "openid");

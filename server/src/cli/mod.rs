@@ -47,6 +47,6 @@ async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Command::Session(command) => session::run(command, place, output).await,
         Command::Key(command) => key::run(command, place, output).await,
         Command::Handler(command) => handler::run(command, place, output).await,
-        Command::Demo(options) => demo::run(options, place, &output).await,
+        Command::Demo(options) => demo::run(options, place, output).await,
     }
 }

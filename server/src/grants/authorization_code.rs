@@ -168,7 +168,9 @@ impl Engine {
             scope,
         };
         let offline = home.session().kind != SessionKind::Browser;
-        let limits = Limits { client, grantable: &grant.scope, session: Some(home.session()), offline, now: self.clock().now() };
+        // The registration may have shrunk since the person agreed.
+        let grantable = client.scope.intersection(&grant.scope);
+        let limits = Limits { client, grantable: &grantable, session: Some(home.session()), offline, now: self.clock().now() };
         guard::clamp(proposal, &limits, self.settings())
     }
 

@@ -231,3 +231,6 @@ fn json_size(value: &Map<String, Value>) -> usize {
 pub fn is_reserved(name: &str) -> bool {
     RESERVED_CLAIMS.contains(&name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,3 +189,6 @@ fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
     }
     Ok(session)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-/// The folder with `symbolon` and the `.so` files. `SYMBOLON_TEST_BINARIES` names another one, e.g. that of a package.
+/// The folder with `symbolon` and the `.so` files. `TEST_BINARIES` names another one, e.g. that of a package.
 fn folder() -> PathBuf {
-    if let Some(folder) = std::env::var_os("SYMBOLON_TEST_BINARIES") {
+    if let Some(folder) = std::env::var_os("TEST_BINARIES") {
         return PathBuf::from(folder);
     }
     let test = std::env::current_exe().expect("the path of the test itself");

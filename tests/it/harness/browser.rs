@@ -15,6 +15,7 @@ use super::server::{Server, http};
 #[derive(Debug, Default)]
 pub(crate) struct Browser {
     jar: Jar,
+    forwarded_for: Option<String>,
 }
 
 /// Where an authorization request came to rest.
@@ -71,6 +72,11 @@ impl Browser {
         Self::default()
     }
 
+    /// A browser behind a proxy that says this of its address.
+    pub(crate) fn behind(forwarded_for: &str) -> Self {
+        Self { forwarded_for: Some(forwarded_for.to_owned()), ..Self::default() }
+    }
+
     /// Opens an address.
     #[track_caller]
     pub(crate) fn get(&self, url: &Url) -> Page {
@@ -93,6 +99,9 @@ impl Browser {
     fn send(&self, mut request: reqwest::blocking::RequestBuilder, url: &Url) -> Page {
         if let Some(cookies) = self.jar.cookies(url) {
             request = request.header(COOKIE, cookies);
+        }
+        if let Some(address) = &self.forwarded_for {
+            request = request.header("x-forwarded-for", address);
         }
         let response = request.send().unwrap_or_else(|error| panic!("{url} gives no answer: {error:?}"));
         let headers = response.headers().clone();

@@ -91,7 +91,7 @@ impl Backstage {
     /// # Errors
     /// When the running server refuses or is not there.
     pub(super) async fn register(&mut self, interactive_scope: &str) -> Result<Cast, Failure> {
-        let suffix: String = random::bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let suffix = format!("{:08x}", u32::from_be_bytes(random::bytes()));
         let family = format!("demo-{suffix}");
         let cast = Cast {
             one: format!("demo-one-{suffix}"),

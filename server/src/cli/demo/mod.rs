@@ -65,7 +65,7 @@ pub struct DemoOptions {
 ///
 /// # Errors
 /// Findings in the settings, a server that does not answer, or the first answer that is not as it should be.
-pub async fn run(options: DemoOptions, place: &Place, output: &Output) -> Result<(), Failure> {
+pub async fn run(options: DemoOptions, place: &Place, output: Output) -> Result<(), Failure> {
     let mut backstage = Backstage::default();
     let played = tokio::select! {
         played = play(options, place, output, &mut backstage) => played,
@@ -87,14 +87,14 @@ pub async fn run(options: DemoOptions, place: &Place, output: &Output) -> Result
 async fn play(
     options: DemoOptions,
     place: &Place,
-    output: &Output,
+    output: Output,
     backstage: &mut Backstage,
 ) -> Result<serde_json::Value, Failure> {
     let issuer = match &options.issuer {
         Some(issuer) => issuer.clone(),
         None => backstage.open(place, &options.interactive_scope)?,
     };
-    let mut walk = Walk::new(&issuer, *output)?;
+    let mut walk = Walk::new(&issuer, output)?;
     // Before anything is registered, so that a server that is not there leaves nothing to remove.
     let server = story::discover(&mut walk, &issuer).await?;
     let cast = if backstage.is_open() { backstage.register(&options.interactive_scope).await? } else { Cast::given(options)? };
