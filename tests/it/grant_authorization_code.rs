@@ -104,7 +104,7 @@ fn a_replay_revokes_what_the_first_use_issued() {
 }
 
 #[test]
-fn of_many_redemptions_at_once_one_wins_at_most_and_keeps_nothing() {
+fn of_many_redemptions_at_once_exactly_one_wins_and_the_replays_revoke_it() {
     let server = shared::usual();
     let request = Authorization::new(ONE, "openid offline_access");
     let code = code_for(&request);
@@ -113,7 +113,7 @@ fn of_many_redemptions_at_once_one_wins_at_most_and_keeps_nothing() {
         threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
     });
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
-    assert!(won.len() <= 1, "{} winners", won.len());
+    assert_eq!(won.len(), 1, "winners");
     for answer in lost {
         answer.refused(400, "invalid_grant");
     }

@@ -29,7 +29,7 @@ pub enum SessionCommand {
         #[arg(long, value_name = "NAME", requires = "all")]
         user: Option<String>,
         /// Confirms that all sessions of the person end
-        #[arg(long, requires = "user")]
+        #[arg(long, requires = "user", conflicts_with = "sid")]
         all: bool,
     },
 }

@@ -105,11 +105,11 @@ impl Engine {
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
         self.settle(home, client, stored).await?;
-        // A replay that came while we were at it found nothing to revoke: it left a note instead.
+        // A replay that came while we were at it found nothing to revoke and left a note. The first use is answered, and
+        // what it was given is revoked, just as if the replay had come a moment later.
         if let Some(Found::Redeemed(Tombstone { replayed: true, .. })) = self.codes().find(&request.code).await? {
             self.revoke_grant(id, &client.id, &grant_id).await?;
             facts.note = Some(codes::CODE_REPLAYED);
-            return Err(OAuthError::invalid_grant("the code was presented again while it was being redeemed"));
         }
         let refresh = plan.refresh().map(|_| RefreshHandle { session: id, tag, secret }.to_text());
         Ok(TokenResponse::new(minted)

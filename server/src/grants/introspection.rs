@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::pipeline::TokenCall;
 use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
+use crate::issuance::VerifiedAccessToken;
 use crate::protocol::OAuthError;
 use crate::sessions::Presented;
 use crate::tokens::handle::RefreshHandle;
@@ -30,8 +31,18 @@ impl Engine {
         Ok(answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))])))
     }
 
-    async fn introspect_access_token(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
+    /// Checks a presented access token, whose client must still be there too; `None` = it is worth nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn verify_access_token(&self, text: &str) -> Result<Option<VerifiedAccessToken>, OAuthError> {
         let Some(token) = self.issuer().verify_access_token(text).await? else { return Ok(None) };
+        let client = self.clients().find(&token.claims().client_id).await?;
+        Ok(client.map(|_| token))
+    }
+
+    async fn introspect_access_token(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
+        let Some(token) = self.verify_access_token(text).await? else { return Ok(None) };
         let claims = token.claims();
         if !(client.introspection || claims.client_id == client.id || claims.aud.contains(&client.id)) {
             return Ok(None);

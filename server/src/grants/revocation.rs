@@ -32,7 +32,7 @@ impl Engine {
     }
 
     async fn revoke_own_access_token(&self, client: &Client, text: &str, facts: &mut Facts) -> Result<(), OAuthError> {
-        if let Some(token) = self.issuer().verify_access_token(text).await?
+        if let Some(token) = self.verify_access_token(text).await?
             && token.claims().client_id == client.id
         {
             facts.subject = Some(token.claims().sub.clone());

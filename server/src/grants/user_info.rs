@@ -12,7 +12,7 @@ impl Engine {
     /// `invalid_token`, `insufficient_scope` without `openid`, or when the store fails.
     pub async fn user_info(&self, access_token: &str) -> Result<Map<String, Value>, OAuthError> {
         let invalid = || OAuthError::new(ErrorCode::InvalidToken, "The access token is unknown, expired or revoked.");
-        let token = self.issuer().verify_access_token(access_token).await?.ok_or_else(invalid)?;
+        let token = self.verify_access_token(access_token).await?.ok_or_else(invalid)?;
         let (Some(grant), Some(session)) = (token.grant(), token.session()) else {
             return Err(OAuthError::new(ErrorCode::InsufficientScope, "The access token speaks of no person."));
         };

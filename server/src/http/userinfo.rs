@@ -34,7 +34,7 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         }
     };
     if let Some(origin) = cors::origin(&request)
-        && let Ok(Some(token)) = engine.issuer().verify_access_token(token.expose()).await
+        && let Ok(Some(token)) = engine.verify_access_token(token.expose()).await
         && let Ok(client) = engine.clients().find(&token.claims().client_id).await
     {
         cors::for_client(Some(origin), client.as_deref(), &mut response);

@@ -39,7 +39,9 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
             Ok(Value::Object(updated.to_json()))
         }
         AdminCommand::ClientDelete { client_id } => {
-            engine.clients().delete(&client_id).await.map_err(AdminRefusal::because)?;
+            if !engine.clients().delete(&client_id).await.map_err(AdminRefusal::because)? {
+                return Err(AdminRefusal(format!("there is no client {client_id}")));
+            }
             changed(codes::CLIENT_DELETED, Some(&client_id), None);
             Ok(json!({ "deleted": client_id }))
         }

@@ -133,13 +133,9 @@ impl Backstage {
     }
 
     async fn add(&mut self, add: AdminCommand, undo: AdminCommand) -> Result<(), Failure> {
-        // Noted before it is done: an interruption in between must not leave it behind.
+        self.order(add).await?;
         self.undo.push(undo);
-        let added = self.order(add).await;
-        if added.is_err() {
-            self.undo.pop();
-        }
-        added.map(drop)
+        Ok(())
     }
 
     /// Removes whatever was registered, last things first; the person's sessions go with the person.

@@ -15,8 +15,8 @@ mod walk;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::cast::{Backstage, Cast};
 use self::walk::Walk;
@@ -67,10 +67,8 @@ pub struct DemoOptions {
 /// Findings in the settings, a server that does not answer, or the first answer that is not as it should be.
 pub async fn run(options: DemoOptions, place: &Place, output: Output) -> Result<(), Failure> {
     let mut backstage = Backstage::default();
-    let played = tokio::select! {
-        played = play(options, place, output, &mut backstage) => played,
-        stopped = told_to_stop() => Err(stopped),
-    };
+    let mut interruption = Interruption::watch()?;
+    let played = play(options, place, output, &mut backstage, &mut interruption).await;
     // Whatever came of it, nothing of the demo stays on the server.
     let cleared = backstage.clear().await;
     let summary = played?;
@@ -89,28 +87,41 @@ async fn play(
     place: &Place,
     output: Output,
     backstage: &mut Backstage,
-) -> Result<serde_json::Value, Failure> {
+    interruption: &mut Interruption,
+) -> Result<Value, Failure> {
     let issuer = match &options.issuer {
         Some(issuer) => issuer.clone(),
         None => backstage.open(place, &options.interactive_scope)?,
     };
     let mut walk = Walk::new(&issuer, output)?;
     // Before anything is registered, so that a server that is not there leaves nothing to remove.
-    let server = story::discover(&mut walk, &issuer).await?;
+    let server = interruption.or(story::discover(&mut walk, &issuer)).await?;
+    // Not interrupted: whether something half asked for was done, nobody could tell.
     let cast = if backstage.is_open() { backstage.register(&options.interactive_scope).await? } else { Cast::given(options)? };
-    story::play(&mut walk, &server, &cast).await?;
+    interruption.or(story::play(&mut walk, &server, &cast)).await?;
     Ok(json!({ "issuer": issuer, "checks": walk.into_checks() }))
 }
 
-/// Returns when the demo is interrupted.
-async fn told_to_stop() -> Failure {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        // Without handlers the signals keep their default meaning and end the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Signals to stop, remembered from the beginning on.
+struct Interruption {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interruption {
+    fn watch() -> Result<Self, Failure> {
+        let watch = |kind| signal(kind).map_err(|error| Failure::refusal(format!("signals cannot be watched: {error}")));
+        Ok(Self { interrupt: watch(SignalKind::interrupt())?, terminate: watch(SignalKind::terminate())? })
     }
-    Failure::refusal("the demo was interrupted")
+
+    /// Does something, unless a signal came or comes.
+    async fn or<T>(&mut self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            done = work => return done,
+        }
+        Err(Failure::refusal("the demo was interrupted"))
+    }
 }

@@ -100,7 +100,7 @@ impl Engine {
         let limit = self.settings().sessions.browser.auth_lifetime;
         !request.prompt.login
             && !request.prompt.select_account
-            && request.max_age.is_none_or(|most| age <= most)
+            && request.max_age.is_none_or(|most| most > 0 && age <= most)
             && limit.is_none_or(|most| age < most.as_secs())
             && request.hinted_sub.as_ref().is_none_or(|sub| *sub == session.session.sub)
     }

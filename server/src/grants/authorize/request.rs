@@ -125,7 +125,8 @@ impl Engine {
         let (redirect_uri, redirect_uri_given) = match parameters.get("redirect_uri") {
             Some(uri) if client.redirect_uri_matches(uri) => (uri.to_owned(), true),
             Some(_) => return Err(page("The redirect_uri is not registered for this client.")),
-            None => match client.only_redirect_uri() {
+            // Plain OAuth may leave out the only one there is; OpenID Connect Core section 3.1.2.1 may not.
+            None => match client.only_redirect_uri().filter(|_| !speaks_openid(parameters)) {
                 Some(uri) => (uri.to_owned(), false),
                 None => return Err(page("The parameter redirect_uri is missing.")),
             },
@@ -171,33 +172,30 @@ impl Engine {
             }
         }
         let scope = self.requested_scope(parameters, client)?;
-        if redirect_uri_given || !scope.contains(names::OPENID) {
-            let hinted_sub = parameters.get("id_token_hint").map(|hint| self.hinted_subject(hint)).transpose()?;
-            Ok(AuthorizationRequest {
-                client_id: client.id.clone(),
-                redirect_uri,
-                redirect_uri_given,
-                scope,
-                state: parameters.get("state").map(str::to_owned),
-                nonce: parameters.get("nonce").map(str::to_owned),
-                code_challenge: code_challenge(parameters, client)?,
-                resources: target::check(parameters.all("resource"), self.settings())?,
-                prompt: parameters.get("prompt").map(parse_prompt).transpose()?.unwrap_or_default(),
-                max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
-                login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
-                hinted_sub,
-            })
-        } else {
-            // OpenID Connect Core section 3.1.2.1: redirect_uri is required there.
-            Err(OAuthError::invalid_request("An OpenID Connect request must name its redirect_uri."))
-        }
+        let hinted_sub = parameters.get("id_token_hint").map(|hint| self.hinted_subject(hint)).transpose()?;
+        Ok(AuthorizationRequest {
+            client_id: client.id.clone(),
+            redirect_uri,
+            redirect_uri_given,
+            scope,
+            state: parameters.get("state").map(str::to_owned),
+            nonce: parameters.get("nonce").map(str::to_owned),
+            code_challenge: code_challenge(parameters, client)?,
+            resources: target::check(parameters.all("resource"), self.settings())?,
+            prompt: parameters.get("prompt").map(parse_prompt).transpose()?.unwrap_or_default(),
+            max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
+            login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
+            hinted_sub,
+        })
     }
 
     /// The scope that this request is about: values unknown to the server are ignored (OpenID Connect Core section
     /// 3.1.2.1), known ones must be registered for the client.
     fn requested_scope(&self, parameters: &Parameters, client: &Client) -> Result<Scope, OAuthError> {
         let Some(text) = parameters.get("scope") else {
-            return Ok(client.scope.iter().filter(|value| ![names::OFFLINE_ACCESS, names::DEVICE_SSO].contains(value)).collect());
+            // What speaks of a person or outlives them is given only to those who ask for it.
+            let asked_for_only = [names::OPENID, names::OFFLINE_ACCESS, names::DEVICE_SSO];
+            return Ok(client.scope.iter().filter(|value| !asked_for_only.contains(value)).collect());
         };
         let asked = parse_scope(text)?;
         let known: Scope = asked.iter().filter(|value| self.settings().scopes.contains_key(*value)).collect();
@@ -217,6 +215,10 @@ impl Engine {
             .map(|claims| claims.sub)
             .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))
     }
+}
+
+fn speaks_openid(parameters: &Parameters) -> bool {
+    parameters.get("scope").is_some_and(|scope| scope.split(' ').any(|value| value == names::OPENID))
 }
 
 fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<String>, OAuthError> {

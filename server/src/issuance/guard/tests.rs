@@ -1,3 +1,4 @@
+//! The guard against everything a proposal might try.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use proptest::prelude::*;

@@ -1,3 +1,4 @@
+//! Sessions in a store: life, change under rivalry, device secrets, and the record of each release.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;

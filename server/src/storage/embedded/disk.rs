@@ -18,6 +18,8 @@ pub(in crate::storage) enum Fault {
     None,
     /// The file cannot grow.
     Full,
+    /// No block can be had for what is new; the header, which is there, can be written again.
+    NoBlocks,
     /// After so many more writes and syncs, each of them fails.
     Broken(usize),
     /// Writes look well; every sync fails.
@@ -105,7 +107,7 @@ impl StorageBackend for Disk {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut image = self.image();
         let len = usize::try_from(len).unwrap();
-        if image.fault == Fault::Full && len > image.now.len() {
+        if matches!(image.fault, Fault::Full | Fault::NoBlocks) && len > image.now.len() {
             return Err(ErrorKind::StorageFull.into());
         }
         image.write_or_fail()?;
@@ -134,6 +136,9 @@ impl StorageBackend for Disk {
         let mut image = self.image();
         image.write_or_fail()?;
         let start = usize::try_from(offset).unwrap();
+        if image.fault == Fault::NoBlocks && start >= 4096 {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let range = start..start + data.len();
         image.now.get_mut(range.clone()).ok_or(ErrorKind::UnexpectedEof)?.copy_from_slice(data);
         image.unsynced.push(range);

@@ -82,16 +82,23 @@ async fn an_engine_that_panics() {
 
 #[tokio::test]
 async fn a_full_disk_can_still_be_read() {
+    for fault in [Fault::Full, Fault::NoBlocks] {
+        still_read(fault).await;
+    }
+}
+
+async fn still_read(fault: Fault) {
     let disk = Disk::default();
     let store = disk.open(Clock::manual(1000));
     assert!(insert_many(&store, 0..50).await.into_iter().all(Result::unwrap));
-    disk.set_fault(Fault::Full);
+    disk.set_fault(fault);
     let large = || vec![7; 1 << 20];
     let mut written = Vec::new();
     while store.insert(key(100 + written.len()), large(), None).await.is_ok() {
         written.push(100 + written.len());
         assert!(written.len() < 1000, "the disk is never full");
     }
+    assert_eq!(unavailable(&insert_many(&store, 50..51).await[0]), fault == Fault::NoBlocks, "the store says what is so");
     // Reading goes on, at once or as soon as the store was opened again.
     for id in 0..50 {
         let mut tries = 0;
