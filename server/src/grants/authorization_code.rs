@@ -96,7 +96,7 @@ impl Engine {
         let stored = Grant {
             id: grant_id.clone(),
             scope: plan.scope().clone(),
-            claims: plan.user_info_claims().to_vec(),
+            claims: plan.claims_to_remember(self.settings()),
             issued: now,
             access: plan.access().clone(),
             refresh: plan.refresh().map(|terms| Refresh::issue(&tag, &secret, terms, now)),

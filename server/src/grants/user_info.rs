@@ -20,11 +20,15 @@ impl Engine {
         if !scope.contains(names::OPENID) {
             return Err(OAuthError::new(ErrorCode::InsufficientScope, "The access token lacks the scope openid."));
         }
-        // A refresh may have narrowed the scope: claims that came by scope go with it, those set otherwise stay.
-        let beyond = self.settings().claims_of(&grant.scope.difference(&scope));
         let within = self.settings().claims_of(&scope);
-        let released: Vec<String> =
-            grant.claims.iter().filter(|name| !beyond.contains(name) || within.contains(name)).cloned().collect();
+        let released = match &grant.claims {
+            None => within,
+            // A refresh may have narrowed the scope: claims that came by scope go with it, those set otherwise stay.
+            Some(claims) => {
+                let beyond = self.settings().claims_of(&grant.scope.difference(&scope));
+                claims.iter().filter(|name| !beyond.contains(name) || within.contains(name)).cloned().collect()
+            }
+        };
         let person =
             self.issuer().people().find_by_sub(&session.sub).await?.filter(|person| !person.disabled).ok_or_else(invalid)?;
         let mut claims: Map<String, Value> = person.claims.into_iter().filter(|(name, _)| released.contains(name)).collect();

@@ -128,6 +128,14 @@ impl IssuePlan {
         &self.user_info_claims
     }
 
+    /// Those claims, if they are not just the ones of the scope: what a grant must remember.
+    #[must_use]
+    pub fn claims_to_remember(&self, settings: &Settings) -> Option<Vec<String>> {
+        let mut of_scope = settings.claims_of(&self.scope);
+        of_scope.retain(|name| !is_reserved(name));
+        (of_scope != self.user_info_claims).then(|| self.user_info_claims.clone())
+    }
+
     /// What had to be cut, for the audit log.
     #[must_use]
     pub fn clamps(&self) -> &[&'static str] {

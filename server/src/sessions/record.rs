@@ -19,8 +19,9 @@ use crate::tokens::session_id::SessionId;
 /// The record format that this release writes. Older ones are read; newer ones are refused.
 pub const FORMAT: u8 = 1;
 
-/// The most grants kept for one app in one session: an app that signs in again and again replaces its oldest.
-pub const MAX_GRANTS_OF_APP: usize = 8;
+/// The most grants kept for one app in one session: an app that signs in again and again replaces its oldest. Every grant
+/// makes each later write of the session larger, and two sign-ins that race are as many as one app needs.
+pub const MAX_GRANTS_OF_APP: usize = 4;
 
 /// What a session stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,13 +105,14 @@ pub struct Grant {
     pub id: GrantId,
     /// The granted scope.
     pub scope: Scope,
-    /// Names of the claims that its access tokens release at the `UserInfo` endpoint.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub claims: Vec<String>,
+    /// Names of the claims that its access tokens release at the `UserInfo` endpoint; absent = those of the scope, which
+    /// keeps the usual record small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Vec<String>>,
     /// When it was issued.
     pub issued: Timestamp,
     /// How its access tokens are written.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "AccessTemplate::is_default")]
     pub access: AccessTemplate,
     /// Its refresh token, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +140,10 @@ pub struct AccessTemplate {
 }
 
 impl AccessTemplate {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The format decided, if any.
     #[must_use]
     pub fn format(&self) -> Option<AccessTokenFormat> {

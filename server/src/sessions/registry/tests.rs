@@ -23,7 +23,7 @@ fn grant(id: &str) -> Grant {
     Grant {
         id: GrantId(id.to_owned()),
         scope: Scope::default(),
-        claims: Vec::new(),
+        claims: None,
         issued: Timestamp(0),
         access: AccessTemplate::default(),
         refresh: None,
