@@ -25,7 +25,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, Args)]
 pub struct Place {
     /// The settings file
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, env = "SYMBOLON_CONFIG")]
     pub config: Option<PathBuf>,
     /// Override a setting (server.listen=…) or set a handler property (op.deviceSSOHandler.enable=true)
     #[arg(short = 'D', value_name = "NAME=VALUE", global = true)]

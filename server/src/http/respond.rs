@@ -11,6 +11,9 @@ use crate::protocol::{ErrorCode, OAuthError};
 /// Seconds after which a client may try again when the server cannot keep its promises.
 const RETRY_SECONDS: &str = "1";
 
+/// Room for a token answer with three tokens, in bytes.
+const USUAL_BODY: usize = 4096;
+
 /// Starts an answer that nobody may keep (RFC 6749 section 5.1).
 #[must_use]
 pub fn no_store(status: StatusCode) -> HttpResponseBuilder {
@@ -22,8 +25,9 @@ pub fn no_store(status: StatusCode) -> HttpResponseBuilder {
 /// A JSON answer that nobody may keep.
 #[must_use]
 pub fn json(value: &impl Serialize) -> HttpResponse {
-    match serde_json::to_vec(value) {
-        Ok(body) => no_store(StatusCode::OK).content_type("application/json").body(body),
+    let mut body = Vec::with_capacity(USUAL_BODY);
+    match serde_json::to_writer(&mut body, value) {
+        Ok(()) => no_store(StatusCode::OK).content_type("application/json").body(body),
         Err(error) => refusal(&OAuthError::server_error(error.to_string()), false),
     }
 }

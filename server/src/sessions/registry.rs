@@ -9,6 +9,9 @@ use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError, Ver
 use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
 
+/// Room for the record of a device with a few apps, in bytes, so that writing one does not grow its buffer step by step.
+const USUAL_RECORD: usize = 4096;
+
 /// How old an index entry must be before it is pruned for having no session.
 const PRUNE_AFTER: Duration = Duration::from_mins(1);
 
@@ -178,7 +181,11 @@ fn key(id: SessionId) -> Key {
 }
 
 fn encode(session: &Session) -> Result<Vec<u8>, StorageError> {
-    serde_json::to_vec(session).map_err(|error| StorageError::Damaged(format!("a session cannot be written: {error}")))
+    let mut record = Vec::with_capacity(USUAL_RECORD);
+    match serde_json::to_writer(&mut record, session) {
+        Ok(()) => Ok(record),
+        Err(error) => Err(StorageError::Damaged(format!("a session cannot be written: {error}"))),
+    }
 }
 
 fn decode(bytes: &[u8]) -> Result<Session, StorageError> {

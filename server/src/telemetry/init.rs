@@ -36,7 +36,8 @@ pub(super) fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&settings.level)?;
+    // Said first, so that the operator's own directives win: what actix says at every start is noise.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,{}", settings.level))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(if settings.json {
         // One flat object a line; spans would double the cost of every line and say nothing that the event does not.

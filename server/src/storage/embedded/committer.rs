@@ -52,11 +52,11 @@ const BUSY_SWEEP: usize = 64;
 /// A batch of this many jobs shows that there are many callers, some of whom may be about to ask.
 const CROWD: usize = 3;
 /// The longest wait for more jobs, in commits and at all, and how often it is looked whether any came.
-const LINGER_COMMITS: u32 = 4;
-const LONGEST_LINGER: Duration = Duration::from_millis(2);
+const LINGER_COMMITS: u32 = 16;
+const LONGEST_LINGER: Duration = Duration::from_millis(8);
 const LINGER_STEP: Duration = Duration::from_micros(500);
 /// Batches committed without a wait after one that was in vain.
-const LINGER_PAUSE: u32 = 16;
+const LINGER_PAUSE: u32 = 4;
 
 pub(super) struct Committer {
     engine: Arc<Engine>,
@@ -152,6 +152,7 @@ impl Committer {
             return true;
         }
         let mut patience = (LINGER_COMMITS * self.last_commit).min(LONGEST_LINGER);
+        let mut quiet = false;
         while patience >= LINGER_STEP && self.closing.is_none() && self.batch.len() < LARGEST_BATCH {
             thread::sleep(LINGER_STEP);
             patience -= LINGER_STEP;
@@ -159,10 +160,15 @@ impl Committer {
             if !self.drain() {
                 return false;
             }
-            if self.batch.len() == before {
+            if self.batch.len() > before {
+                quiet = false;
+            } else if quiet {
                 // Everybody is here already: for a while, do not even look.
                 self.no_linger = LINGER_PAUSE;
                 break;
+            } else {
+                // One step without a job may just be the callers' time for the answers of the batch before.
+                quiet = true;
             }
         }
         true
