@@ -131,9 +131,9 @@ impl IssuePlan {
     /// Those claims, if they are not just the ones of the scope: what a grant must remember.
     #[must_use]
     pub fn claims_to_remember(&self, settings: &Settings) -> Option<Vec<String>> {
-        let mut of_scope = settings.claims_of(&self.scope);
-        of_scope.retain(|name| !is_reserved(name));
-        (of_scope != self.user_info_claims).then(|| self.user_info_claims.clone())
+        let of_scope = settings.claim_names(&self.scope);
+        let usual = of_scope.iter().filter(|name| !is_reserved(name)).eq(&self.user_info_claims);
+        (!usual).then(|| self.user_info_claims.clone())
     }
 
     /// What had to be cut, for the audit log.

@@ -343,11 +343,17 @@ impl Settings {
     /// The claims that a scope releases, in a stable order without repetition.
     #[must_use]
     pub fn claims_of(&self, scope: &Scope) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
+        self.claim_names(scope).into_iter().map(str::to_owned).collect()
+    }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn claim_names(&self, scope: &Scope) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
         for value in scope.iter() {
             for claim in self.scopes.get(value).into_iter().flat_map(|meaning| &meaning.claims) {
-                if !names.contains(claim) {
-                    names.push(claim.clone());
+                if !names.contains(&claim.as_str()) {
+                    names.push(claim);
                 }
             }
         }
