@@ -15,9 +15,7 @@ use crate::issuance::{IssuePlan, Proposal, TokenResponse};
 use crate::protocol::{OAuthError, names};
 use crate::sessions::code::{Found, Tombstone};
 use crate::sessions::device::Device;
-use crate::sessions::{
-    AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Refresh, Session, SessionKind,
-};
+use crate::sessions::{AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Session, SessionKind};
 use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
@@ -93,14 +91,7 @@ impl Engine {
         let minted = self.issuer().mint(&plan, &bearer).await?;
         let secret = random::secret();
         let now = self.clock().now();
-        let stored = Grant {
-            id: grant_id.clone(),
-            scope: plan.scope().clone(),
-            claims: plan.claims_to_remember(self.settings()),
-            issued: now,
-            access: plan.access().clone(),
-            refresh: plan.refresh().map(|terms| Refresh::issue(&tag, &secret, terms, now)),
-        };
+        let stored = plan.grant(&tag, &secret, self.settings(), now);
         let id = home.id();
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;

@@ -18,7 +18,7 @@ use crate::issuance::handler::Question;
 use crate::issuance::id_token::{self, IdTokenClaims};
 use crate::issuance::mint::Bearer;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
-use crate::sessions::{Change, Grant, GrantId, Refresh, VerifiedDevice};
+use crate::sessions::{Change, GrantId, VerifiedDevice};
 use crate::tokens::handle::RefreshHandle;
 
 impl Engine {
@@ -93,14 +93,7 @@ impl Engine {
         };
         let minted = self.issuer().mint(&plan, &bearer).await?;
         let secret = random::secret();
-        let stored = Grant {
-            id: grant_id.clone(),
-            scope: plan.scope().clone(),
-            claims: plan.claims_to_remember(self.settings()),
-            issued: now,
-            access: plan.access().clone(),
-            refresh: plan.refresh().map(|terms| Refresh::issue(&tag, &secret, terms, now)),
-        };
+        let stored = plan.grant(&tag, &secret, self.settings(), now);
         let sid = loaded.id;
         self.issuer().record(&minted).await?;
         let written = self

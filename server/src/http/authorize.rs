@@ -1,11 +1,10 @@
 //! `GET` and `POST /authorize` (RFC 6749 section 3.1).
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
-use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{browser, origin, pages, respond};
+use super::{body, browser, origin, pages, respond};
 use crate::grants::authorize::{AuthorizationRequest, Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
 
@@ -20,13 +19,7 @@ pub fn resource() -> Resource {
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let limit = engine.settings().server.max_body;
-    let parameters = if request.method() == Method::POST {
-        body::read(&request, payload, limit, Accept::Form).await
-    } else {
-        body::query(&request, limit)
-    };
-    let parameters = match parameters {
+    let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
         Ok(parameters) => parameters,
         Err(error) => return pages::problem(&error),
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, rt};
@@ -42,6 +43,14 @@ pub async fn read(request: &HttpRequest, payload: Payload, limit: usize, accept:
         Ok(Ok(Ok(body))) => body,
     };
     if json { Parameters::from_json(&body) } else { Parameters::from_form(&body) }
+}
+
+/// Reads the parameters of a page that takes GET and POST: of the query or of the form.
+///
+/// # Errors
+/// `invalid_request`: too large, too slow, of the wrong type or malformed.
+pub async fn read_either(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Parameters, OAuthError> {
+    if request.method() == Method::POST { read(request, payload, limit, Accept::Form).await } else { query(request, limit) }
 }
 
 /// Reads the parameters of a query.

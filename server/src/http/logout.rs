@@ -3,9 +3,8 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
-use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{browser, pages, respond};
+use super::{body, browser, pages, respond};
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::{Digest, Secret};
 use crate::grants::logout::Logout;
@@ -27,10 +26,8 @@ pub fn resource() -> Resource {
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let limit = engine.settings().server.max_body;
     let posted = request.method() == Method::POST;
-    let parameters = if posted { body::read(&request, payload, limit, Accept::Form).await } else { body::query(&request, limit) };
-    let parameters = match parameters {
+    let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
         Ok(parameters) => parameters,
         Err(error) => return pages::problem(&error),
     };

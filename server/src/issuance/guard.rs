@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::proposal::{Proposal, RefreshLifetime};
 use crate::clients::Client;
-use crate::foundation::Timestamp;
+use crate::foundation::{Secret, Timestamp};
 use crate::protocol::{Scope, names};
 use crate::sessions::refresh::RefreshTerms;
-use crate::sessions::{AccessTemplate, Session};
+use crate::sessions::{AccessTemplate, Grant, GrantId, Refresh, Session};
 use crate::settings::Settings;
 
 /// Claims that only the server sets (OpenID Connect Core section 2, RFC 7519 section 4.1, RFC 9068, Native SSO section 3.3).
@@ -129,11 +129,24 @@ impl IssuePlan {
     }
 
     /// Those claims, if they are not just the ones of the scope: what a grant must remember.
-    #[must_use]
-    pub fn claims_to_remember(&self, settings: &Settings) -> Option<Vec<String>> {
+    fn claims_to_remember(&self, settings: &Settings) -> Option<Vec<String>> {
         let of_scope = settings.claim_names(&self.scope);
         let usual = of_scope.iter().filter(|name| !is_reserved(name)).eq(&self.user_info_claims);
         (!usual).then(|| self.user_info_claims.clone())
+    }
+
+    /// The grant to be written into the session: what was decided, and the stored half of the refresh token that `tag` and
+    /// `secret` make.
+    #[must_use]
+    pub fn grant(&self, tag: &[u8; 16], secret: &Secret<[u8; 32]>, settings: &Settings, now: Timestamp) -> Grant {
+        Grant {
+            id: GrantId::of_tag(tag),
+            scope: self.scope.clone(),
+            claims: self.claims_to_remember(settings),
+            issued: now,
+            access: self.access.clone(),
+            refresh: self.refresh.map(|terms| Refresh::issue(tag, secret, terms, now)),
+        }
     }
 
     /// What had to be cut, for the audit log.
