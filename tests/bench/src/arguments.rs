@@ -114,6 +114,9 @@ pub(crate) enum Part {
         folder: PathBuf,
         /// Seconds for each number of writers.
         seconds: f64,
+        /// Numbers of writers.
+        #[arg(required = true)]
+        writers: Vec<usize>,
     },
 }
 

@@ -12,7 +12,9 @@ mod report;
 mod run;
 mod sequences;
 mod server;
+mod verdict;
 mod wire;
+mod workloads;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,7 +29,9 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Some(Command::Part { part: Part::Echo { port } }) => parts::echo::serve(*port).map(|()| true),
         Some(Command::Part { part: Part::Crypto { seconds } }) => print_json(&parts::crypto::measure(*seconds)),
-        Some(Command::Part { part: Part::Store { folder, seconds } }) => print_json(&parts::store::measure(folder, *seconds)),
+        Some(Command::Part { part: Part::Store { folder, seconds, writers } }) => {
+            print_json(&parts::store::measure(folder, *seconds, writers))
+        }
         None => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

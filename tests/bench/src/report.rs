@@ -1,4 +1,4 @@
-//! What was measured, as JSON and as Markdown, and whether it is within the ceilings. Owns the arithmetic of the ratios.
+//! What was measured, as JSON and as Markdown. Judges nothing.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,17 +6,9 @@ use std::fs;
 use serde::Serialize;
 
 use crate::load::Run;
-use crate::parts::crypto::{Crypto, Rates};
+use crate::parts::crypto::Crypto;
 use crate::parts::store::Writes;
-
-/// The most that one operation may cost, in units of its parts.
-const RATIO_CEILING: f64 = 1.6;
-/// Connections at which the ratio is taken.
-const RATIO_CONNECTIONS: usize = 64;
-/// The most that an idle server may hold in memory, in MB.
-const IDLE_CEILING_MB: f64 = 40.0;
-/// The longest from starting the process to the first token, in milliseconds.
-const START_CEILING_MS: f64 = 1000.0;
+use crate::verdict::{Verdict, megabytes};
 
 /// Everything of one call of `scripts/bench`.
 #[derive(Debug, Serialize)]
@@ -25,8 +17,8 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// Seconds measured in each run.
     pub(crate) seconds: f64,
-    /// The machine's parts: measured before the servers, and after them when there were any.
-    pub(crate) parts: Vec<Parts>,
+    /// The machine's parts, measured before any server was started.
+    pub(crate) parts: Option<Parts>,
     /// One entry for each signature algorithm.
     pub(crate) servers: Vec<Measured>,
     /// What the above means.
@@ -56,6 +48,17 @@ pub(crate) struct Parts {
     pub(crate) store: Vec<Writes>,
 }
 
+/// Parts and server measured within a few seconds of each other.
+#[derive(Debug, Serialize)]
+pub(crate) struct Round {
+    /// The parts.
+    pub(crate) parts: Parts,
+    /// Exchanges at [`crate::verdict::RATIO_CONNECTIONS`].
+    pub(crate) exchange: Option<Run>,
+    /// Refreshes at [`crate::verdict::RATIO_CONNECTIONS`].
+    pub(crate) refresh: Option<Run>,
+}
+
 /// One server.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
@@ -71,21 +74,8 @@ pub(crate) struct Measured {
     pub(crate) rss_peak_kib: u64,
     /// Workload and what it showed.
     pub(crate) runs: Vec<(&'static str, Run)>,
-}
-
-/// One promise and whether it holds.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    /// What is promised.
-    pub(crate) what: String,
-    /// How it was calculated.
-    pub(crate) how: String,
-    /// What was seen.
-    pub(crate) seen: f64,
-    /// The most it may be; `None` = only for information.
-    pub(crate) ceiling: Option<f64>,
-    /// Whether it holds.
-    pub(crate) holds: bool,
+    /// Exchange and refresh in turn with the parts.
+    pub(crate) rounds: Vec<Round>,
 }
 
 impl Machine {
@@ -106,75 +96,13 @@ impl Machine {
 impl Report {
     /// Runs in which some answer was not the expected one.
     pub(crate) fn failed_runs(&self) -> impl Iterator<Item = (&str, &Run)> {
-        let echoes = self.parts.iter().flat_map(|parts| [("echo", &parts.echo_exchange), ("echo", &parts.echo_refresh)]);
+        let rounds = || self.servers.iter().flat_map(|server| &server.rounds);
+        let parts = self.parts.iter().chain(rounds().map(|round| &round.parts));
+        let echoes = parts.flat_map(|parts| [("echo", &parts.echo_exchange), ("echo", &parts.echo_refresh)]);
         let runs = self.servers.iter().flat_map(|server| server.runs.iter().map(|(name, run)| (*name, run)));
-        echoes.chain(runs).filter(|(_, run)| run.errors > 0 || run.operations == 0)
-    }
-
-    /// Calculates the verdicts from what was measured.
-    pub(crate) fn judge(&mut self) {
-        let mut verdicts = Vec::new();
-        for server in &self.servers {
-            let strict = server.alg == "ES256";
-            for (name, verifications) in [("exchange", 1_u8), ("refresh", 0)] {
-                let at = |(n, run): &&(&str, Run)| *n == name && run.connections == RATIO_CONNECTIONS;
-                let Some((_, run)) = server.runs.iter().find(at) else { continue };
-                let Some(sum) = self.sum(&server.alg, verifications) else { continue };
-                let ratio = run.cost.cpu_us / sum.total();
-                verdicts.push(Verdict {
-                    what: format!("{} {name}, {RATIO_CONNECTIONS} connections: CPU by the sum of its parts", server.alg),
-                    how: format!("{:.1} µs / ({})", run.cost.cpu_us, sum.words()),
-                    seen: ratio,
-                    ceiling: strict.then_some(RATIO_CEILING),
-                    holds: !strict || ratio <= RATIO_CEILING,
-                });
-            }
-            let idle = megabytes(server.rss_idle_kib);
-            verdicts.push(Verdict {
-                what: format!("{}: memory when idle, MB", server.alg),
-                how: "resident set after the first token".to_owned(),
-                seen: idle,
-                ceiling: Some(IDLE_CEILING_MB),
-                holds: idle < IDLE_CEILING_MB,
-            });
-            for (what, ms) in [("empty data folder", server.first_start_ms), ("existing data folder", server.next_start_ms)] {
-                verdicts.push(Verdict {
-                    what: format!("{}: start to first token, {what}, ms", server.alg),
-                    how: "process start to a client-credentials answer".to_owned(),
-                    seen: ms,
-                    ceiling: Some(START_CEILING_MS),
-                    holds: ms < START_CEILING_MS,
-                });
-            }
-        }
-        self.verdicts = verdicts;
-    }
-
-    /// What an operation's parts cost: two signatures, an echo, a durable write and so many verifications.
-    fn sum(&self, alg: &str, verifications: u8) -> Option<Sum> {
-        let rates = |parts: &Parts| -> Option<Rates> {
-            match alg {
-                "ES256" => Some(parts.crypto.es256),
-                "RS256" => Some(parts.crypto.rs256),
-                _ => None,
-            }
-        };
-        let mean = |of: &dyn Fn(&Parts) -> Option<f64>| -> Option<f64> {
-            let values: Option<Vec<f64>> = self.parts.iter().map(of).collect();
-            let values = values.filter(|values| !values.is_empty())?;
-            Some(values.iter().sum::<f64>() / crate::load::count(values.len()))
-        };
-        Some(Sum {
-            verifications: f64::from(verifications),
-            verify: mean(&|parts| rates(parts).map(|rates| rates.verify_us))?,
-            sign: mean(&|parts| rates(parts).map(|rates| rates.sign_us))?,
-            echo: mean(&|parts| {
-                Some(if verifications > 0 { parts.echo_exchange.cost.cpu_us } else { parts.echo_refresh.cost.cpu_us })
-            })?,
-            write: mean(&|parts| {
-                parts.store.iter().find(|writes| writes.writers == RATIO_CONNECTIONS).map(|writes| writes.cpu_us)
-            })?,
-        })
+        let exchanges = rounds().filter_map(|round| round.exchange.as_ref()).map(|run| ("exchange", run));
+        let refreshes = rounds().filter_map(|round| round.refresh.as_ref()).map(|run| ("refresh", run));
+        echoes.chain(runs).chain(exchanges).chain(refreshes).filter(|(_, run)| run.errors > 0 || run.operations == 0)
     }
 
     /// The report for people.
@@ -215,9 +143,8 @@ impl Report {
     }
 
     fn write_parts(&self, text: &mut String) {
-        let which = ["before the servers", "after the servers"];
-        for (parts, when) in self.parts.iter().zip(which) {
-            let _ = writeln!(text, "## The machine's parts, {when}\n\n| part | CPU µs | rate on one core |\n|---|--:|--:|");
+        if let Some(parts) = &self.parts {
+            let _ = writeln!(text, "## The machine's parts\n\n| part | CPU µs | rate on one core |\n|---|--:|--:|");
             for (name, run) in [("echo, exchange form", &parts.echo_exchange), ("echo, refresh form", &parts.echo_refresh)] {
                 let _ = writeln!(
                     text,
@@ -288,94 +215,63 @@ impl Measured {
     }
 }
 
-/// CPU microseconds of an operation's parts.
-struct Sum {
-    verifications: f64,
-    verify: f64,
-    sign: f64,
-    echo: f64,
-    write: f64,
-}
-
-impl Sum {
-    fn total(&self) -> f64 {
-        self.verifications * self.verify + 2.0 * self.sign + self.echo + self.write
-    }
-
-    fn words(&self) -> String {
-        let verify = if self.verifications > 0.0 { format!("verify {:.1} + ", self.verify) } else { String::new() };
-        format!(
-            "{verify}2 signs {:.1} + echo {:.1} + durable write {:.1} = {:.1} µs",
-            2.0 * self.sign,
-            self.echo,
-            self.write,
-            self.total()
-        )
-    }
-}
-
-/// KiB as MB.
-fn megabytes(kib: u64) -> f64 {
-    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) * 1024.0 / 1e6
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::meter::Cost;
+    use crate::parts::crypto::Rates;
+    use crate::verdict::judge;
 
     fn run(connections: usize, cpu_us: f64) -> Run {
         let cost = Cost { cpu_us, ..Cost::default() };
         Run { connections, operations: 1, errors: 0, first_error: None, per_second: 1.0, p50_us: 1, p99_us: 1, cost }
     }
 
-    fn report(exchange_us: f64) -> Report {
+    pub(crate) fn round(exchange_us: f64) -> Round {
         let rates = Rates { sign_us: 20.0, verify_us: 50.0 };
-        let parts = || Parts {
+        let parts = Parts {
             echo_exchange: run(64, 10.0),
             echo_refresh: run(64, 8.0),
             crypto: Crypto { es256: rates, rs256: rates },
             store: vec![Writes { writers: 64, per_second: 1.0, cpu_us: 50.0, batch: 32.0 }],
         };
-        let runs = vec![("exchange", run(1, 9_999.0)), ("exchange", run(64, exchange_us)), ("refresh", run(64, 98.0))];
+        Round { parts, exchange: Some(run(64, exchange_us)), refresh: Some(run(64, 98.0)) }
+    }
+
+    pub(crate) fn report(exchange_us: [f64; 3]) -> Report {
         Report {
             machine: Machine::here(),
             seconds: 1.0,
-            parts: vec![parts(), parts()],
+            parts: None,
             servers: vec![Measured {
                 alg: "ES256".to_owned(),
                 first_start_ms: 999.0,
                 next_start_ms: 1001.0,
                 rss_idle_kib: 39_000,
                 rss_peak_kib: 60_000,
-                runs,
+                runs: vec![("exchange", run(1, 9_999.0))],
+                rounds: exchange_us.map(round).into(),
             }],
             verdicts: Vec::new(),
         }
     }
 
     #[test]
-    fn a_ratio_is_taken_at_64_connections_and_held_to_its_ceiling() {
-        let mut report = report(240.0);
-        report.judge();
-        let holds: Vec<bool> = report.verdicts.iter().map(|verdict| verdict.holds).collect();
-        assert_eq!(holds, [true, true, true, true, false]);
-        assert!((report.verdicts[0].seen - 1.6).abs() < 1e-9, "240 / (50 + 40 + 10 + 50)");
-        assert!((report.verdicts[1].seen - 1.0).abs() < 1e-9, "98 / (40 + 8 + 50)");
-
-        report.servers[0].runs[1].1.cost.cpu_us = 241.0;
-        report.judge();
-        assert!(!report.verdicts[0].holds);
-        assert!(report.markdown().contains("DOES NOT HOLD"));
-    }
-
-    #[test]
     fn a_wrong_answer_fails_the_report_loudly() {
-        let mut report = report(240.0);
+        let mut report = report([240.0; 3]);
         assert_eq!(report.failed_runs().count(), 0);
         report.servers[0].runs[0].1.errors = 2;
         report.servers[0].runs[0].1.first_error = Some("status 500".to_owned());
         assert_eq!(report.failed_runs().count(), 1);
         assert!(report.markdown().contains("FAILED: exchange, 1 connections: 2 of them got a wrong answer: status 500"));
+        report.servers[0].rounds[2].parts.echo_refresh.operations = 0;
+        assert_eq!(report.failed_runs().count(), 2);
+    }
+
+    #[test]
+    fn a_ceiling_that_does_not_hold_is_said_in_bold() {
+        let mut report = report([241.0; 3]);
+        report.verdicts = judge(&report.servers);
+        assert!(report.markdown().contains("**DOES NOT HOLD**"));
     }
 }

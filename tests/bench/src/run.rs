@@ -1,4 +1,4 @@
-//! The order of a benchmark: parts, then a server for each algorithm, then the parts again; then the report.
+//! The order of a benchmark: the machine's parts, then a server for each algorithm, then the report.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -7,21 +7,21 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::process::Command;
 
-use crate::arguments::{Arguments, Workload};
+use crate::arguments::Arguments;
 use crate::failure::Failure;
-use crate::load::{Run, Sequence, Span, drive};
+use crate::load::{Span, drive};
 use crate::meter::Meter;
 use crate::parts::{crypto::Crypto, store::Writes};
-use crate::preparation::{Browser, Device, Endpoints};
 use crate::report::{Machine, Measured, Parts, Report};
-use crate::sequences::{CodeFlow, Exchange, Refresh, Repeat, exchange_form};
-use crate::server::{APP_ONE, SERVICE, SERVICE_SECRET, Server, Site, free_address, person, pinned};
-use crate::wire::{Wire, basic, form};
+use crate::sequences::{Repeat, exchange_form};
+use crate::server::{APP_ONE, Site, free_address, pinned};
+use crate::verdict::judge;
+use crate::wire::{Wire, form};
+use crate::workloads::Workloads;
 
-/// Device sessions that exist before the clock starts.
-const DEVICES: usize = 256;
+/// Writers at once for whom the store's rate is reported.
+const WRITERS: [usize; 4] = [1, 4, 16, 64];
 /// Connections of the echo.
 const ECHO_CONNECTIONS: usize = 64;
 
@@ -30,20 +30,20 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
     let mut report = Report {
         machine: Machine::here(),
         seconds: arguments.measured_seconds(),
-        parts: Vec::new(),
+        parts: None,
         servers: Vec::new(),
         verdicts: Vec::new(),
     };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&arguments.work)?;
     let span = Span { warm_up: Duration::from_secs_f64(report.seconds / 4.0), measured: Duration::from_secs_f64(report.seconds) };
-    report.parts.push(measure_parts(folder.path(), span).await?);
+    say("the machine's parts");
+    report.parts = Some(measure_parts(folder.path(), report.seconds, &WRITERS).await?);
     if !arguments.workloads().is_empty() {
         for alg in &arguments.algs {
             report.servers.push(measure_server(arguments, folder.path(), alg, span).await?);
         }
-        report.parts.push(measure_parts(folder.path(), span).await?);
     }
-    report.judge();
+    report.verdicts = judge(&report.servers);
     publish(&report, arguments)?;
     let right = report.failed_runs().count() == 0;
     let held = arguments.no_ceilings || report.verdicts.iter().all(|verdict| verdict.holds);
@@ -62,19 +62,23 @@ fn publish(report: &Report, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Says on standard error what is being done: a benchmark is long.
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "bench: {what}");
 }
 
-async fn measure_parts(folder: &Path, span: Span) -> Result<Parts, Failure> {
-    say("the machine's parts");
-    let seconds = span.measured.as_secs_f64() / 4.0;
+/// Measures every part for a share of `seconds`; the server must be at rest.
+pub(crate) async fn measure_parts(folder: &Path, seconds: f64, writers: &[usize]) -> Result<Parts, Failure> {
+    let span = Span { warm_up: Duration::from_secs_f64(seconds / 8.0), measured: Duration::from_secs_f64(seconds / 2.0) };
+    let seconds = seconds / 4.0;
     let data = folder.join("parts");
     std::fs::create_dir_all(&data)?;
     let seconds_text = seconds.to_string();
     let crypto: Crypto = part(&["crypto", &seconds_text]).await?;
     let folder_text = data.to_string_lossy();
-    let store: Vec<Writes> = part(&["store", &folder_text, &seconds_text]).await?;
+    let writers: Vec<String> = writers.iter().map(usize::to_string).collect();
+    let mut store = vec!["store", &*folder_text, &seconds_text];
+    store.extend(writers.iter().map(String::as_str));
+    let store: Vec<Writes> = part(&store).await?;
 
     let address = free_address()?;
     let program = std::env::current_exe()?;
@@ -83,7 +87,6 @@ async fn measure_parts(folder: &Path, span: Span) -> Result<Parts, Failure> {
     let pid = echo.id().ok_or_else(|| Failure::said("the echo ended at once"))?;
     wait_for(address).await?;
     let meter = Meter::of(pid);
-    let span = Span { warm_up: span.warm_up / 2, measured: span.measured / 2 };
     let of = |form: String| Repeat { path: "/".to_owned(), headers: String::new(), form: Some(form), contains: "grant_type" };
     // As long as the real ones: an ID token of 800 bytes, handles of 80.
     let exchange = of(exchange_form("http://127.0.0.1:8080", &"i".repeat(800), &"s".repeat(80)));
@@ -127,9 +130,9 @@ async fn measure_server(arguments: &Arguments, folder: &Path, alg: &str, span: S
     tokio::time::sleep(Duration::from_millis(500)).await;
     let rss_idle_kib = server.meter.rss_kib()?;
 
-    let mut bench = Bench { arguments, alg, span, server: &server, runs: Vec::new() };
-    let done = bench.all_workloads().await;
-    let runs = bench.runs;
+    let mut workloads = Workloads::new(arguments, alg, span, &server);
+    let done = workloads.all(&folder).await;
+    let (runs, rounds) = workloads.into_results();
     if let Err(failure) = done {
         let log = std::fs::read_to_string(site.log()).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(10).collect();
@@ -146,143 +149,6 @@ async fn measure_server(arguments: &Arguments, folder: &Path, alg: &str, span: S
         rss_idle_kib,
         rss_peak_kib,
         runs,
+        rounds,
     })
-}
-
-/// The workloads of one running server.
-struct Bench<'a> {
-    arguments: &'a Arguments,
-    alg: &'a str,
-    span: Span,
-    server: &'a Server,
-    runs: Vec<(&'static str, Run)>,
-}
-
-impl Bench<'_> {
-    async fn all_workloads(&mut self) -> Result<(), Failure> {
-        let mut wire = Wire::connect(self.server.address).await?;
-        let endpoints = Endpoints::discover(&mut wire).await?;
-        let workloads = self.arguments.workloads();
-        let most = self.arguments.connections.iter().copied().max().unwrap_or(1);
-
-        let mut browsers = Vec::new();
-        if workloads.iter().any(|workload| matches!(workload, Workload::Refresh | Workload::Code | Workload::Exchange)) {
-            say(&format!("{}: signing in {most} browsers", self.alg));
-            for n in 0..most {
-                browsers.push(Browser::signed_in(&mut wire, &endpoints, &person(n)).await?);
-            }
-        }
-        for workload in workloads {
-            self.workload(workload, &mut wire, &endpoints, &mut browsers).await?;
-        }
-        Ok(())
-    }
-
-    async fn workload(
-        &mut self,
-        workload: Workload,
-        wire: &mut Wire,
-        endpoints: &Endpoints,
-        browsers: &mut Vec<Browser>,
-    ) -> Result<(), Failure> {
-        let name = workload.name();
-        let most = self.arguments.connections.iter().copied().max().unwrap_or(1);
-        match workload {
-            Workload::Discovery => {
-                let path = "/.well-known/openid-configuration".to_owned();
-                let one = Repeat { path, headers: String::new(), form: None, contains: "token_endpoint" };
-                self.runs(name, vec![one; most]).await?;
-            }
-            Workload::ClientCredentials => {
-                let one = Repeat {
-                    path: endpoints.token.clone(),
-                    headers: basic(SERVICE, SERVICE_SECRET),
-                    form: Some(form(&[("grant_type", "client_credentials"), ("scope", "api")])),
-                    contains: "\"access_token\"",
-                };
-                self.runs(name, vec![one; most]).await?;
-            }
-            Workload::Refresh => {
-                let mut families = Vec::new();
-                for browser in browsers.iter_mut() {
-                    let refresh_token = browser.refresh_token(wire, endpoints).await?;
-                    families.push(Refresh { path: endpoints.token.clone(), refresh_token });
-                }
-                self.runs(name, families).await?;
-            }
-            Workload::Code => {
-                let flows = browsers.drain(..).map(|browser| CodeFlow { endpoints: endpoints.clone(), browser }).collect();
-                let flows = self.runs(name, flows).await?;
-                browsers.extend(flows.into_iter().map(|flow| flow.browser));
-            }
-            Workload::Exchange => self.exchange(wire, endpoints, browsers).await?,
-            Workload::Parts => {}
-        }
-        Ok(())
-    }
-
-    async fn exchange(&mut self, wire: &mut Wire, endpoints: &Endpoints, browsers: &mut [Browser]) -> Result<(), Failure> {
-        say(&format!("{}: preparing {DEVICES} device sessions", self.alg));
-        let mut devices = Vec::with_capacity(DEVICES);
-        for n in 0..DEVICES {
-            let browser = n % browsers.len();
-            devices.push(browsers[browser].device(wire, endpoints).await?);
-        }
-        for connections in self.arguments.connections.clone() {
-            let mut shares: Vec<Vec<Device>> = (0..connections).map(|_| Vec::new()).collect();
-            for (n, device) in devices.drain(..).enumerate() {
-                shares[n % connections].push(device);
-            }
-            let sequences = shares
-                .into_iter()
-                .map(|devices| Exchange { path: endpoints.token.clone(), issuer: endpoints.issuer.clone(), devices, next: 0 })
-                .collect();
-            let back = self.run(Workload::Exchange.name(), sequences).await?;
-            devices.extend(back.into_iter().flat_map(|sequence| sequence.devices));
-        }
-        Ok(())
-    }
-
-    /// One run for each number of connections, each with as many of the sequences.
-    async fn runs<S: Sequence>(&mut self, name: &'static str, mut sequences: Vec<S>) -> Result<Vec<S>, Failure> {
-        for connections in self.arguments.connections.clone() {
-            let rest = sequences.split_off(connections);
-            sequences = self.run(name, sequences).await?;
-            sequences.extend(rest);
-        }
-        Ok(sequences)
-    }
-
-    async fn run<S: Sequence>(&mut self, name: &'static str, sequences: Vec<S>) -> Result<Vec<S>, Failure> {
-        let connections = sequences.len();
-        say(&format!("{}: {name}, {connections} connections", self.alg));
-        let profile = self.profile(name, connections)?;
-        let (run, back) = drive(self.server.address, sequences, self.span, &self.server.meter).await?;
-        if let Some(mut profile) = profile {
-            profile.wait().await?;
-        }
-        if let Some(error) = &run.first_error {
-            say(&format!("WRONG ANSWER: {error}"));
-        }
-        self.runs.push((name, run));
-        Ok(back)
-    }
-
-    /// `perf record` of the server for the measured time, when asked for.
-    fn profile(&self, name: &str, connections: usize) -> Result<Option<tokio::process::Child>, Failure> {
-        let Some(folder) = &self.arguments.perf else { return Ok(None) };
-        std::fs::create_dir_all(folder)?;
-        let file = folder.join(format!("{}-{}-{connections}.data", self.alg, name.replace(' ', "_")));
-        let seconds = (self.span.warm_up + self.span.measured).as_secs_f64().to_string();
-        let child = Command::new("perf")
-            .args(["record", "--quiet", "-F", "1999", "--call-graph", "dwarf,16384", "-p", &self.server.pid.to_string(), "-o"])
-            .arg(file)
-            .args(["sleep", &seconds])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        Ok(Some(child))
-    }
 }

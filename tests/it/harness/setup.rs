@@ -159,7 +159,7 @@ impl Setup {
         settings["storage"]["path"] = path(&folder.join("var")).into();
         settings["handlers"]["folder"] = path(&folder.join("handlers")).into();
         settings["handlers"]["properties"] = json!([path(&folder.join("handlers.properties"))]);
-        let text = toml::to_string(&settings).expect("settings as TOML");
+        let text = toml::to_string(&toml_of(settings)).expect("settings as TOML");
         std::fs::write(folder.join("symbolon.toml"), text).expect("the settings file");
         std::fs::write(folder.join("handlers.properties"), &self.properties).expect("the properties file");
         let handlers = folder.join("handlers");
@@ -200,4 +200,23 @@ impl Setup {
 #[track_caller]
 fn path(path: &Path) -> &str {
     path.to_str().expect("a UTF-8 path")
+}
+
+/// JSON as TOML, by hand: built together with a crate that wants numbers of any precision, `serde_json` shows numbers to
+/// other formats as tables.
+fn toml_of(value: Value) -> toml::Value {
+    match value {
+        Value::Null => panic!("TOML has no null"),
+        Value::Bool(yes) => yes.into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => whole.into(),
+            None => number.as_f64().expect("a number that TOML can hold").into(),
+        },
+        Value::String(text) => text.into(),
+        Value::Array(values) => values.into_iter().map(toml_of).collect::<Vec<_>>().into(),
+        Value::Object(members) => {
+            let present = members.into_iter().filter(|(_, value)| !value.is_null());
+            toml::Value::Table(present.map(|(name, value)| (name, toml_of(value))).collect())
+        }
+    }
 }

@@ -41,10 +41,10 @@ struct Swap {
     done: oneshot::Sender<bool>,
 }
 
-/// Measures for `seconds` with 1, 4, 16 and 64 writers in an empty folder.
-pub(crate) fn measure(folder: &Path, seconds: f64) -> Result<Vec<Writes>, Failure> {
+/// Measures for `seconds` with each number of writers in an empty folder.
+pub(crate) fn measure(folder: &Path, seconds: f64, writers: &[usize]) -> Result<Vec<Writes>, Failure> {
     let mut results = Vec::new();
-    for writers in [1, 4, 16, 64] {
+    for &writers in writers {
         let file = folder.join(format!("{writers}.redb"));
         results.push(with_writers(&file, writers, Duration::from_secs_f64(seconds))?);
         std::fs::remove_file(file)?;
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn sixty_four_writers_share_commits() {
         let folder = tempfile::tempdir().unwrap();
-        let writes = super::measure(folder.path(), 0.05).unwrap();
+        let writes = super::measure(folder.path(), 0.05, &[1, 64]).unwrap();
         assert!(writes.iter().all(|one| one.cpu_us > 0.0 && one.batch >= 1.0));
         assert!((writes[0].batch - 1.0).abs() < f64::EPSILON, "one writer waits for itself");
-        assert!(writes[3].batch > 1.0);
+        assert!(writes[1].batch > 1.0);
     }
 }
