@@ -18,6 +18,7 @@ use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, Session, SessionKind};
 use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
+use crate::tokens::session_id::SessionId;
 
 /// "Last used" of a token that does not rotate is written at most this often.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -62,7 +63,7 @@ impl Engine {
             return Err(OAuthError::invalid_grant("the refresh token expired"));
         }
         if refresh.classify(&handle.secret) == Presented::Replay {
-            return Err(self.punish_refresh_replay(&loaded, client, &grant.id, facts).await?);
+            return Err(self.punish_refresh_replay(loaded.id, client, &grant.id, facts).await?);
         }
 
         let scope = match request.scope {
@@ -116,7 +117,7 @@ impl Engine {
     ) -> Result<Option<Secret<String>>, OAuthError> {
         let successor = self.issuer().keys().derive("refresh", &[handle.session.as_bytes(), &handle.tag, handle.secret.expose()]);
         let mut replay = None;
-        let snapshot = loaded.clone();
+        let sid = loaded.id;
         let outcome = self
             .sessions()
             .change(loaded, |session, now| {
@@ -165,7 +166,7 @@ impl Engine {
             })
             .await?;
         if let Some(id) = replay {
-            return Err(self.punish_refresh_replay(&snapshot, client, &id, facts).await?);
+            return Err(self.punish_refresh_replay(sid, client, &id, facts).await?);
         }
         match outcome {
             None => Err(OAuthError::invalid_grant("the session ended meanwhile")),
@@ -202,12 +203,11 @@ impl Engine {
 
     async fn punish_refresh_replay(
         &self,
-        loaded: &Loaded,
+        id: SessionId,
         client: &Client,
         grant: &GrantId,
         facts: &mut Facts,
     ) -> Result<OAuthError, OAuthError> {
-        let id = loaded.id;
         self.sessions()
             .update(id, |session, _| {
                 if !session.remove_grant(&client.id, grant) {
