@@ -4,7 +4,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -49,18 +48,9 @@ const PACE: Duration = Duration::from_secs(1);
 const IDLE_SWEEP: usize = 1000;
 /// Reminders in the transaction of a batch, beyond one for each of its jobs: more than a batch can add.
 const BUSY_SWEEP: usize = 64;
-/// A batch of this many jobs shows that there are many callers, some of whom may be about to ask.
-const CROWD: usize = 3;
-/// The longest wait for more jobs, in commits and at all, and how often it is looked whether any came.
-const LINGER_COMMITS: u32 = 16;
-const LONGEST_LINGER: Duration = Duration::from_millis(8);
-const LINGER_STEP: Duration = Duration::from_micros(500);
-/// Batches committed without a wait after one that was in vain.
-const LINGER_PAUSE: u32 = 4;
-
 pub(super) struct Committer {
     engine: Arc<Engine>,
-    queue: Receiver<Job>,
+    queue: Receiver<Vec<Job>>,
     clock: Clock,
     batch: Vec<Job>,
     decided: Vec<Decided>,
@@ -70,15 +60,12 @@ pub(super) struct Committer {
     /// Whether the last sweep left something undone.
     backlog: bool,
     last_sweep: Instant,
-    /// How long the last commit took: the measure of how long it is worth to wait.
-    last_commit: Duration,
-    no_linger: u32,
     /// When a failed store was last tried again.
     last_attempt: Option<Instant>,
 }
 
 impl Committer {
-    pub(super) fn new(engine: Arc<Engine>, queue: Receiver<Job>, clock: Clock) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, queue: Receiver<Vec<Job>>, clock: Clock) -> Self {
         Self {
             engine,
             queue,
@@ -89,8 +76,6 @@ impl Committer {
             earliest: 0,
             backlog: false,
             last_sweep: Instant::now(),
-            last_commit: Duration::ZERO,
-            no_linger: 0,
             last_attempt: None,
         }
     }
@@ -119,18 +104,18 @@ impl Committer {
     fn gather(&mut self) -> bool {
         let look = if self.engine.is_open() { IDLE_LOOK } else { PACE };
         match self.queue.recv_timeout(look) {
-            Ok(job) => self.accept(job),
+            Ok(jobs) => self.accept(jobs),
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return false,
         }
-        self.drain() && self.linger()
+        self.drain()
     }
 
     /// Takes what waits in the queue, at once. `false` when nobody is left who could ask.
     fn drain(&mut self) -> bool {
         while self.closing.is_none() && self.batch.len() < LARGEST_BATCH {
             match self.queue.try_recv() {
-                Ok(job) => self.accept(job),
+                Ok(jobs) => self.accept(jobs),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -138,48 +123,14 @@ impl Committer {
         true
     }
 
-    /// Waits a little for more jobs while many callers are busy making them.
-    ///
-    /// A commit costs about as much processor time as fifteen of its jobs, so on a busy machine fewer and larger ones serve
-    /// everybody sooner (measured: 64 callers of 200 us each on one core, 86 us a write without the wait, 60 with it). One or
-    /// two callers are never kept waiting.
-    fn linger(&mut self) -> bool {
-        if self.batch.len() < CROWD {
-            return true;
-        }
-        if self.no_linger > 0 {
-            self.no_linger -= 1;
-            return true;
-        }
-        let mut patience = (LINGER_COMMITS * self.last_commit).min(LONGEST_LINGER);
-        let mut quiet = false;
-        while patience >= LINGER_STEP && self.closing.is_none() && self.batch.len() < LARGEST_BATCH {
-            thread::sleep(LINGER_STEP);
-            patience -= LINGER_STEP;
-            let before = self.batch.len();
-            if !self.drain() {
-                return false;
-            }
-            if self.batch.len() > before {
-                quiet = false;
-            } else if quiet {
-                // Everybody is here already: for a while, do not even look.
-                self.no_linger = LINGER_PAUSE;
-                break;
-            } else {
-                // One step without a job may just be the callers' time for the answers of the batch before.
-                quiet = true;
-            }
-        }
-        true
-    }
-
-    fn accept(&mut self, job: Job) {
-        match job {
-            Job::Close(answer) => self.closing = Some(answer),
-            job => {
-                self.engine.taken();
-                self.batch.push(job);
+    fn accept(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
+            match job {
+                Job::Close(answer) => self.closing = Some(answer),
+                job => {
+                    self.engine.taken();
+                    self.batch.push(job);
+                }
             }
         }
     }
@@ -206,7 +157,6 @@ impl Committer {
 
     fn commit(&mut self) -> Result<(), redb::Error> {
         let Some(transaction) = self.engine.begin()? else { return Ok(()) };
-        let began = Instant::now();
         let now = self.clock.now();
         let mut tables = Tables::open(&transaction, now)?;
         let jobs = self.batch.len();
@@ -223,7 +173,6 @@ impl Committer {
         drop(tables);
         if changed {
             transaction.commit()?;
-            self.last_commit = began.elapsed();
         } else {
             transaction.abort()?;
         }

@@ -14,8 +14,8 @@ mod files;
 mod tables;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -33,7 +33,9 @@ use crate::foundation::{Clock, Timestamp};
 #[derive(Debug)]
 pub struct Embedded {
     engine: Arc<Engine>,
-    jobs: Sender<Job>,
+    jobs: Sender<Vec<Job>>,
+    /// Jobs of callers that let others go first, see [`Embedded::submit`].
+    outbox: Mutex<Vec<Job>>,
     clock: Clock,
     committer: Option<JoinHandle<()>>,
 }
@@ -56,7 +58,7 @@ impl Embedded {
         let committer = Committer::new(Arc::clone(&engine), queue, clock.clone());
         let thread = thread::Builder::new().name("store-committer".to_owned()).spawn(move || committer.run());
         let committer = thread.map_err(|error| engine.not_opened(error.to_string()))?;
-        Ok(Self { engine, jobs, clock, committer: Some(committer) })
+        Ok(Self { engine, jobs, outbox: Mutex::default(), clock, committer: Some(committer) })
     }
 
     /// Removes everything that has expired, now, and says how many records and index members that were.
@@ -71,10 +73,42 @@ impl Embedded {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
             self.engine.accept()?;
-            self.jobs.send(job(answer)).map_err(|_| self.engine.refusal())?;
+            if self.put(job(answer)) {
+                // Whoever else is ready on this thread goes first and adds its job, then the committer is woken once for all:
+                // woken at the first it would commit that one alone. With nobody else ready this costs a microsecond.
+                let carrier = Carrier(self);
+                tokio::task::yield_now().await;
+                drop(carrier);
+            }
             // No answer means that the transaction was given up: the answers of its jobs were dropped.
             answered.await.unwrap_or_else(|_| Err(self.engine.refusal()))
         })
+    }
+}
+
+impl Embedded {
+    /// Leaves a job for the next delivery; `true` when that is for the caller to make.
+    fn put(&self, job: Job) -> bool {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        outbox.push(job);
+        outbox.len() == 1
+    }
+
+    /// Gives the committer what lies in the outbox. If it is gone the jobs are dropped, and their callers learn that.
+    fn deliver(&self) {
+        let jobs = std::mem::take(&mut *self.outbox.lock().unwrap_or_else(PoisonError::into_inner));
+        if !jobs.is_empty() {
+            drop(self.jobs.send(jobs));
+        }
+    }
+}
+
+/// Delivers the outbox when dropped: also when the caller that was to do it has gone away meanwhile.
+struct Carrier<'a>(&'a Embedded);
+
+impl Drop for Carrier<'_> {
+    fn drop(&mut self) {
+        self.0.deliver();
     }
 }
 
@@ -131,7 +165,8 @@ impl Store for Embedded {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
             // A committer that is gone has closed already: closing twice is closing once.
-            match self.jobs.send(Job::Close(answer)) {
+            self.deliver();
+            match self.jobs.send(vec![Job::Close(answer)]) {
                 Ok(()) => answered.await.unwrap_or(Ok(())),
                 Err(_) => Ok(()),
             }
@@ -143,7 +178,8 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         let (answer, _) = oneshot::channel();
         // Both fail only when the committer is gone, and that is what is wanted.
-        drop(self.jobs.send(Job::Close(answer)));
+        self.deliver();
+        drop(self.jobs.send(vec![Job::Close(answer)]));
         drop(self.committer.take().map(JoinHandle::join));
     }
 }
