@@ -208,14 +208,7 @@ impl Engine {
         grant: &GrantId,
         facts: &mut Facts,
     ) -> Result<OAuthError, OAuthError> {
-        self.sessions()
-            .update(id, |session, _| {
-                if !session.remove_grant(&client.id, grant) {
-                    return Change::Keep(());
-                }
-                if session.kind == SessionKind::Offline && session.apps.is_empty() { Change::End(()) } else { Change::Write(()) }
-            })
-            .await?;
+        self.sign_out_app(id, &client.id, grant).await?;
         facts.note = Some(codes::REFRESH_FAMILY_REVOKED);
         Ok(OAuthError::invalid_grant("a refresh token was used again after its successor; the grant is revoked"))
     }

@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// Ends one app's grant. The device stays signed in for its other apps, and for the app's own next exchange.
-    async fn sign_out_app(
+    pub(super) async fn sign_out_app(
         &self,
         session: crate::tokens::session_id::SessionId,
         client_id: &str,
