@@ -30,6 +30,35 @@ pub(super) enum Job {
     Close(Answer<()>),
 }
 
+/// Jobs that were handed over together, and where all their answers go at once.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) jobs: Vec<Job>,
+    pub(super) reply: oneshot::Sender<Answers>,
+}
+
+impl Delivery {
+    /// One job whose answer goes to its caller alone.
+    pub(super) fn of(job: Job) -> Self {
+        Self { jobs: vec![job], reply: oneshot::channel().0 }
+    }
+}
+
+/// The answers to a delivery. Each caller is given theirs when this is dropped, on the thread that drops it.
+pub(super) struct Answers(Vec<Decided>);
+
+impl std::fmt::Debug for Answers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answers({})", self.0.len())
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Decided::answer);
+    }
+}
+
 /// A decided job: what is answered once the transaction is committed.
 enum Decided {
     Flag(Answer<bool>, Result<bool, StorageError>),
@@ -50,10 +79,12 @@ const IDLE_SWEEP: usize = 1000;
 const BUSY_SWEEP: usize = 64;
 pub(super) struct Committer {
     engine: Arc<Engine>,
-    queue: Receiver<Vec<Job>>,
+    queue: Receiver<Delivery>,
     clock: Clock,
     batch: Vec<Job>,
     decided: Vec<Decided>,
+    /// For each delivery in the batch how many of its jobs are there, and where their answers go.
+    replies: Vec<(usize, oneshot::Sender<Answers>)>,
     closing: Option<Answer<()>>,
     /// No reminder is due before this moment.
     earliest: u64,
@@ -65,13 +96,14 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn new(engine: Arc<Engine>, queue: Receiver<Vec<Job>>, clock: Clock) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, queue: Receiver<Delivery>, clock: Clock) -> Self {
         Self {
             engine,
             queue,
             clock,
             batch: Vec::with_capacity(LARGEST_BATCH),
             decided: Vec::with_capacity(LARGEST_BATCH),
+            replies: Vec::new(),
             closing: None,
             earliest: 0,
             backlog: false,
@@ -104,7 +136,7 @@ impl Committer {
     fn gather(&mut self) -> bool {
         let look = if self.engine.is_open() { IDLE_LOOK } else { PACE };
         match self.queue.recv_timeout(look) {
-            Ok(jobs) => self.accept(jobs),
+            Ok(delivery) => self.accept(delivery),
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return false,
         }
@@ -115,7 +147,7 @@ impl Committer {
     fn drain(&mut self) -> bool {
         while self.closing.is_none() && self.batch.len() < LARGEST_BATCH {
             match self.queue.try_recv() {
-                Ok(jobs) => self.accept(jobs),
+                Ok(delivery) => self.accept(delivery),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -123,8 +155,9 @@ impl Committer {
         true
     }
 
-    fn accept(&mut self, jobs: Vec<Job>) {
-        for job in jobs {
+    fn accept(&mut self, delivery: Delivery) {
+        let before = self.batch.len();
+        for job in delivery.jobs {
             match job {
                 Job::Close(answer) => self.closing = Some(answer),
                 job => {
@@ -133,6 +166,7 @@ impl Committer {
                 }
             }
         }
+        self.replies.push((self.batch.len() - before, delivery.reply));
     }
 
     /// Does one step; if it fails or panics, its callers are refused and the database is opened anew.
@@ -148,6 +182,7 @@ impl Committer {
         // Whoever was not answered by now never will be; dropping the answer says so.
         self.batch.clear();
         self.decided.clear();
+        self.replies.clear();
         if !self.engine.is_open() && self.closing.is_none() && self.last_attempt.is_none_or(|last| last.elapsed() >= PACE) {
             self.engine.reopen();
             self.last_attempt = Some(Instant::now());
@@ -176,8 +211,10 @@ impl Committer {
         } else {
             transaction.abort()?;
         }
-        for decided in self.decided.drain(..) {
-            decided.answer();
+        let mut decided = self.decided.drain(..);
+        for (jobs, reply) in self.replies.drain(..) {
+            // If nobody is there to hand them out, they come back and are handed out here.
+            drop(reply.send(Answers(decided.by_ref().take(jobs).collect())));
         }
         Ok(())
     }
