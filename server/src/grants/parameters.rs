@@ -99,19 +99,23 @@ impl Parameters {
 }
 
 fn decode(text: &[u8]) -> Result<String, OAuthError> {
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
-        if !rest.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
-            return Err(OAuthError::invalid_request("The request has a broken percent escape."));
+    let mut bytes = text.to_vec();
+    // Tokens are most of a request and have nothing to decode: the search for it must be fast.
+    if memchr::memchr2(b'%', b'+', text).is_some() {
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(b'%', rest) {
+            if !rest.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
+                return Err(OAuthError::invalid_request("The request has a broken percent escape."));
+            }
+            rest = &rest[at + 3..];
         }
-        rest = &rest[at + 3..];
+        bytes.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
+        bytes = percent_decode(&bytes).collect();
     }
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    let decoded = percent_decode(&spaced).decode_utf8().map_err(|_| OAuthError::invalid_request("The request is not UTF-8."))?;
-    if decoded.contains('\0') {
+    if memchr::memchr(0, &bytes).is_some() {
         return Err(OAuthError::invalid_request("The request has a zero byte."));
     }
-    Ok(decoded.into_owned())
+    String::from_utf8(bytes).map_err(|_| OAuthError::invalid_request("The request is not UTF-8."))
 }
 
 /// A JSON object as pairs, in order, repetitions kept: a map would hide them.

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Serialize, Serializer};
 
+use super::KeyError;
 use super::pair::Pair;
 use super::record::Record;
 use super::schedule::{self, KeyPolicy};
-use super::{KeyError, pair};
 use crate::foundation::{Clock, Timestamp, encoding};
 use crate::settings::meaning::SigningAlg;
 use crate::storage::Version;
@@ -64,7 +64,7 @@ fn alg_name<S: Serializer>(alg: &SigningAlg, serializer: S) -> Result<S::Ok, S::
 pub(super) struct Member {
     pub(super) kid: String,
     pub(super) alg: SigningAlg,
-    pub(super) decoding: DecodingKey,
+    pub(super) verifying: ParsedPublicKey,
     /// When it stops verifying.
     pub(super) ends: Option<Timestamp>,
     pair: Pair,
@@ -102,7 +102,7 @@ impl KeySet {
                 headers: PREPARED.map(|typ| header(key.alg, typ, &public.kid)),
                 kid: public.kid,
                 alg: key.alg,
-                decoding: public.decoding,
+                verifying: public.verifying,
                 ends,
                 pair,
                 created: key.created,
@@ -173,11 +173,6 @@ impl Member {
         URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
         self.pair.sign(&mut token)?;
         Ok(token)
-    }
-
-    /// The algorithm in the words of the verifying crate.
-    pub(super) const fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        pair::algorithm(self.alg)
     }
 }
 

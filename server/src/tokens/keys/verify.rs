@@ -80,10 +80,8 @@ pub(super) fn verify<T: DeserializeOwned>(set: &KeySet, clock: &Clock, jwt: &str
     if header.alg != key.alg.as_str() {
         return Err(VerifyError::Algorithm);
     }
-    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, key.algorithm()) {
-        Ok(true) => {}
-        Ok(false) | Err(_) => return Err(VerifyError::Signature),
-    }
+    let signature = encoding::decode(signature).ok_or(VerifyError::Malformed)?;
+    key.verifying.verify_sig(message.as_bytes(), &signature).map_err(|_| VerifyError::Signature)?;
     let payload = encoding::decode(payload).ok_or(VerifyError::Malformed)?;
     let claims = serde_json::from_slice(&payload).map_err(|_| VerifyError::Claims)?;
     Ok(Verified { typ: header.typ, alg: key.alg, claims })
