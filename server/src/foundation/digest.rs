@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
@@ -51,16 +52,40 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Text in formats for people, bytes in others.
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&encoding::encode(self.0))
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&encoding::encode(self.0))
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        encoding::decode_array(&text).map(Self).ok_or_else(|| serde::de::Error::custom("not a digest"))
+        struct EitherForm;
+        impl Visitor<'_> for EitherForm {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a digest")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Digest, E> {
+                encoding::decode_array(text).map(Digest).ok_or_else(|| E::custom("not a digest"))
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Digest, E> {
+                bytes.try_into().map(Digest).map_err(|_| E::custom("not a digest"))
+            }
+        }
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(EitherForm)
+        } else {
+            deserializer.deserialize_bytes(EitherForm)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Scope values without repetition, in the order first named.
@@ -96,8 +97,19 @@ impl Serialize for Scope {
 
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        struct WireForm;
+        impl Visitor<'_> for WireForm {
+            type Value = Scope;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a scope")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scope, E> {
+                Scope::parse(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(WireForm)
     }
 }
 

@@ -16,8 +16,9 @@ use crate::protocol::Scope;
 use crate::settings::meaning::{AccessTokenFormat, SessionLimits};
 use crate::tokens::session_id::SessionId;
 
-/// The record format that this release writes. Older ones are read; newer ones are refused.
-pub const FORMAT: u8 = 1;
+/// The record format that this release writes: `MessagePack` with named members. Older ones are read (1 was the same members
+/// in JSON); newer ones are refused.
+pub const FORMAT: u8 = 2;
 
 /// The most grants kept for one app in one session: an app that signs in again and again replaces its oldest. Every grant
 /// makes each later write of the session larger, and two sign-ins that race are as many as one app needs.
@@ -135,7 +136,7 @@ pub struct AccessTemplate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
     /// The `data` claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_within")]
     pub data: Option<Map<String, Value>>,
 }
 
@@ -241,4 +242,28 @@ pub struct Authentication {
     pub acr: String,
     /// By what means.
     pub amr: Vec<String>,
+}
+
+/// JSON of any shape in a record that is not JSON: as text, so that no number changes its kind on the way.
+mod json_within {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::{Map, Value};
+
+    type Object = Option<Map<String, Value>>;
+
+    pub(super) fn serialize<S: Serializer>(value: &Object, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return value.serialize(serializer);
+        }
+        let text = value.as_ref().map(serde_json::to_string).transpose().map_err(serde::ser::Error::custom)?;
+        text.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
+        if deserializer.is_human_readable() {
+            return Object::deserialize(deserializer);
+        }
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| serde_json::from_str(&text)).transpose().map_err(serde::de::Error::custom)
+    }
 }

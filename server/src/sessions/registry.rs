@@ -182,18 +182,25 @@ fn key(id: SessionId) -> Key {
 
 fn encode(session: &Session) -> Result<Vec<u8>, StorageError> {
     let mut record = Vec::with_capacity(USUAL_RECORD);
-    match serde_json::to_writer(&mut record, session) {
+    match rmp_serde::encode::write_named(&mut record, session) {
         Ok(()) => Ok(record),
         Err(error) => Err(StorageError::Damaged(format!("a session cannot be written: {error}"))),
     }
 }
 
 fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
-    let session: Session =
-        serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a session cannot be read: {error}")))?;
+    // No map of MessagePack begins with the byte of a brace.
+    let session = if bytes.first() == Some(&b'{') {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    } else {
+        rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+    };
+    let mut session: Session = session.map_err(|error| StorageError::Damaged(format!("a session cannot be read: {error}")))?;
     if session.v > FORMAT {
         return Err(StorageError::Damaged(format!("a session has format {}, this release reads up to {FORMAT}", session.v)));
     }
+    // Written again, it is of the present format.
+    session.v = FORMAT;
     Ok(session)
 }
 

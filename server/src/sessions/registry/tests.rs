@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::foundation::encoding;
 use crate::protocol::Scope;
 use crate::sessions::device::{Device, NewSecret};
 use crate::sessions::record::{AccessTemplate, Authentication, Grant, GrantId, MAX_GRANTS_OF_APP, SessionKind};
@@ -167,9 +168,9 @@ fn a_record_of_a_newer_release_is_refused() {
     assert!(decode(&encode(&session).unwrap()).is_err());
 }
 
-/// A record as release 0.1.0 writes it; later releases must read it.
+/// A record of format 1; later releases must read it.
 #[test]
-fn the_record_of_0_1_0_is_read() {
+fn a_record_of_format_1_is_read_and_moved_on() {
     let text = r#"{"v":1,"kind":"device","sub":"ada","auth_time":1,"acr":"a","amr":["pwd"],"created":1,"last_used":2,"expires":9,"max_idle":5,
         "device":{"description":"Phone","secrets":[{"digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","client_id":"one","issued":1}]},
         "browser":"AAAAAAAAAAAAAAAAAAAAAA","apps":{"one":{"first_used":1,"last_used":2,"grants":[{"id":"g","scope":"openid","claims":["name"],
@@ -177,7 +178,18 @@ fn the_record_of_0_1_0_is_read() {
         "refresh":{"tag":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","current":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "previous":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","rotate":true,"expires":8,"max_idle":4,"last_used":2}}]}}}"#;
     let session = decode(text.as_bytes()).unwrap();
-    assert_eq!(session.ends(), Some(Timestamp(7)));
-    let again = decode(&encode(&session).unwrap()).unwrap();
+    assert_eq!((session.v, session.ends()), (FORMAT, Some(Timestamp(7))));
+    let record = encode(&session).unwrap();
+    let again = decode(&record).unwrap();
     assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&session).unwrap());
+    assert_eq!(record, encoding::decode(FORMAT_2).unwrap(), "a record of format 2 has changed: it needs a number of its own");
 }
+
+/// The same record in format 2, base64url.
+const FORMAT_2: &str = "jaF2AqRraW5kpmRldmljZaNzdWKjYWRhqWF1dGhfdGltZQGjYWNyoWGjYW1ykaNwd2SnY3JlYXRlZAGpbGFzdF91c2VkAqdleHBpcmVzCahtYX\
+        hfaWRsZQWmZGV2aWNlgqtkZXNjcmlwdGlvbqVQaG9uZadzZWNyZXRzkYOmZGlnZXN0xCAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+        AKljbGllbnRfaWSjb25lpmlzc3VlZAGnYnJvd3NlcrZBQUFBQUFBQUFBQUFBQUFBQUFBQUFBpGFwcHOBo29uZYOqZmlyc3RfdXNlZAGpbGFzdF\
+        91c2VkAqZncmFudHORhqJpZKFnpXNjb3Blpm9wZW5pZKZjbGFpbXORpG5hbWWmaXNzdWVkAaZhY2Nlc3OFqGxpZmV0aW1lzQJYpm9wYXF1ZcOn\
+        ZW5jcnlwdMOoYXVkaWVuY2WRoXikZGF0Yad7ImEiOjF9p3JlZnJlc2iHo3RhZ8QgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACnY3\
+        VycmVudMQgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACocHJldmlvdXPEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+        pnJvdGF0ZcOnZXhwaXJlcwiobWF4X2lkbGUEqWxhc3RfdXNlZAI";

@@ -14,7 +14,7 @@ use crate::load::count;
 use crate::meter::Meter;
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-const RECORD: usize = 1_800;
+const RECORD: usize = 1_300;
 /// As many records as the exchange workload has device sessions.
 const KEYS: usize = 256;
 /// The most writes in one commit.
