@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::DeviceSsoRequest;
 
 /// How an access token is written.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -20,6 +21,7 @@ pub enum Encoding {
 }
 
 /// The access token. Always issued.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AccessTokenSpec {
@@ -73,6 +75,7 @@ impl AccessTokenSpec {
 }
 
 /// How long a refresh token lives, in whole seconds.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshLifetime {
@@ -86,6 +89,7 @@ pub enum RefreshLifetime {
 }
 
 /// The refresh token.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshTokenSpec {
@@ -135,6 +139,7 @@ impl RefreshTokenSpec {
 }
 
 /// The ID token.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct IdTokenSpec {
@@ -175,6 +180,7 @@ impl IdTokenSpec {
 }
 
 /// Where the person's claims are released.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimsTransport {
@@ -186,6 +192,7 @@ pub enum ClaimsTransport {
 }
 
 /// The person's claims that the client may see.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClaimsSpec {
@@ -222,6 +229,7 @@ impl ClaimsSpec {
 
 /// What the client receives, as the handler would have it.
 #[must_use = "an authorization does nothing until it is returned"]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DeviceSsoAuthorization {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 ///
 /// The client sees code, description and members; the operator sees the log message, the client never does.
 #[must_use]
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, PartialEq)]
 pub struct HandlerError {
     pub(crate) code: String,

@@ -3,6 +3,7 @@
 use crate::{ConfigureError, DeviceSsoAuthorization, DeviceSsoRequest, HandlerError, Properties};
 
 /// How a handler's calls are run by the server.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Execution {
@@ -28,8 +29,12 @@ pub trait DeviceSsoHandler: Send + Sync + Sized + 'static {
     const PREFIX: &'static str;
 
     /// Every property the handler reads, without the prefix. A name ending in `.*` stands for all names below it. Any other name below
-    /// [`PREFIX`](Self::PREFIX) is reported to the operator as unknown.
+    /// [`PREFIX`](Self::PREFIX) is reported to the operator as unknown. `isolation` and all names below `isolation.` are the server's own: with
+    /// them the operator says how the handler is run.
     const PROPERTIES: &'static [&'static str];
+
+    /// One sentence about the handler for `symbolon handler inspect`. Default: none.
+    const ABOUT: &'static str = "";
 
     /// How calls are run. Default: [`Execution::Inline`].
     const EXECUTION: Execution = Execution::Inline;

@@ -88,7 +88,7 @@ pub use authorization::{
 pub use error::HandlerError;
 pub use handler::{DeviceSsoHandler, Execution};
 pub use properties::{ConfigureError, Finding, Properties};
-pub use request::{DeviceSession, DeviceSsoRequest, ServerDefaults, TokenBinding};
+pub use request::{DeviceSession, DeviceSsoRequest, Purpose, ServerDefaults, TokenBinding};
 /// JSON, re-exported so that a handler needs no dependency of its own for it.
 pub use serde_json::{Map, Value, json};
 

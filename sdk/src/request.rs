@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::abi::request::RequestRef;
 
 /// Which key the issued tokens will be bound to.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenBinding {
@@ -29,6 +30,32 @@ impl TokenBinding {
             Self::None => 0,
             Self::Dpop => 1,
             Self::MutualTls => 2,
+        }
+    }
+}
+
+/// What becomes of the decision.
+#[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Tokens are issued by it.
+    #[default]
+    Exchange,
+    /// It is only compared with that of the handler in charge, to watch a change of policy before it is switched on. A handler that counts,
+    /// bills or notifies must not do so now.
+    Shadow,
+    /// It is only shown to an operator (`symbolon handler explain`). As for a shadow, nothing may happen because of it.
+    Explanation,
+}
+
+impl Purpose {
+    #[cfg(feature = "host")]
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Exchange => 0,
+            Self::Shadow => 1,
+            Self::Explanation => 2,
         }
     }
 }
@@ -241,6 +268,22 @@ impl<'a> DeviceSsoRequest<'a> {
     #[must_use]
     pub fn client_address(&self) -> Option<IpAddr> {
         self.source.client_address().into_option()?.as_str().parse().ok()
+    }
+
+    /// The app that was given the presented ID token, and now brings this client in. `None` with a server older than SDK 1.1.
+    #[must_use]
+    pub fn source_client_id(&self) -> Option<&'a str> {
+        self.source.source_client_id().into_option().map(|text| text.as_str())
+    }
+
+    /// What becomes of the decision; a purpose that is newer than this SDK counts as one of which nothing may come.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        match self.source.purpose() {
+            0 => Purpose::Exchange,
+            1 => Purpose::Shadow,
+            _ => Purpose::Explanation,
+        }
     }
 
     /// Which key the issued tokens will be bound to; `None` when this SDK is older than the kind.

@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use crate::host::{ConfigureFailure, Configured, Described, HandlerFault, HostRequest};
-use crate::{DeviceSsoAuthorization, DeviceSsoHandler, TokenBinding};
+use crate::{DeviceSsoAuthorization, DeviceSsoHandler, Purpose, TokenBinding};
 
 /// Makes an instance from full property names and their values.
 ///
@@ -67,6 +67,7 @@ pub struct TestRequest {
     client_metadata: Map<String, Value>,
     client_address: Option<IpAddr>,
     token_binding: TokenBinding,
+    purpose: Purpose,
 }
 
 impl Default for TestRequest {
@@ -112,6 +113,7 @@ impl TestRequest {
             client_metadata: Map::new(),
             client_address: None,
             token_binding: TokenBinding::None,
+            purpose: Purpose::Exchange,
         }
     }
 
@@ -220,6 +222,12 @@ impl TestRequest {
         self
     }
 
+    /// What becomes of the decision.
+    pub const fn purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
     /// Asks the handler.
     ///
     /// # Errors
@@ -229,6 +237,8 @@ impl TestRequest {
         for (name, value) in [("sub", json!(self.subject)), ("aud", json!("app-one")), ("sid", json!(self.sid))] {
             id_token_claims.entry(name).or_insert(value);
         }
+        let source = id_token_claims["aud"].as_str().map(str::to_owned);
+        let id_token_claims = Value::Object(id_token_claims).to_string();
         let requested_scope = self.requested_scope.as_deref().map(strs);
         let parameters: Vec<_> = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         handler.authorize(&HostRequest {
@@ -237,6 +247,8 @@ impl TestRequest {
             confidential: self.confidential,
             now: self.now,
             id_token_claims: &id_token_claims,
+            source_client_id: source.as_deref(),
+            purpose: self.purpose,
             sid: &self.sid,
             auth_time: self.auth_time,
             acr: self.acr.as_deref(),

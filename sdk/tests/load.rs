@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use symbolon_sdk::host::{Configured, Described, Found, HandlerFault, HostError, find, set_log};
+use symbolon_sdk::host::{Checked, Configured, Described, Found, HandlerFault, HostError, Opened, find, set_log};
 use symbolon_sdk::log::Level;
 use symbolon_sdk::testing::TestRequest;
 use symbolon_sdk::{Execution, SDK_VERSION, json};
@@ -39,8 +39,12 @@ fn copy_of(library: &Path, folder: &TempDir) -> PathBuf {
     path
 }
 
+fn open(found: &Found) -> Result<Opened, HostError> {
+    found.read().and_then(Checked::keep).and_then(|library| library.open())
+}
+
 fn described(path: &Path) -> Described {
-    Found::at(path).open().unwrap().describe().unwrap()
+    open(&Found::at(path)).unwrap().describe().unwrap()
 }
 
 fn configured(path: &Path) -> Configured {
@@ -48,7 +52,7 @@ fn configured(path: &Path) -> Configured {
 }
 
 fn refusal(path: &Path) -> HostError {
-    let error = Found::at(path).open().unwrap_err();
+    let error = open(&Found::at(path)).unwrap_err();
     let text = error.to_string();
     assert!(!text.contains('\n') && text.len() < 400, "not one sentence: {text}");
     error
@@ -60,13 +64,12 @@ fn the_example_goes_all_the_way() {
     copy(&folder);
     let found = find(folder.path()).unwrap();
     assert_eq!(found.len(), 1);
-    let handler = found[0].open().unwrap().describe().unwrap();
-    assert_eq!((handler.name(), handler.version(), handler.prefix()), ("Minimal", "1.0.0", "example.minimal."));
-    assert_eq!((handler.execution(), handler.sdk_version()), (Execution::Inline, SDK_VERSION));
-    assert_eq!(handler.property_names(), ["enable"]);
-    assert!(
-        handler.declares("example.minimal.enable") && !handler.declares("example.minimal.x") && handler.owns("example.minimal.x")
-    );
+    let handler = open(&found[0]).unwrap().describe().unwrap();
+    let said = handler.description();
+    assert_eq!((said.name.as_str(), said.version.as_str(), said.prefix.as_str()), ("Minimal", "1.0.0", "example.minimal."));
+    assert_eq!((said.execution, said.sdk_version.as_str()), (Execution::Inline, SDK_VERSION));
+    assert_eq!(said.properties, ["enable"]);
+    assert!(said.owns("example.minimal.x") && !said.owns("example.other.x"));
 
     assert!(!handler.configure(&BTreeMap::new()).unwrap().enabled());
     let asked = handler.configure(&BTreeMap::from([("example.minimal.enable".to_owned(), "true".to_owned())])).unwrap();
@@ -88,8 +91,8 @@ fn the_example_goes_all_the_way() {
 fn two_libraries_are_two_and_one_handler_serves_many_threads() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (one, other) = (copy(&one), copy(&other));
-    assert_eq!(described(&one).path(), one);
-    assert_eq!(described(&other).path(), other);
+    assert_eq!(described(&one).description().path, one);
+    assert_eq!(described(&other).description().path, other);
     let handler = Arc::new(configured(&one));
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -192,6 +195,59 @@ fn a_foreign_abi_and_an_aborting_build_are_refused_in_one_sentence() {
     );
     assert!(patched(&|stamp| stamp[20] = 0).contains("panic = \"abort\""));
     assert!(patched(&|stamp| stamp[0] = b'S').contains("no Symbolon handler"));
+}
+
+#[test]
+fn an_older_sdk_of_the_same_major_is_taken_and_a_newer_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy(&folder);
+    let whole = fs::read(&path).unwrap();
+    let stamp = whole.windows(16).position(|bytes| bytes == b"symbolon-handler").unwrap();
+    let stamped = |version: &str| {
+        let mut bytes = whole.clone();
+        bytes[stamp + 24..stamp + 64].fill(0);
+        bytes[stamp + 24..stamp + 24 + version.len()].copy_from_slice(version.as_bytes());
+        fs::write(&path, bytes).unwrap();
+    };
+    for version in ["1.999.0", "2.0.0"] {
+        stamped(version);
+        assert_eq!(
+            refusal(&path).to_string(),
+            format!(
+                "{} was built with SDK {version}, which is newer than this server's SDK {SDK_VERSION}: rebuild it with symbolon-sdk {SDK_VERSION}, \
+                 or update the server",
+                path.display()
+            )
+        );
+    }
+    for version in ["0.9.9", "strange"] {
+        stamped(version);
+        assert!(matches!(refusal(&path), HostError::OlderSdk { .. }), "{version}");
+    }
+    // A patch changes nothing that crosses.
+    let mut newer_patch = SDK_VERSION.rsplit_once('.').unwrap().0.to_owned();
+    newer_patch.push_str(".99");
+    for version in ["1.0.0", &newer_patch] {
+        stamped(version);
+        assert_eq!(described(&path).description().sdk_version, version);
+    }
+}
+
+#[test]
+fn what_happens_to_the_file_later_harms_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy(&folder);
+    let handler = configured(&path);
+    let whole = fs::read(&path).unwrap();
+    // In place, as `cp` does it: a mapped file would change under the handler's feet.
+    fs::write(&path, vec![0; whole.len()]).unwrap();
+    assert!(TestRequest::new().ask(&handler).is_ok());
+    assert!(matches!(refusal(&path), HostError::NotALibrary { .. }));
+    // Another library under the same name is another handler, at once.
+    fs::write(&path, fs::read(example("unruly")).unwrap()).unwrap();
+    assert_eq!(described(&path).name(), "Unruly");
+    fs::remove_file(&path).unwrap();
+    assert!(TestRequest::new().ask(&handler).is_ok());
 }
 
 #[test]

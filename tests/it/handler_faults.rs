@@ -72,10 +72,14 @@ fn a_panic_is_a_server_error_and_the_server_lives() {
 }
 
 #[test]
-fn a_panic_while_configuring_is_told_at_the_start() {
-    let said = Setup::new().handler(PANICS).property("test.panics.where", "configure").refused();
-    assert!(said.contains("PanickingHandler") && said.contains("panic"), "{said}");
+fn a_panic_while_configuring_is_told_at_the_start_and_stops_nobody() {
+    let server = Setup::new().handler(PANICS).property("test.panics.where", "configure").start();
+    let said = server.log();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("PanickingHandler")).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    assert!(lines[0].contains("OP7107") && lines[0].contains("panicked while it was configured"), "{said}");
     assert!(!said.contains("stack backtrace"), "{said}");
+    server.exchange(TWO, &server.device(ONE), "openid").ok();
 }
 
 #[test]

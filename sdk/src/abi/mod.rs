@@ -22,6 +22,8 @@ pub mod stamp;
 /// The binary contract's number. Server and handler must agree on it; it changes only with the SDK's major version.
 pub const HANDLER_ABI: u32 = 1;
 
+#[cfg(test)]
+mod layout;
 #[cfg(all(test, feature = "testing"))]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests;

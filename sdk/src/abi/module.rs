@@ -36,6 +36,8 @@ pub struct HandlerModule {
     /// Makes an instance.
     #[sabi(last_prefix_field)]
     pub configure: extern "C" fn(Pairs<'_>) -> RResult<HandlerBox, ConfigureRefusal>,
+    /// `DeviceSsoHandler::ABOUT`. Since SDK 1.1.
+    pub about: RStr<'static>,
 }
 
 impl RootModule for HandlerModuleRef {
@@ -78,6 +80,7 @@ pub fn module<H: DeviceSsoHandler>() -> HandlerModuleRef {
         },
         attach_log: attach_log::<H>,
         configure: configure::<H>,
+        about: H::ABOUT.into(),
     }
     .leak_into_prefix()
 }

@@ -75,4 +75,12 @@ pub trait RequestObject {
     /// Whether refresh tokens rotate by default.
     #[sabi(last_prefix_field)]
     fn default_rotation(&self) -> bool;
+    /// 0 exchange, 1 shadow, 2 explanation. Since SDK 1.1.
+    fn purpose(&self) -> u8 {
+        0
+    }
+    /// The client that the ID token was issued to. Since SDK 1.1.
+    fn source_client_id(&self) -> ROption<RStr<'_>> {
+        ROption::RNone
+    }
 }

@@ -29,6 +29,7 @@ impl DeviceSsoHandler for Odd {
     const VERSION: &'static str = "1.2.3";
     const PREFIX: &'static str = "odd.";
     const PROPERTIES: &'static [&'static str] = &["how", "number"];
+    const ABOUT: &'static str = "Is odd.";
     const EXECUTION: Execution = Execution::Blocking;
 
     fn configure(properties: &Properties) -> Result<Self, ConfigureError> {
@@ -137,9 +138,10 @@ fn fault(how: &str) -> HandlerFault {
 #[test]
 fn it_says_what_it_is() {
     let described = Described::linked_in::<Odd>().unwrap();
-    assert_eq!((described.name(), described.version(), described.prefix()), ("Odd", "1.2.3", "odd."));
-    assert_eq!((described.execution(), described.sdk_version()), (Execution::Blocking, SDK_VERSION));
-    assert_eq!(described.property_names(), ["how", "number"]);
+    let said = described.description();
+    assert_eq!((said.name.as_str(), said.version.as_str(), said.prefix.as_str()), ("Odd", "1.2.3", "odd."));
+    assert_eq!((said.execution, said.sdk_version.as_str(), said.about.as_str()), (Execution::Blocking, SDK_VERSION, "Is odd."));
+    assert_eq!(said.properties, ["how", "number"]);
 }
 
 #[test]

@@ -6,8 +6,10 @@ use std::time::Duration;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::sabi_types::RRef;
 use abi_stable::std_types::{ROption, RResult, RStr, RString, RVec};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::described::told;
 use super::request::Lent;
 use super::{Described, HostRequest};
 use crate::abi::decision::{DecisionBox, RefreshTokenRecord};
@@ -35,7 +37,7 @@ impl fmt::Debug for Configured {
 }
 
 /// A call brought no usable decision.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum HandlerFault {
     /// The handler said no; code, status and members have been checked.
     #[error("the handler refused: {0}")]
@@ -85,7 +87,7 @@ impl Configured {
 impl Drop for Configured {
     fn drop(&mut self) {
         if let ROption::RSome(message) = self.0.object.shutdown() {
-            let text = format!("the handler panicked while it was shut down: {message}");
+            let text = format!("the handler panicked while it was shut down: {}", told(message.as_rstr()));
             super::log::forward(Level::Error.number(), self.0.described.name().into(), RStr::from(text.as_str()));
         }
     }
@@ -93,14 +95,14 @@ impl Drop for Configured {
 
 fn refusal(fault: Fault) -> HandlerFault {
     if fault.panicked {
-        return HandlerFault::Panicked(fault.log_message.into_string());
+        return HandlerFault::Panicked(told(fault.log_message.as_rstr()));
     }
     checked(fault).map_or_else(HandlerFault::Malformed, HandlerFault::Refused)
 }
 
 /// RFC 6749 section 5.2: which characters a code may have, and which members are the server's.
 fn checked(fault: Fault) -> Result<HandlerError, String> {
-    let code = fault.code.into_string();
+    let code = text("error code", fault.code.as_rstr())?;
     if code.is_empty() || code.len() > 64 || !code.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
         return Err("its error code is not 1 to 64 printable ASCII characters without quote and backslash".to_owned());
     }
@@ -112,18 +114,22 @@ fn checked(fault: Fault) -> Result<HandlerError, String> {
     if let Some(name) = ["error", "error_description", "error_uri"].into_iter().find(|name| members.contains_key(*name)) {
         return Err(format!("its error has the member {name}, which is the server's"));
     }
-    let description = fault.description.into_option().map(|text| {
+    let description = fault.description.into_option().map(|description| {
         // The characters of error_description; others, line breaks among them, become a question mark.
-        text.chars().map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' }).take(500).collect()
+        told(description.as_rstr())
+            .chars()
+            .map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' })
+            .take(500)
+            .collect()
     });
-    Ok(HandlerError { code, status, description, members, log_message: fault.log_message.into_string() })
+    Ok(HandlerError { code, status, description, members, log_message: told(fault.log_message.as_rstr()) })
 }
 
 fn authorization(decision: &DecisionBox) -> Result<DeviceSsoAuthorization, String> {
     let access = decision.access_token();
     let id_token = decision.id_token();
     Ok(DeviceSsoAuthorization {
-        scope: owned(&decision.scope()),
+        scope: owned("scope", &decision.scope())?,
         access_token: AccessTokenSpec {
             lifetime: seconds(access.lifetime),
             encoding: match access.encoding {
@@ -133,7 +139,7 @@ fn authorization(decision: &DecisionBox) -> Result<DeviceSsoAuthorization, Strin
                 _ => return Err("an access token encoding that this server does not know".to_owned()),
             },
             encrypt: access.encrypt,
-            audience: owned(&decision.access_token_audience()),
+            audience: owned("audience", &decision.access_token_audience())?,
             data: object("access token data", decision.access_token_data().into_option())?,
         },
         refresh_token: refresh_token(decision.refresh_token())?,
@@ -143,13 +149,13 @@ fn authorization(decision: &DecisionBox) -> Result<DeviceSsoAuthorization, Strin
             claims: object("ID token claims", decision.id_token_claims().into_option())?.unwrap_or_default(),
         },
         claims: ClaimsSpec {
-            names: owned(&decision.claim_names()),
+            names: owned("claim names", &decision.claim_names())?,
             transport: match decision.claims_transport() {
                 0 => ClaimsTransport::UserInfo,
                 1 => ClaimsTransport::IdToken,
                 _ => return Err("a claims transport that this server does not know".to_owned()),
             },
-            locales: owned(&decision.claims_locales()),
+            locales: owned("locales", &decision.claims_locales())?,
         },
         data: object("data", decision.data().into_option())?,
     })
@@ -175,11 +181,27 @@ fn seconds(seconds: ROption<u64>) -> Option<Duration> {
     seconds.into_option().filter(|seconds| *seconds > 0).map(Duration::from_secs)
 }
 
-fn owned(list: &RVec<RStr<'_>>) -> Vec<String> {
-    list.iter().map(|value| value.as_str().to_owned()).collect()
+/// The most values of one list in a decision, and the most bytes of one text in it: far beyond need, and little enough to copy.
+const MAX_LIST: usize = 1000;
+const MAX_TEXT: usize = 1024 * 1024;
+
+fn owned(what: &str, list: &RVec<RStr<'_>>) -> Result<Vec<String>, String> {
+    if list.len() > MAX_LIST {
+        return Err(format!("its {what} has {} values", list.len()));
+    }
+    list.iter().map(|value| text(what, *value)).collect()
 }
 
-fn object(what: &str, text: Option<RString>) -> Result<Option<Map<String, Value>>, String> {
-    let Some(text) = text else { return Ok(None) };
-    serde_json::from_str(text.as_str()).map(Some).map_err(|_| format!("its {what} are no JSON object"))
+/// What unsafe code sends as text need not be text, so nothing is believed before it was looked at.
+fn text(what: &str, text: RStr<'_>) -> Result<String, String> {
+    let bytes = text.as_str().as_bytes();
+    if bytes.len() > MAX_TEXT {
+        return Err(format!("its {what} has {} bytes", bytes.len()));
+    }
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| format!("its {what} is not UTF-8"))
+}
+
+fn object(what: &str, json: Option<RString>) -> Result<Option<Map<String, Value>>, String> {
+    let Some(json) = json else { return Ok(None) };
+    serde_json::from_str(&text(what, json.as_rstr())?).map(Some).map_err(|_| format!("its {what} is no JSON object"))
 }

@@ -2,71 +2,114 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use abi_stable::std_types::{RResult, RSlice, RStr, Tuple2};
+use serde::{Deserialize, Serialize};
 
 use super::configured::Inner;
 use super::{Configured, HostError, log};
 use crate::abi::handler::ConfigureRefusal;
 use crate::abi::module::HandlerModuleRef;
 use crate::abi::sink::LogSink;
-use crate::properties::is_declared;
 use crate::{Execution, Finding};
 
 /// A handler that can be configured, any number of times. Cheap to clone.
 #[derive(Clone)]
 pub struct Described {
-    about: Arc<About>,
+    description: Arc<Description>,
     module: HandlerModuleRef,
 }
 
-#[derive(Debug)]
-struct About {
-    path: PathBuf,
-    sdk_version: String,
-    name: String,
-    version: String,
-    prefix: String,
-    execution: Execution,
-    property_names: Vec<String>,
+/// What a library says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// The SDK it was built with.
+    pub sdk_version: String,
+    /// What its property names begin with, dot included.
+    pub prefix: String,
+    /// One sentence about it, or empty.
+    pub about: String,
+    /// How its calls are to be run.
+    pub execution: Execution,
+    /// The names it declares, without the prefix; `.*` at the end stands for all below.
+    pub properties: Vec<String>,
+    /// Where it was read.
+    pub path: PathBuf,
+}
+
+/// The names below every handler's prefix that are the server's own, with all names below them.
+const OF_THE_SERVER: &str = "isolation";
+
+impl Description {
+    /// Whether it can be shown, logged and told apart.
+    ///
+    /// # Errors
+    /// [`HostError::BadDescription`]
+    pub fn check(&self) -> Result<(), HostError> {
+        let bad = |what: &str| Err(HostError::BadDescription { path: self.path.clone(), what: what.to_owned() });
+        let printable = |text: &str| !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !printable(&self.name) {
+            return bad("its name is empty or has spaces");
+        }
+        if !printable(&self.version) {
+            return bad("its version is empty or has spaces");
+        }
+        if !printable(&self.prefix) || !self.prefix.ends_with('.') || self.prefix.len() < 2 {
+            return bad("its property prefix is empty or does not end with a dot");
+        }
+        if self.about.chars().count() > 200 || self.about.chars().any(char::is_control) {
+            return bad("what it says about itself is longer than 200 characters or has line breaks");
+        }
+        if !self.properties.iter().all(|name| printable(name)) {
+            return bad("a property name is empty or has spaces");
+        }
+        if self.properties.iter().any(|name| is_of_the_server(name)) {
+            return bad("it declares the property isolation, which is the server's");
+        }
+        Ok(())
+    }
+
+    /// Whether a property with this full name is one of its own, declared or not, or one by which the server runs it.
+    #[must_use]
+    pub fn owns(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix)
+    }
+}
+
+/// Whether the name below a prefix says how the server runs the handler.
+fn is_of_the_server(name: &str) -> bool {
+    name.strip_prefix(OF_THE_SERVER).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl fmt::Debug for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.about.fmt(f)
+        self.description.fmt(f)
     }
 }
 
 impl Described {
     pub(super) fn new(path: PathBuf, sdk_version: String, module: HandlerModuleRef) -> Result<Self, HostError> {
-        let name = module.name().as_str();
-        let version = module.version().as_str();
-        let prefix = module.prefix().as_str();
-        let bad = |what: &str| HostError::BadDescription { path: path.clone(), what: what.to_owned() };
-        let printable = |text: &str| !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !printable(name) {
-            return Err(bad("its name is empty or has spaces"));
-        }
-        if !printable(version) {
-            return Err(bad("its version is empty or has spaces"));
-        }
-        if !printable(prefix) || !prefix.ends_with('.') || prefix.len() < 2 {
-            return Err(bad("its property prefix is empty or does not end with a dot"));
-        }
-        let about = About {
-            path,
+        let description = Description {
+            name: told(module.name()),
+            version: told(module.version()),
             sdk_version,
-            name: name.to_owned(),
-            version: version.to_owned(),
-            prefix: prefix.to_owned(),
+            prefix: told(module.prefix()),
+            about: module.about().map(told).unwrap_or_default(),
             // A kind that is newer than this server is treated as the one that may wait.
             execution: if module.execution() == 0 { Execution::Inline } else { Execution::Blocking },
-            property_names: module.properties().iter().map(|name| name.as_str().to_owned()).collect(),
+            properties: module.properties().iter().map(|name| told(*name)).collect(),
+            path,
         };
+        description.check()?;
         module.attach_log()(LogSink(log::forward));
-        Ok(Self { about: Arc::new(about), module })
+        Ok(Self { description: Arc::new(description), module })
     }
 
     /// A handler that is linked into this program, behind the same boundary. Panics in it are contained, but also printed by this program's
@@ -79,59 +122,16 @@ impl Described {
         Self::new(PathBuf::from("(linked in)"), crate::SDK_VERSION.to_owned(), crate::abi::module::module::<H>())
     }
 
+    /// What it says it is.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.about.name
-    }
-
-    /// Its own version.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.about.version
-    }
-
-    /// What its property names begin with, dot included.
-    #[must_use]
-    pub fn prefix(&self) -> &str {
-        &self.about.prefix
-    }
-
-    /// How its calls are to be run.
-    #[must_use]
-    pub fn execution(&self) -> Execution {
-        self.about.execution
-    }
-
-    /// The names it declares, without the prefix; `.*` at the end stands for all below.
-    #[must_use]
-    pub fn property_names(&self) -> &[String] {
-        &self.about.property_names
-    }
-
-    /// The SDK it was built with.
-    #[must_use]
-    pub fn sdk_version(&self) -> &str {
-        &self.about.sdk_version
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.about.path
-    }
-
-    /// Whether a property with this full name is one of its own, declared or not.
-    #[must_use]
-    pub fn owns(&self, key: &str) -> bool {
-        key.starts_with(self.prefix())
-    }
-
-    /// Whether a property with this full name is declared by it.
-    #[must_use]
-    pub fn declares(&self, key: &str) -> bool {
-        let names: Vec<&str> = self.property_names().iter().map(String::as_str).collect();
-        key.strip_prefix(self.prefix()).is_some_and(|name| is_declared(&names, name))
+        &self.description.name
     }
 
     /// Makes an instance from full property names and their values. Those without the handler's prefix are left out, so the whole map may be
@@ -140,7 +140,9 @@ impl Described {
     /// # Errors
     /// Everything that is wrong with the properties, at once, or the message of a panic.
     pub fn configure(&self, properties: &BTreeMap<String, String>) -> Result<Configured, ConfigureFailure> {
-        let own = properties.iter().filter(|(key, _)| self.owns(key));
+        let prefix = &self.description.prefix;
+        let own =
+            properties.iter().filter(|(key, _)| key.strip_prefix(prefix.as_str()).is_some_and(|name| !is_of_the_server(name)));
         let pairs: Vec<_> = own.map(|(key, value)| Tuple2(RStr::from(key.as_str()), RStr::from(value.as_str()))).collect();
         let object = match self.module.configure()(RSlice::from_slice(&pairs)) {
             RResult::ROk(object) => object,
@@ -148,13 +150,13 @@ impl Described {
         };
         match object.enabled() {
             RResult::ROk(enabled) => Ok(Configured::new(Inner { described: self.clone(), enabled, object })),
-            RResult::RErr(message) => Err(ConfigureFailure::Panicked(message.into_string())),
+            RResult::RErr(message) => Err(ConfigureFailure::Panicked(told(message.as_rstr()))),
         }
     }
 }
 
 /// A handler could not be configured.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ConfigureFailure {
     /// What is wrong, for the operator.
     #[error("{}", sentences(message.as_deref(), findings))]
@@ -172,17 +174,22 @@ pub enum ConfigureFailure {
 impl From<ConfigureRefusal> for ConfigureFailure {
     fn from(refusal: ConfigureRefusal) -> Self {
         if refusal.panicked {
-            return Self::Panicked(refusal.message.into_string());
+            return Self::Panicked(told(refusal.message.as_rstr()));
         }
-        let findings = refusal.findings.into_iter().map(|record| Finding {
-            key: record.key.into_string(),
-            seen: record.seen.into_string(),
-            expected: record.expected.into_string(),
-            remedy: record.remedy.into_string(),
+        let findings = refusal.findings.iter().map(|record| Finding {
+            key: told(record.key.as_rstr()),
+            seen: told(record.seen.as_rstr()),
+            expected: told(record.expected.as_rstr()),
+            remedy: told(record.remedy.as_rstr()),
         });
-        let message = Some(refusal.message.into_string()).filter(|message| !message.is_empty());
+        let message = Some(told(refusal.message.as_rstr())).filter(|message| !message.is_empty());
         Self::Refused { message, findings: findings.collect() }
     }
+}
+
+/// What a library tells operators: bytes that are no text, which only unsafe code can send, are replaced.
+pub(super) fn told(text: RStr<'_>) -> String {
+    String::from_utf8_lossy(text.as_str().as_bytes()).into_owned()
 }
 
 fn sentences(message: Option<&str>, findings: &[Finding]) -> String {

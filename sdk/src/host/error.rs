@@ -70,11 +70,49 @@ pub enum HostError {
         /// This server's SDK.
         own_sdk_version: &'static str,
     },
+    /// A handler of an SDK that this server does not know yet.
+    #[error(
+        "{} was built with SDK {sdk_version}, which is newer than this server's SDK {own_sdk_version}: rebuild it with symbolon-sdk \
+         {own_sdk_version}, or update the server",
+        path.display()
+    )]
+    NewerSdk {
+        /// The file.
+        path: PathBuf,
+        /// The SDK it was built with.
+        sdk_version: String,
+        /// This server's SDK.
+        own_sdk_version: &'static str,
+    },
+    /// A handler of an SDK that this server no longer knows.
+    #[error(
+        "{} was built with SDK {sdk_version}, and this server (SDK {own_sdk_version}) takes {oldest} at least: rebuild it with symbolon-sdk \
+         {own_sdk_version}",
+        path.display()
+    )]
+    OlderSdk {
+        /// The file.
+        path: PathBuf,
+        /// The SDK it was built with.
+        sdk_version: String,
+        /// The oldest that is taken.
+        oldest: &'static str,
+        /// This server's SDK.
+        own_sdk_version: &'static str,
+    },
     /// Its first panic would end the server.
     #[error("{} was compiled with panic = \"abort\": rebuild it with panic = \"unwind\"", path.display())]
     AbortsOnPanic {
         /// The file.
         path: PathBuf,
+    },
+    /// There is no private copy to open.
+    #[error("{} cannot be copied into memory ({cause}): free some memory, and let the system allow executable memory files", path.display())]
+    NotKept {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        cause: String,
     },
     /// The system could not open it, e.g. because a library it needs is missing.
     #[error("{} cannot be opened ({cause}): install what it needs, or build it again on this system", path.display())]

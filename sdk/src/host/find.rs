@@ -1,19 +1,20 @@
-//! Which files in the plugin folder are candidates, and whether the folder can be trusted.
+//! Which files in the plugin folder are candidates, and whether folder and file can be trusted not to be anybody's.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::HostError;
+use super::preflight::{self, Unfit};
+use super::{Checked, HostError};
 
 /// A file that may be a handler. Nothing of it has been read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
-    pub(super) path: PathBuf,
+    path: PathBuf,
 }
 
 impl Found {
-    /// A single file, for commands that inspect one. The folder is not looked at.
+    /// A single file, for commands that inspect one.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
@@ -23,6 +24,34 @@ impl Found {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Reads the file and checks it: who may write it, whether it is whole, whether it is a handler, and of which ABI and SDK. Runs no code of it.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn read(&self) -> Result<Checked, HostError> {
+        let path = &self.path;
+        let unreadable = |error: std::io::Error| HostError::Unreadable { path: path.clone(), cause: error.to_string() };
+        let real = fs::canonicalize(path).map_err(unreadable)?;
+        let metadata = fs::metadata(&real).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(HostError::NotALibrary { path: path.clone(), cause: "no regular file".to_owned() });
+        }
+        if let Some(mode) = writable_by_all(&metadata) {
+            return Err(HostError::Writable { path: path.clone(), mode });
+        }
+        if let Some(folder) = real.parent()
+            && let Some(mode) = writable_by_all(&fs::metadata(folder).map_err(unreadable)?)
+        {
+            return Err(HostError::Writable { path: folder.to_owned(), mode });
+        }
+        let bytes = fs::read(&real).map_err(unreadable)?;
+        let stamp = preflight::check(&bytes).map_err(|unfit| match unfit {
+            Unfit::NotALibrary(cause) => HostError::NotALibrary { path: path.clone(), cause },
+            Unfit::NotAHandler => HostError::NotAHandler { path: path.clone() },
+        })?;
+        Checked::new(path.clone(), bytes, stamp)
     }
 }
 
@@ -43,12 +72,12 @@ pub fn find(folder: &Path) -> Result<Vec<Found>, HostError> {
             found.push(Found { path });
         }
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.sort();
     Ok(found)
 }
 
 /// The permission bits when "others" may write.
-pub(super) fn writable_by_all(metadata: &fs::Metadata) -> Option<u32> {
+fn writable_by_all(metadata: &fs::Metadata) -> Option<u32> {
     let mode = metadata.mode() & 0o7777;
     (mode & 0o002 != 0).then_some(mode)
 }

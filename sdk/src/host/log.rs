@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use abi_stable::std_types::RStr;
 
+use super::described::told;
 use crate::log::Level;
 
 static LOG: OnceLock<fn(Level, &str, &str)> = OnceLock::new();
@@ -17,6 +18,6 @@ pub fn set_log(log: fn(Level, &str, &str)) {
 /// What handlers call. No panic of ours may enter them.
 pub(super) extern "C" fn forward(level: u8, handler: RStr<'_>, message: RStr<'_>) {
     if let Some(log) = LOG.get() {
-        let _ = catch_unwind(AssertUnwindSafe(|| log(Level::from_number(level), handler.as_str(), message.as_str())));
+        let _ = catch_unwind(AssertUnwindSafe(|| log(Level::from_number(level), &told(handler), &told(message))));
     }
 }

@@ -1,95 +1,64 @@
-//! Opens a checked file, compares its types with ours, and never closes it.
+//! Opens the private copy of a checked file, compares its types with ours, and never closes it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use abi_stable::StableAbi as _;
 use abi_stable::abi_stability::abi_checking::{AbiInstabilityErrors, check_layout_compatibility};
 use abi_stable::library::{LibHeader, RawLibrary, RootModule as _, lib_header_from_raw_library};
 use abi_stable::sabi_types::VersionNumber;
 use abi_stable::type_layout::TLFieldOrFunction;
+use libloading::os::unix::{RTLD_LOCAL, RTLD_NOW};
 
-use super::find::writable_by_all;
-use super::preflight::{self, Unfit};
-use super::{Described, Found, HostError};
+use super::{Described, HostError, Library};
+use crate::SDK_VERSION;
 use crate::abi::module::HandlerModuleRef;
-use crate::{HANDLER_ABI, SDK_VERSION};
 
 /// A library that is open and whose types agree with ours. It stays open until the process ends.
 pub struct Opened {
-    path: PathBuf,
-    sdk_version: String,
+    library: Library,
     header: &'static LibHeader,
 }
 
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened").field("path", &self.path).field("sdk_version", &self.sdk_version).finish_non_exhaustive()
+        f.debug_struct("Opened").field("library", &self.library).finish_non_exhaustive()
     }
 }
 
-impl Found {
-    /// Checks the file, opens it and compares its types with the server's.
+impl Library {
+    /// Opens the copy and compares its types with the server's. Runs code of the library: its constructors.
     ///
     /// # Errors
-    /// Any [`HostError`] but those about the folder and the description.
+    /// [`HostError::NotOpened`] and [`HostError::ForeignTypes`].
     pub fn open(&self) -> Result<Opened, HostError> {
-        let stamp = self.check()?;
-        let not_opened = |cause: String| HostError::NotOpened { path: self.path.clone(), cause: one_line(&cause) };
-        // An absolute path: for a bare name the system's loader would search its own folders instead.
-        let path = fs::canonicalize(&self.path).map_err(|error| not_opened(error.to_string()))?;
-        let library = RawLibrary::load_at(&path).map_err(|error| not_opened(error.to_string()))?;
+        let copy = self.loadable();
+        // The loader names the copy, which tells nobody anything.
+        let not_opened = |cause: String| HostError::NotOpened {
+            path: self.path().to_owned(),
+            cause: one_line(&cause.replace(&format!("{}: ", copy.display()), "")),
+        };
+        // With every symbol bound now: a function that is missing would else end the process when it is called.
+        // SAFETY: opening runs the library's constructors, which is what whoever put it into the folder wants; the preflight has seen a whole
+        // library with the stamp of a handler.
+        let bound = unsafe { libloading::os::unix::Library::open(Some(&copy), RTLD_NOW | RTLD_LOCAL) };
         // Never unloaded, also when it is refused below: its thread-local destructors may outlive any use of it.
+        std::mem::forget(bound.map_err(|error| not_opened(loader_words(&error)))?);
+        let library = RawLibrary::load_at(&copy).map_err(|error| not_opened(error.to_string()))?;
         let library: &'static RawLibrary = Box::leak(Box::new(library));
+        self.clone().leak();
         // SAFETY: the library is leaked, so the header lives for ever; the preflight found the header's symbol defined in the file, and its type is
         // checked by `abi_stable` through the magic bytes at its start.
         let header = unsafe { lib_header_from_raw_library(library) }
             .map_err(|_| not_opened("its header is of another version of abi_stable".to_owned()))?;
-        self.compare(header, &stamp.sdk_version)?;
-        Ok(Opened { path: self.path.clone(), sdk_version: stamp.sdk_version, header })
-    }
-
-    /// Who may write it, whether it is whole, and whether it is a handler of our ABI. Runs no code of it.
-    fn check(&self) -> Result<crate::abi::stamp::Reading, HostError> {
-        let path = &self.path;
-        let unreadable = |error: std::io::Error| HostError::Unreadable { path: path.clone(), cause: error.to_string() };
-        let real = fs::canonicalize(path).map_err(unreadable)?;
-        let metadata = fs::metadata(&real).map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(HostError::NotALibrary { path: path.clone(), cause: "no regular file".to_owned() });
-        }
-        if let Some(mode) = writable_by_all(&metadata) {
-            return Err(HostError::Writable { path: path.clone(), mode });
-        }
-        if let Some(folder) = real.parent()
-            && let Some(mode) = writable_by_all(&fs::metadata(folder).map_err(unreadable)?)
-        {
-            return Err(HostError::Writable { path: folder.to_owned(), mode });
-        }
-        let stamp = preflight::check(&fs::read(&real).map_err(unreadable)?).map_err(|unfit| match unfit {
-            Unfit::NotALibrary(cause) => HostError::NotALibrary { path: path.clone(), cause },
-            Unfit::NotAHandler => HostError::NotAHandler { path: path.clone() },
-        })?;
-        if stamp.abi != HANDLER_ABI {
-            return Err(HostError::ForeignAbi {
-                path: path.clone(),
-                theirs: stamp.abi,
-                sdk_version: stamp.sdk_version,
-                ours: HANDLER_ABI,
-                own_sdk_version: SDK_VERSION,
-            });
-        }
-        if !stamp.unwinds {
-            return Err(HostError::AbortsOnPanic { path: path.clone() });
-        }
-        Ok(stamp)
+        self.compare(header)?;
+        Ok(Opened { library: self.clone(), header })
     }
 
     /// `abi_stable`'s check accepts only an implementation that is at least as new as the interface, so whichever SDK is older is the interface.
-    fn compare(&self, header: &LibHeader, sdk_version: &str) -> Result<(), HostError> {
+    fn compare(&self, header: &LibHeader) -> Result<(), HostError> {
         let foreign = |difference: String| HostError::ForeignTypes {
-            path: self.path.clone(),
-            sdk_version: sdk_version.to_owned(),
+            path: self.path().to_owned(),
+            sdk_version: self.sdk_version().to_owned(),
             own_sdk_version: SDK_VERSION,
             difference,
         };
@@ -115,7 +84,7 @@ impl Opened {
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.library.path()
     }
 
     /// Asks the library what it is.
@@ -125,8 +94,8 @@ impl Opened {
     pub fn describe(self) -> Result<Described, HostError> {
         // SAFETY: `open` has compared the layouts of the library's module and ours.
         let module = unsafe { self.header.unchecked_layout::<HandlerModuleRef>() };
-        let module = module.map_err(|_| HostError::StartFailed { path: self.path.clone() })?;
-        Described::new(self.path, self.sdk_version, module)
+        let module = module.map_err(|_| HostError::StartFailed { path: self.path().to_owned() })?;
+        Described::new(self.path().to_owned(), self.library.sdk_version().to_owned(), module)
     }
 }
 
@@ -145,6 +114,11 @@ fn name_of(step: &TLFieldOrFunction) -> String {
         TLFieldOrFunction::Field(field) => field.name().to_owned(),
         TLFieldOrFunction::Function(function) => function.name.as_str().to_owned(),
     }
+}
+
+/// What the system's loader said, without the words of the crate around it.
+fn loader_words(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// A loader's words, on one line and short.

@@ -1,6 +1,6 @@
 //! A request as the server fills it, by borrowing, and its loan to a handler.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use abi_stable::std_types::{ROption, RSlice, RStr, RString, RVec, Tuple2};
 use serde_json::{Map, Value};
 
-use crate::TokenBinding;
 use crate::abi::request::RequestObject;
+use crate::{Purpose, TokenBinding};
 
 static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
@@ -24,8 +24,12 @@ pub struct HostRequest<'a> {
     pub confidential: bool,
     /// The clock.
     pub now: u64,
-    /// The claims of the verified ID token.
-    pub id_token_claims: &'a Map<String, Value>,
+    /// The claims of the verified ID token: the text of a JSON object.
+    pub id_token_claims: &'a str,
+    /// The client that the ID token was issued to.
+    pub source_client_id: Option<&'a str>,
+    /// What becomes of the decision.
+    pub purpose: Purpose,
     /// The device session's identifier.
     pub sid: &'a str,
     /// When the person last authenticated.
@@ -79,7 +83,9 @@ impl Default for HostRequest<'_> {
             client_id: "",
             confidential: false,
             now: 0,
-            id_token_claims: &NOTHING,
+            id_token_claims: "{}",
+            source_client_id: None,
+            purpose: Purpose::Exchange,
             sid: "",
             auth_time: 0,
             acr: None,
@@ -117,6 +123,8 @@ impl std::fmt::Debug for HostRequest<'_> {
 pub(crate) struct Lent<'a> {
     request: &'a HostRequest<'a>,
     address: Option<String>,
+    /// Read from the text when the first claim is asked for; most handlers ask for none.
+    claims: OnceCell<Map<String, Value>>,
     /// The first thing that went wrong on our side; the call's result is then not used.
     fault: RefCell<Option<&'static str>>,
 }
@@ -124,7 +132,7 @@ pub(crate) struct Lent<'a> {
 impl<'a> Lent<'a> {
     pub(crate) fn new(request: &'a HostRequest<'a>) -> Self {
         let address = request.client_address.map(|address| address.to_string());
-        Self { request, address, fault: RefCell::new(None) }
+        Self { request, address, claims: OnceCell::new(), fault: RefCell::new(None) }
     }
 
     pub(super) fn into_fault(self) -> Option<&'static str> {
@@ -150,11 +158,12 @@ impl RequestObject for Lent<'_> {
     }
 
     fn id_token_claims(&self) -> RString {
-        object_json(self.request.id_token_claims)
+        self.request.id_token_claims.into()
     }
 
     fn id_token_claim(&self, name: RStr<'_>) -> ROption<RString> {
-        self.request.id_token_claims.get(name.as_str()).map(json).into()
+        let claims = self.claims.get_or_init(|| serde_json::from_str(self.request.id_token_claims).unwrap_or_default());
+        claims.get(name.as_str()).map(json).into()
     }
 
     fn sid(&self) -> RStr<'_> {
@@ -253,6 +262,14 @@ impl RequestObject for Lent<'_> {
 
     fn default_rotation(&self) -> bool {
         self.request.default_rotation
+    }
+
+    fn purpose(&self) -> u8 {
+        self.request.purpose.number()
+    }
+
+    fn source_client_id(&self) -> ROption<RStr<'_>> {
+        self.request.source_client_id.map(RStr::from).into()
     }
 }
 

@@ -12,10 +12,11 @@ use crate::clients::Clients;
 use crate::foundation::Clock;
 use crate::grants::Engine;
 use crate::issuance::{Handlers, Issuer};
-use crate::settings::Settings;
 use crate::settings::meaning::{SealingKeySource, SessionLimits};
+use crate::settings::{Finding, Settings};
 use crate::storage::SharedStore;
 use crate::storage::embedded::Embedded;
+use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::keys::{KeyPolicy, SigningKeys};
 use crate::tokens::sealing::SealingKey;
 
@@ -26,28 +27,28 @@ const SEALING_KEY: &str = "sealing.key";
 /// # Errors
 /// Findings, or what cannot be opened.
 pub async fn serving(settings: Settings) -> Result<Arc<Engine>, Failure> {
-    let load = Handlers::load(&settings.handlers)?;
-    for warning in &load.warnings {
-        tracing::warn!(
-            id = warning.id,
-            place = warning.place,
-            "{}: seen {}; expected {}; remedy: {}",
-            warning.place,
-            warning.seen,
-            warning.expected,
-            warning.remedy
-        );
-    }
+    let load = Handlers::load(&settings)?;
+    load.warnings.iter().for_each(warn);
     load.handlers.announce();
     assemble(settings, load.handlers).await
 }
 
-/// The engine of a command that works on the store of a stopped server. Handlers are not loaded.
+/// The engine of a command that works on the store of a stopped server. Handlers are loaded only where they are the point.
 ///
 /// # Errors
 /// Findings, or what cannot be opened.
-pub async fn offline(settings: Settings) -> Result<Arc<Engine>, Failure> {
-    assemble(settings, Handlers::none()).await
+pub async fn offline(settings: Settings, with_handlers: bool) -> Result<Arc<Engine>, Failure> {
+    let handlers = if with_handlers { Handlers::load(&settings)?.handlers } else { Handlers::none() };
+    assemble(settings, handlers).await
+}
+
+/// Writes a finding that stops nobody to the log.
+pub fn warn(finding: &Finding) {
+    if finding.id == "handler.left_out" {
+        AuditEvent::refused(codes::HANDLER_NOT_LOADED).reason(&finding.to_string()).emit();
+    } else {
+        tracing::warn!(id = finding.id, place = finding.place, "{finding}");
+    }
 }
 
 async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>, Failure> {

@@ -57,7 +57,7 @@ fn check(place: &Place, output: Output) -> Result<(), Failure> {
     // The clients of the file are checked as at start; the store that goes with them stays empty.
     let clock = Clock::system();
     Clients::new(Arc::new(Memory::new(clock.clone())), clock, &loaded.settings.clients, loaded.settings.scopes.clone())?;
-    let load = Handlers::load(&loaded.settings.handlers)?;
+    let load = Handlers::load(&loaded.settings)?;
     for warning in &load.warnings {
         output.warn(warning, &warning.to_string());
     }

@@ -1,16 +1,17 @@
 //! `symbolon handler …`
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use symbolon_sdk::host::{self, ConfigureFailure, Described, Found};
 
+use super::admin::{self, AdminCommand, socket};
 use super::arguments::Place;
 use super::output::{Failure, Output};
-use crate::issuance::Handlers;
-use crate::settings;
+use super::scaffold::{self, NewOptions};
+use crate::grants::explanation::Wanted;
+use crate::issuance::{Handlers, handler};
+use crate::settings::{self, Settings};
 
 /// What to do with device-SSO handlers.
 #[derive(Debug, Subcommand)]
@@ -22,7 +23,7 @@ pub enum HandlerCommand {
         /// The library
         file: PathBuf,
     },
-    /// Load and configure a library, with a properties file if given
+    /// Load and configure a library as the server would, with a properties file if given
     Check {
         /// The library
         file: PathBuf,
@@ -30,6 +31,47 @@ pub enum HandlerCommand {
         #[arg(long, value_name = "FILE")]
         properties: Option<PathBuf>,
     },
+    /// Let the running server take over new, replaced and removed libraries and changed properties
+    Reload,
+    /// Show what would be decided and issued in an exchange, without one taking place
+    Explain(ExplainOptions),
+    /// Write a crate for a handler of your own
+    New(NewOptions),
+    /// Host a handler for a server: started by the server itself
+    #[command(hide = true)]
+    Host {
+        /// The library's name, for whoever reads the list of processes
+        name: String,
+    },
+}
+
+/// The exchange to explain.
+#[derive(Debug, Args)]
+pub struct ExplainOptions {
+    /// The client that would ask
+    #[arg(long, value_name = "ID")]
+    client: String,
+    /// The device session
+    #[arg(long, value_name = "SID")]
+    session: String,
+    /// The scope parameter; without it none is sent
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<String>,
+    /// The `acr_values` parameter
+    #[arg(long, value_name = "VALUES")]
+    acr_values: Option<String>,
+    /// The claims parameter, a JSON object
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
+    /// A resource parameter (repeatable)
+    #[arg(long = "resource", value_name = "URI")]
+    resources: Vec<String>,
+    /// The app whose ID token would be shown; without it the first app of the session
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
+    /// Ask this library, configured as the server would, instead of the enabled handler
+    #[arg(long, value_name = "FILE")]
+    handler: Option<PathBuf>,
 }
 
 /// Carries it out.
@@ -40,48 +82,46 @@ pub async fn run(command: HandlerCommand, place: &Place, output: Output) -> Resu
     match command {
         HandlerCommand::List => list(place, output).await,
         HandlerCommand::Inspect { file } => {
-            output.value(&about(&describe(&file)?));
+            let (about, digest) = handler::inspect(&file, &Settings::built_in().handlers).map_err(Failure::Refusal)?;
+            output.value(&json!({
+                "name": about.name,
+                "version": about.version,
+                "about": about.about,
+                "sdk_version": about.sdk_version,
+                "prefix": about.prefix,
+                "execution": handler::execution(about.execution),
+                "properties": about.properties.iter().map(|name| format!("{}{name}", about.prefix)).collect::<Vec<_>>(),
+                "digest": digest,
+                "path": about.path,
+            }));
             Ok(())
         }
         HandlerCommand::Check { file, properties } => check(&file, properties.as_deref(), place, output),
+        HandlerCommand::Reload => reload(place, output).await,
+        HandlerCommand::Explain(options) => explain(options, place, output).await,
+        HandlerCommand::New(options) => scaffold::run(&options, output),
+        // The entry of the program takes it before anything else is set up.
+        HandlerCommand::Host { .. } => Err(Failure::refusal("only the server starts this command")),
     }
 }
 
 /// A running server knows best which handlers it has; without one the folder is loaded here.
 async fn list(place: &Place, output: Output) -> Result<(), Failure> {
-    use super::admin::{AdminCommand, socket};
     let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
     let handlers = if let Some(answer) = socket::ask(&loaded.settings.storage.path, &AdminCommand::HandlerList).await? {
         answer?
     } else {
-        let load = Handlers::load(&loaded.settings.handlers)?;
+        let load = Handlers::load(&loaded.settings)?;
         for warning in &load.warnings {
             output.warn(warning, &warning.to_string());
         }
         serde_json::to_value(load.handlers.loaded()).map_err(Failure::refusal_of)?
     };
-    output.rows(&handlers, &["name", "version", "enabled", "prefix", "execution", "sdk_version", "path"]);
+    output.rows(&handlers, &["name", "version", "enabled", "isolation", "shadow", "suspended", "prefix", "sdk_version", "path"]);
     Ok(())
 }
 
-fn describe(file: &Path) -> Result<Described, Failure> {
-    Found::at(file).open().and_then(host::Opened::describe).map_err(Failure::refusal_of)
-}
-
-fn about(described: &Described) -> Value {
-    json!({
-        "name": described.name(),
-        "version": described.version(),
-        "sdk_version": described.sdk_version(),
-        "prefix": described.prefix(),
-        "execution": format!("{:?}", described.execution()).to_lowercase(),
-        "properties": described.property_names().iter().map(|name| format!("{}{name}", described.prefix())).collect::<Vec<_>>(),
-        "path": described.path(),
-    })
-}
-
 fn check(file: &Path, properties: Option<&Path>, place: &Place, output: Output) -> Result<(), Failure> {
-    let described = describe(file)?;
     let mut define = place.define.clone();
     if let Some(path) = properties {
         // Read exactly as the server would read it.
@@ -90,16 +130,48 @@ fn check(file: &Path, properties: Option<&Path>, place: &Place, output: Output) 
         define.push(format!("handlers.properties={}", path.display()));
     }
     let loaded = settings::from_process(place.config.as_deref(), &define)?;
-    let values: BTreeMap<String, String> =
-        loaded.settings.handlers.properties.into_iter().map(|(key, property)| (key, property.value)).collect();
-    match described.configure(&values) {
-        Ok(configured) => {
-            let mut result = about(&described);
-            result["enabled"] = configured.enabled().into();
-            output.value(&result);
-            Ok(())
-        }
-        Err(failure @ ConfigureFailure::Refused { .. }) => Err(Failure::refusal(failure.to_string())),
-        Err(failure) => Err(Failure::refusal_of(failure)),
+    let checked = handler::check(file, &loaded.settings)?;
+    output.value(&serde_json::to_value(checked).map_err(Failure::refusal_of)?);
+    Ok(())
+}
+
+async fn reload(place: &Place, output: Output) -> Result<(), Failure> {
+    let answer = admin::call(place, AdminCommand::HandlerReload).await?;
+    if let Some(findings) = answer.get("findings") {
+        return Err(Failure::Told(findings.clone()));
     }
+    for warning in answer["warnings"].as_array().into_iter().flatten() {
+        output.warn(warning, &super::output::told(warning));
+    }
+    if output.is_json() {
+        output.value(&answer);
+        return Ok(());
+    }
+    let changes: Vec<&str> = answer["changes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if changes.is_empty() {
+        output.line("nothing has changed");
+    }
+    changes.iter().for_each(|change| output.line(change));
+    Ok(())
+}
+
+async fn explain(options: ExplainOptions, place: &Place, output: Output) -> Result<(), Failure> {
+    let claims = options.claims.as_deref().map(serde_json::from_str::<Value>).transpose();
+    let claims = claims.map_err(|error| Failure::refusal(format!("--claims is not JSON: {error}")))?;
+    // The running server has another working directory.
+    let handler = options
+        .handler
+        .map(|file| file.canonicalize().map_err(|error| Failure::refusal(format!("{} cannot be read: {error}", file.display()))));
+    let wanted = Wanted {
+        client_id: options.client,
+        sid: options.session,
+        scope: options.scope,
+        acr_values: options.acr_values,
+        claims,
+        resources: options.resources,
+        source: options.source,
+        handler: handler.transpose()?,
+    };
+    output.value(&admin::call(place, AdminCommand::HandlerExplain { wanted: Box::new(wanted) }).await?);
+    Ok(())
 }

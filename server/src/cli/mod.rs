@@ -10,6 +10,8 @@ pub mod demo;
 pub mod handler;
 pub mod key;
 pub mod output;
+pub mod reload;
+pub mod scaffold;
 pub mod serve;
 pub mod session;
 pub mod user;
@@ -26,6 +28,9 @@ use output::{Failure, Output};
 pub fn main() -> ExitCode {
     // Usage mistakes end here with exit code 2, help and version with 0.
     let arguments = Arguments::parse();
+    if let Command::Handler(handler::HandlerCommand::Host { .. }) = arguments.command {
+        return crate::issuance::handler::process::guest::run();
+    }
     let output = Output::new(arguments.json);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

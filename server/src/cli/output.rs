@@ -19,6 +19,8 @@ pub struct Output {
 pub enum Failure {
     /// Something an operator wrote or installed is wrong.
     Findings(Findings),
+    /// The same, as a running server told it.
+    Told(Value),
     /// The command was refused: one sentence.
     Refusal(String),
 }
@@ -110,11 +112,21 @@ impl Output {
         match (failure, self.json) {
             (Failure::Findings(findings), true) => eprintln!("{}", json!({ "findings": findings.0 })),
             (Failure::Findings(findings), false) => eprintln!("{findings}"),
+            (Failure::Told(findings), true) => eprintln!("{}", json!({ "findings": findings })),
+            (Failure::Told(findings), false) => {
+                findings.as_array().into_iter().flatten().for_each(|finding| eprintln!("{}", told(finding)))
+            }
             (Failure::Refusal(sentence), true) => eprintln!("{}", json!({ "error": sentence })),
             (Failure::Refusal(sentence), false) => eprintln!("error: {sentence}"),
         }
         ExitCode::from(1)
     }
+}
+
+/// A finding in the words in which it prints itself.
+pub fn told(finding: &Value) -> String {
+    let part = |name: &str| finding[name].as_str().unwrap_or_default();
+    format!("{}: {}: seen {}; expected {}; remedy: {}", part("place"), part("id"), part("seen"), part("expected"), part("remedy"))
 }
 
 fn cell(value: &Value) -> String {

@@ -10,6 +10,7 @@ use super::admin::socket::AdminSocket;
 use super::arguments::Place;
 use super::assemble;
 use super::output::Failure;
+use super::reload::Reloader;
 use crate::grants::Engine;
 use crate::{http, settings, telemetry};
 
@@ -24,6 +25,7 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
     telemetry::init(&loaded.settings.telemetry).map_err(Failure::refusal_of)?;
     let metrics = telemetry::metrics::install();
+    let began_with = loaded.show();
     let engine = assemble::serving(loaded.settings).await?;
     let server = &engine.settings().server;
     let listener = TcpListener::bind(server.listen).map_err(|error| {
@@ -32,8 +34,13 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::refusal_of)?;
     let socket = AdminSocket::listen(&engine.settings().storage.path)
         .map_err(|error| Failure::refusal(format!("the administration socket cannot be made: {error}")))?;
-    let administration = tokio::spawn(socket.serve(Arc::clone(&engine)));
-    let keeper = tokio::spawn(look_after_keys(Arc::clone(&engine)));
+    let reloader = Arc::new(Reloader::new(place.clone(), Arc::clone(&engine), began_with));
+    let administration = tokio::spawn(socket.serve(Arc::clone(&reloader)));
+    let keepers = [
+        tokio::spawn(look_after_keys(Arc::clone(&engine))),
+        tokio::spawn(reload_when_told(Arc::clone(&reloader))),
+        tokio::spawn(async move { reloader.watch().await }),
+    ];
     let running = http::start(Arc::clone(&engine), listener, metrics).map_err(Failure::refusal_of)?;
     tracing::info!("listening on http://{address} issuer {}", server.issuer.text);
 
@@ -47,7 +54,7 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     tracing::info!("stopping: no new requests, running ones may finish");
     running.handle.stop(true).await;
     administration.abort();
-    keeper.abort();
+    keepers.iter().for_each(tokio::task::JoinHandle::abort);
     engine.store().close().await.map_err(Failure::refusal_of)?;
     tracing::info!("stopped");
     Ok(())
@@ -57,6 +64,15 @@ async fn look_after_keys(engine: Arc<Engine>) {
     loop {
         tokio::time::sleep(TICK).await;
         engine.issuer().keys().tick().await;
+    }
+}
+
+/// SIGHUP reloads the handlers.
+async fn reload_when_told(reloader: Arc<Reloader>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        // What came of it is in the log.
+        drop(reloader.reload("SIGHUP").await);
     }
 }
 

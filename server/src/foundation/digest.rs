@@ -30,6 +30,16 @@ impl Digest {
         &self.0
     }
 
+    /// In lower-case hex, as `sha256sum` writes it.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
+            // Writing into a String cannot fail.
+            let _ = fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+            text
+        })
+    }
+
     /// Base64url of the left 16 bytes: the construction of `at_hash` (OpenID Connect Core 3.1.3.6), used for `ds_hash` too.
     #[must_use]
     pub fn left_half(&self) -> String {

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod digest;
+pub mod ed25519;
 pub mod encoding;
 pub mod random;
 pub mod secret;

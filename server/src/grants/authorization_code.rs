@@ -8,7 +8,7 @@ use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::{Digest, Secret, encoding, random};
-use crate::issuance::guard::{self, Limits};
+use crate::issuance::guard::{self, AudienceLimit, Limits};
 use crate::issuance::mint::Bearer;
 use crate::issuance::proposal::{IdTokenProposal, RefreshProposal};
 use crate::issuance::{IssuePlan, Proposal, TokenResponse};
@@ -155,13 +155,21 @@ impl Engine {
             refresh: scope.contains(names::OFFLINE_ACCESS).then(RefreshProposal::default),
             claims: self.settings().claims_of(&scope),
             claims_in_id_token: false,
+            data: None,
             access: AccessTemplate { audience: resources, ..AccessTemplate::default() },
             scope,
         };
         let offline = home.session().kind != SessionKind::Browser;
         // The registration may have shrunk since the person agreed.
         let grantable = client.scope.intersection(&grant.scope);
-        let limits = Limits { client, grantable: &grantable, session: Some(home.session()), offline, now: self.clock().now() };
+        let limits = Limits {
+            client,
+            grantable: &grantable,
+            session: Some(home.session()),
+            offline,
+            audience: AudienceLimit::default(),
+            now: self.clock().now(),
+        };
         guard::clamp(proposal, &limits, self.settings())
     }
 

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::request::ClientCredentials;
 use super::target;
 use crate::clients::AuthenticatedClient;
-use crate::issuance::guard::{self, Limits};
+use crate::issuance::guard::{self, AudienceLimit, Limits};
 use crate::issuance::mint::Bearer;
 use crate::issuance::{Proposal, TokenResponse};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
@@ -35,8 +35,16 @@ impl Engine {
             refresh: None,
             claims: Vec::new(),
             claims_in_id_token: false,
+            data: None,
         };
-        let limits = Limits { client, grantable: &grantable, session: None, offline: false, now: self.clock().now() };
+        let limits = Limits {
+            client,
+            grantable: &grantable,
+            session: None,
+            offline: false,
+            audience: AudienceLimit::default(),
+            now: self.clock().now(),
+        };
         let plan = guard::clamp(proposal, &limits, self.settings());
         let bearer = Bearer { sub: &client.id, session: None, grant: None, nonce: None, device_secret: None };
         let minted = self.issuer().mint(&plan, &bearer).await?;

@@ -8,7 +8,7 @@ use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::issuance::VerifiedAccessToken;
 use crate::protocol::OAuthError;
-use crate::sessions::Presented;
+use crate::sessions::{Grant, Presented};
 use crate::tokens::handle::RefreshHandle;
 
 impl Engine {
@@ -52,6 +52,7 @@ impl Engine {
         };
         answer.insert("active".to_owned(), true.into());
         answer.insert("token_type".to_owned(), "Bearer".into());
+        show_data(token.grant(), &mut answer);
         if let Some(person) = self.person_name(token.session().map(|session| session.sub.as_str())).await? {
             answer.insert("username".to_owned(), person.into());
         }
@@ -83,6 +84,7 @@ impl Engine {
             answer.insert("exp".to_owned(), end.0.into());
         }
         answer.insert("iat".to_owned(), refresh.last_used.0.into());
+        show_data(Some(grant), &mut answer);
         Ok(Some(answer))
     }
 
@@ -124,5 +126,12 @@ impl Engine {
             None => Ok(None),
             Some(sub) => Ok(self.issuer().people().find_by_sub(sub).await?.map(|person| person.name)),
         }
+    }
+}
+
+/// What the handler kept with the grant.
+fn show_data(grant: Option<&Grant>, answer: &mut Map<String, Value>) {
+    if let Some(data) = grant.and_then(|grant| grant.data.clone()) {
+        answer.insert("grant_data".to_owned(), data.into());
     }
 }

@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::parameters::Parameters;
 use super::request::TokenRequest;
 use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
-use crate::issuance::TokenResponse;
+use crate::issuance::{TokenResponse, handler};
 use crate::protocol::{ErrorCode, OAuthError, names};
 use crate::telemetry::Code;
 use crate::tokens::session_id::SessionId;
@@ -51,10 +51,7 @@ impl Engine {
         let request = TokenRequest::parse(call.parameters)?;
         facts.grant = request.grant_type();
         if matches!(request, TokenRequest::TokenExchange(_)) && !self.handlers().is_enabled() {
-            return Err(OAuthError::new(
-                ErrorCode::UnsupportedGrantType,
-                "Token exchange is switched off: no device-SSO handler is enabled.",
-            ));
+            return Err(handler::none_enabled());
         }
         let client = self.authenticate(call).await?;
         facts.client_id = Some(client.client().id.clone());

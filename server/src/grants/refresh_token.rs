@@ -10,7 +10,7 @@ use super::request::RefreshToken;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
 use crate::foundation::{Digest, Secret};
-use crate::issuance::guard::{self, Limits};
+use crate::issuance::guard::{self, AudienceLimit, Limits};
 use crate::issuance::mint::Bearer;
 use crate::issuance::proposal::IdTokenProposal;
 use crate::issuance::{Proposal, TokenResponse};
@@ -80,14 +80,21 @@ impl Engine {
         let proposal = Proposal {
             claims: Vec::new(),
             claims_in_id_token: false,
+            data: None,
             id_token: Some(IdTokenProposal::default()),
             refresh: None,
             access,
             scope,
         };
         let grantable = client.scope.intersection(&grant.scope);
-        let limits =
-            Limits { client, grantable: &grantable, session: Some(&loaded.session), offline: false, now: self.clock().now() };
+        let limits = Limits {
+            client,
+            grantable: &grantable,
+            session: Some(&loaded.session),
+            offline: false,
+            audience: AudienceLimit::default(),
+            now: self.clock().now(),
+        };
         let plan = guard::clamp(proposal, &limits, self.settings());
         facts.clamps = plan.clamps().to_vec();
         let authentication = loaded.session.authentication();

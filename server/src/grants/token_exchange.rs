@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::engine::Engine;
 use super::pipeline::Facts;
 use super::request::TokenExchange;
@@ -11,15 +13,17 @@ use super::target;
 use crate::clients::sharing::{self, Ceiling};
 use crate::clients::{AuthenticatedClient, Client};
 use crate::foundation::digest::constant_time_eq;
-use crate::foundation::random;
-use crate::issuance::TokenResponse;
-use crate::issuance::guard::{self, Limits};
-use crate::issuance::handler::Question;
-use crate::issuance::id_token::{self, IdTokenClaims};
+use crate::foundation::{Timestamp, random};
+use crate::issuance::access::Audience;
+use crate::issuance::guard::{AudienceLimit, Limits};
+use crate::issuance::handler::{Purpose, Question};
 use crate::issuance::mint::Bearer;
+use crate::issuance::{TokenResponse, id_token};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
-use crate::sessions::{Change, GrantId, VerifiedDevice};
+use crate::sessions::{Change, GrantId, Session, VerifiedDevice};
 use crate::tokens::handle::RefreshHandle;
+use crate::tokens::keys::Verified;
+use crate::tokens::session_id::SessionId;
 
 impl Engine {
     pub(super) async fn exchange(
@@ -35,44 +39,33 @@ impl Engine {
         if request.scope.as_ref().is_some_and(|scope| !scope.is_subset(&client.scope)) {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for."));
         }
-        let claims = self.verify_subject_token(&request)?;
-        let device = self.verify_device(&request, &claims, facts).await?;
-        let ceiling = self.verify_sharing(client, &claims).await?;
-        self.check_age(&device)?;
+        let token = self.verify_subject_token(&request)?;
+        let device = self.verify_device(&request, &token.claims, facts).await?;
+        let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
+        let ceiling = self.verify_sharing(client, source).await?;
+        self.check_age(device.session())?;
 
-        let grantable = match &ceiling.scope {
-            Some(ceiling) => client.scope.intersection(ceiling),
-            None => client.scope.clone(),
-        };
-        // Without a request: what the person agreed to for any app of the device, as far as this client may have it.
-        let mut consented = Scope::default();
-        for grant in device.session().apps.values().flat_map(|app| &app.grants) {
-            grant.scope.iter().for_each(|value| consented.insert(value));
-        }
-        let default_scope = grantable.intersection(&consented);
         let now = self.clock().now();
+        let terms = Terms::of(client, &ceiling, device.session(), request.scope.as_ref());
         let question = Question {
             client,
-            claims: &claims,
+            id_token_claims: &token.payload,
+            source_client_id: source,
             sid: device.id(),
             session: device.session(),
             requested_scope: request.scope.as_ref(),
-            default_scope: &default_scope,
-            grantable_scope: &grantable,
+            default_scope: &terms.default_scope,
+            grantable_scope: &terms.grantable,
             claims_request: request.claims.as_ref(),
             acr_values: &request.acr_values,
             resources: &resources,
             parameters: &request.others,
             address,
+            purpose: Purpose::Exchange,
             now,
         };
-        let mut proposal = self.handlers().ask(&question, self.settings()).await?;
-        if proposal.access.audience.is_empty() {
-            proposal.access.audience = resources;
-        }
-        let limits =
-            Limits { client, grantable: &grantable, session: Some(device.session()), offline: ceiling.offline_access, now };
-        let plan = guard::clamp(proposal, &limits, self.settings());
+        let limits = terms.limits(client, device.session(), &resources, now);
+        let plan = self.handlers().decide(&question, &limits, self.settings()).await?;
         facts.clamps = plan.clamps().to_vec();
         if plan.scope().is_empty() {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "Nothing of the scope can be granted to this client here."));
@@ -130,11 +123,11 @@ impl Engine {
     }
 
     /// The subject token: an ID token of ours, signed by a key of ours. It may have expired (Native SSO section 6.3).
-    fn verify_subject_token(&self, request: &TokenExchange) -> Result<IdTokenClaims, OAuthError> {
+    fn verify_subject_token(&self, request: &TokenExchange) -> Result<Verified<SubjectClaims>, OAuthError> {
         let verified = self
             .issuer()
             .keys()
-            .verify::<IdTokenClaims>(request.subject_token.expose())
+            .verify::<SubjectClaims>(request.subject_token.expose())
             .map_err(|error| OAuthError::invalid_grant(format!("the ID token was refused: {error}")))?;
         if verified.typ.as_deref() != Some(id_token::TYP) {
             return Err(OAuthError::invalid_grant("the subject token is no ID token"));
@@ -142,14 +135,14 @@ impl Engine {
         if verified.claims.iss != self.settings().server.issuer.text {
             return Err(OAuthError::invalid_grant("the ID token names another issuer"));
         }
-        Ok(verified.claims)
+        Ok(verified)
     }
 
     /// The device secret is accepted by a living session, and the ID token is bound to both (Native SSO section 4.3, 1-4).
     async fn verify_device(
         &self,
         request: &TokenExchange,
-        claims: &IdTokenClaims,
+        claims: &SubjectClaims,
         facts: &mut Facts,
     ) -> Result<VerifiedDevice, OAuthError> {
         let device = self
@@ -174,16 +167,15 @@ impl Engine {
     }
 
     /// Whether the app that was given the ID token may bring in this client (Native SSO section 4.3, 5).
-    async fn verify_sharing(&self, target: &Arc<Client>, claims: &IdTokenClaims) -> Result<Ceiling, OAuthError> {
-        let source = claims.client_id().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
+    pub(super) async fn verify_sharing(&self, target: &Arc<Client>, source: &str) -> Result<Ceiling, OAuthError> {
         let source =
             self.clients().find(source).await?.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
         sharing::may_share(&source, target).map_err(|not| OAuthError::invalid_grant(not.to_string()))
     }
 
     /// A sign-in that is too old must be renewed in the browser (`sessions.device.auth_lifetime`).
-    fn check_age(&self, device: &VerifiedDevice) -> Result<(), OAuthError> {
-        let age = self.clock().now().since(device.session().auth_time);
+    pub(super) fn check_age(&self, session: &Session) -> Result<(), OAuthError> {
+        let age = self.clock().now().since(session.auth_time);
         match self.settings().sessions.device.auth_lifetime {
             Some(most) if age >= most => {
                 let mut error = OAuthError::new(
@@ -195,5 +187,55 @@ impl Engine {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The claims of an ID token that bind it to a device session. The handler is shown all of them.
+#[derive(Debug, Deserialize)]
+struct SubjectClaims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    #[serde(default)]
+    sid: Option<SessionId>,
+    #[serde(default)]
+    ds_hash: Option<String>,
+}
+
+/// How far an exchange may go, before any handler is asked.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// Registered for the client and below the ceiling of the pair.
+    pub(super) grantable: Scope,
+    /// The same as far as it was asked for: a handler may take away from a request, never add to it.
+    asked: Scope,
+    /// What is meant by a request without scope: what the person agreed to for any app of the device.
+    pub(super) default_scope: Scope,
+    offline: bool,
+}
+
+impl Terms {
+    pub(super) fn of(client: &Client, ceiling: &Ceiling, session: &Session, requested: Option<&Scope>) -> Self {
+        let grantable = match &ceiling.scope {
+            Some(ceiling) => client.scope.intersection(ceiling),
+            None => client.scope.clone(),
+        };
+        let mut consented = Scope::default();
+        for grant in session.apps.values().flat_map(|app| &app.grants) {
+            grant.scope.iter().for_each(|value| consented.insert(value));
+        }
+        let asked = requested.map_or_else(|| grantable.clone(), |requested| grantable.intersection(requested));
+        Self { default_scope: grantable.intersection(&consented), asked, grantable, offline: ceiling.offline_access }
+    }
+
+    pub(super) const fn limits<'a>(
+        &'a self,
+        client: &'a Arc<Client>,
+        session: &'a Session,
+        requested: &'a [String],
+        now: Timestamp,
+    ) -> Limits<'a> {
+        let audience = AudienceLimit { requested, allowed: &[] };
+        Limits { client, grantable: &self.asked, session: Some(session), offline: self.offline, audience, now }
     }
 }

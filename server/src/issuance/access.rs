@@ -72,6 +72,15 @@ impl From<Vec<String>> for Audience {
 }
 
 impl Audience {
+    /// The first of them.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        match self {
+            Self::One(own) => Some(own),
+            Self::Many(own) => own.first().map(String::as_str),
+        }
+    }
+
     /// Whether the audience is among them.
     #[must_use]
     pub fn contains(&self, value: &str) -> bool {

@@ -46,7 +46,7 @@ const MAX_AUDIENCE_LENGTH: usize = 512;
 const MAX_DATA: usize = 16 * 1024;
 
 /// What bounds an issue.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Limits<'a> {
     /// The client that will be given the tokens.
     pub client: &'a Arc<Client>,
@@ -56,8 +56,30 @@ pub struct Limits<'a> {
     pub session: Option<&'a Session>,
     /// Whether a refresh token may be issued at all.
     pub offline: bool,
+    /// What access tokens may be for.
+    pub audience: AudienceLimit<'a>,
     /// Now.
     pub now: Timestamp,
+}
+
+/// What access tokens may be for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AudienceLimit<'a> {
+    /// The requested resources (RFC 8707): when there are any, nothing else, and all of them where nothing is named.
+    pub requested: &'a [String],
+    /// Otherwise these and the issuer; empty = anything.
+    pub allowed: &'a [String],
+}
+
+impl AudienceLimit<'_> {
+    fn admits(&self, audience: &str, issuer: &str) -> bool {
+        let among = |list: &[String]| list.iter().any(|own| own == audience);
+        if self.requested.is_empty() {
+            self.allowed.is_empty() || audience == issuer || among(self.allowed)
+        } else {
+            among(self.requested)
+        }
+    }
 }
 
 /// What will be issued. Made by [`clamp`] alone.
@@ -71,6 +93,7 @@ pub struct IssuePlan {
     id_token: Option<IdTokenPlan>,
     refresh: Option<RefreshTerms>,
     user_info_claims: Vec<String>,
+    data: Option<Map<String, Value>>,
     clamps: Vec<&'static str>,
 }
 
@@ -145,6 +168,7 @@ impl IssuePlan {
             claims: self.claims_to_remember(settings),
             issued: now,
             access: self.access.clone(),
+            data: self.data.clone(),
             refresh: self.refresh.map(|terms| Refresh::issue(tag, secret, terms, now)),
         }
     }
@@ -179,7 +203,7 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
     let id_lifetime = id_token
         .as_ref()
         .map(|wish| within(wish.lifetime.unwrap_or(tokens.id_token_lifetime), tokens.id_token_max_lifetime, "id_token.lifetime"));
-    let access = clamp_access(proposal.access, access_lifetime, &mut clamps);
+    let access = clamp_access(proposal.access, access_lifetime, limits, settings, &mut clamps);
     let may_refresh = limits.offline && limits.session.is_some() && limits.client.allows_grant(names::REFRESH_TOKEN);
     if proposal.refresh.is_some() && !may_refresh {
         clamps.push("refresh_token");
@@ -193,6 +217,14 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
         max_idle: wish.max_idle.map_or(tokens.refresh_token_max_idle, |idle| (!idle.is_zero()).then_some(idle)),
         rotate: wish.rotate.unwrap_or(tokens.refresh_token_rotate),
     });
+    let data = proposal.data.filter(|data| !data.is_empty());
+    let data = match data {
+        Some(data) if json_size(&data) > MAX_DATA => {
+            clamps.push("data");
+            None
+        }
+        data => data,
+    };
     let in_id_token = proposal.claims_in_id_token && id_token.is_some();
     let (person_claims, user_info_claims) =
         if in_id_token { (proposal.claims, Vec::new()) } else { (Vec::new(), proposal.claims) };
@@ -209,16 +241,30 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
         id_token,
         refresh,
         user_info_claims: user_info_claims.into_iter().filter(|name| !is_reserved(name)).collect(),
+        data,
         clamps,
     }
 }
 
-fn clamp_access(mut access: AccessTemplate, lifetime: Duration, clamps: &mut Vec<&'static str>) -> AccessTemplate {
+fn clamp_access(
+    mut access: AccessTemplate,
+    lifetime: Duration,
+    limits: &Limits<'_>,
+    settings: &Settings,
+    clamps: &mut Vec<&'static str>,
+) -> AccessTemplate {
     let before = access.audience.len();
-    access.audience.retain(|audience| !audience.is_empty() && audience.len() <= MAX_AUDIENCE_LENGTH);
+    access.audience.retain(|audience| {
+        !audience.is_empty()
+            && audience.len() <= MAX_AUDIENCE_LENGTH
+            && limits.audience.admits(audience, &settings.server.issuer.text)
+    });
     access.audience.truncate(MAX_AUDIENCES);
     if access.audience.len() < before {
         clamps.push("access_token.audience");
+    }
+    if access.audience.is_empty() {
+        access.audience = limits.audience.requested.to_vec();
     }
     if access.data.as_ref().is_some_and(|data| json_size(data) > MAX_DATA) {
         access.data = None;

@@ -53,9 +53,6 @@ impl IdTokenClaims {
     /// The client that the token was issued to.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        match &self.aud {
-            Audience::One(client) => Some(client),
-            Audience::Many(clients) => clients.first().map(String::as_str),
-        }
+        self.aud.first()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::access::{self, AccessClaims};
 use super::guard::{IdTokenPlan, IssuePlan};
@@ -15,7 +15,7 @@ use crate::protocol::{OAuthError, Scope};
 use crate::sessions::record::Authentication;
 use crate::sessions::{DeviceSecret, GrantId, Sessions};
 use crate::settings::Settings;
-use crate::settings::meaning::AccessTokenFormat;
+use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
 use crate::storage::{SharedStore, StorageError};
 use crate::tokens::jwe::RecipientKey;
 use crate::tokens::keys::SigningKeys;
@@ -204,8 +204,7 @@ impl Issuer {
     ) -> Result<(Secret<String>, Option<AccessClaims>), OAuthError> {
         let claims = self.access_claims(plan, bearer, now);
         let template = plan.access();
-        let format = template.format().or(plan.client().access_token_format).unwrap_or(self.settings.tokens.access_token_format);
-        if format == AccessTokenFormat::Opaque {
+        if self.format(plan) == AccessTokenFormat::Opaque {
             return Ok((Secret::new(access::opaque_text()), Some(claims)));
         }
         let jws = self
@@ -275,13 +274,29 @@ impl Issuer {
         access_token: &str,
         now: Timestamp,
     ) -> Result<Secret<String>, OAuthError> {
-        let alg = plan.client().id_token_signed_response_alg.unwrap_or(self.settings.tokens.signing_alg);
+        let alg = self.id_token_alg(plan);
+        let mut claims = self.id_token_claims(plan, id_plan, bearer, now).await?;
+        claims.at_hash = Some(crate::tokens::at_hash(alg, access_token));
+        self.keys.sign(alg, id_token::TYP, &claims).map(Secret::new).map_err(|error| OAuthError::server_error(error.to_string()))
+    }
+
+    fn id_token_alg(&self, plan: &IssuePlan) -> SigningAlg {
+        plan.client().id_token_signed_response_alg.unwrap_or(self.settings.tokens.signing_alg)
+    }
+
+    async fn id_token_claims(
+        &self,
+        plan: &IssuePlan,
+        id_plan: &IdTokenPlan,
+        bearer: &Bearer<'_>,
+        now: Timestamp,
+    ) -> Result<IdTokenClaims, OAuthError> {
         let mut other = id_plan.claims.clone();
         if !id_plan.person_claims.is_empty() {
             other.extend(self.person_claims(bearer.sub, &id_plan.person_claims).await?);
         }
         let authentication = bearer.session.map(|(_, authentication)| authentication);
-        let claims = IdTokenClaims {
+        Ok(IdTokenClaims {
             iss: self.settings.server.issuer.text.clone(),
             sub: bearer.sub.to_owned(),
             aud: vec![plan.client().id.clone()].into(),
@@ -291,12 +306,48 @@ impl Issuer {
             acr: authentication.map(|authentication| authentication.acr.clone()),
             amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
             nonce: bearer.nonce.map(str::to_owned),
-            at_hash: Some(crate::tokens::at_hash(alg, access_token)),
+            at_hash: None,
             sid: bearer.session.map(|(sid, _)| sid),
             ds_hash: bearer.device_secret.map(|secret| secret.ds_hash().to_owned()),
             other,
+        })
+    }
+
+    /// What the tokens of a plan would say, without signing or storing anything: what would be the answer's own (`jti`, `at_hash`) is
+    /// left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn preview(&self, plan: &IssuePlan, bearer: &Bearer<'_>) -> Result<Value, OAuthError> {
+        let now = self.clock.now();
+        let mut access = json!(self.access_claims(plan, bearer, now));
+        access.as_object_mut().map(|claims| claims.remove("jti"));
+        let id_token = match plan.id_token() {
+            None => None,
+            Some(id_plan) => Some(json!({
+                "alg": self.id_token_alg(plan).as_str(),
+                "claims": self.id_token_claims(plan, id_plan, bearer, now).await?,
+            })),
         };
-        self.keys.sign(alg, id_token::TYP, &claims).map(Secret::new).map_err(|error| OAuthError::server_error(error.to_string()))
+        let format = match (self.format(plan), plan.access().encrypt) {
+            (AccessTokenFormat::Opaque, _) => "an opaque identifier that stands for these claims",
+            (AccessTokenFormat::Jwt, true) => "a signed and encrypted JWT",
+            (AccessTokenFormat::Jwt, false) => "a signed JWT",
+        };
+        Ok(json!({
+            "access_token": { "format": format, "claims": access },
+            "id_token": id_token,
+            "refresh_token": plan.refresh().map(|terms| json!({
+                "lifetime": terms.lifetime.map(|life| life.as_secs()),
+                "max_idle": terms.max_idle.map(|idle| idle.as_secs()),
+                "rotate": terms.rotate,
+            })),
+            "userinfo_claims": plan.user_info_claims(),
+        }))
+    }
+
+    fn format(&self, plan: &IssuePlan) -> AccessTokenFormat {
+        plan.access().format().or(plan.client().access_token_format).unwrap_or(self.settings.tokens.access_token_format)
     }
 
     /// The named claims of a person, as far as they have them.

@@ -135,6 +135,8 @@ pub struct OAuthError {
     pub status: Option<u16>,
     /// Further public members of the JSON answer.
     pub members: Map<String, Value>,
+    /// After how many seconds it is worth another try (RFC 9110 section 10.2.3).
+    pub retry_after: Option<u64>,
     /// What the log is told beside code and description.
     pub cause: Option<String>,
 }
@@ -143,7 +145,7 @@ impl OAuthError {
     /// A refusal with one static sentence.
     #[must_use]
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
-        Self { code, description: Cow::Borrowed(description), status: None, members: Map::new(), cause: None }
+        Self { code, description: Cow::Borrowed(description), status: None, members: Map::new(), retry_after: None, cause: None }
     }
 
     /// The same, with a cause for the log.

@@ -115,6 +115,9 @@ pub struct Grant {
     /// How its access tokens are written.
     #[serde(default, skip_serializing_if = "AccessTemplate::is_default")]
     pub access: AccessTemplate,
+    /// What the handler wants kept with it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_within")]
+    pub data: Option<Map<String, Value>>,
     /// Its refresh token, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Refresh>,

@@ -17,6 +17,12 @@ pub(super) fn of_process() -> impl Iterator<Item = (String, String)> {
     })
 }
 
+/// The names of the variables of this process that are ours, for whoever starts another process.
+pub fn own_environment() -> impl Iterator<Item = std::ffi::OsString> {
+    let ours = |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(ENVIRONMENT_PREFIX.as_bytes());
+    std::env::vars_os().map(|(name, _)| name).filter(ours)
+}
+
 /// Lays the environment over the settings file.
 pub(super) fn read(environment: impl Iterator<Item = (String, String)>, layers: &mut Layers, properties: &mut Properties) {
     let mut ours: Vec<(String, String)> = environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();

@@ -63,6 +63,10 @@ pub(super) enum Kind {
     Paths,
     /// A list of addresses and CIDR networks.
     Networks,
+    /// A list of texts.
+    Texts,
+    /// A list of SHA-256 digests in hex.
+    Digests,
     /// Log directives.
     Directives,
     /// 32 bytes as base64url or hex.
@@ -140,6 +144,8 @@ impl Kind {
             Self::Networks => {
                 raw.list()?.iter().map(|item| address::network(item)).collect::<Result<_, _>>().map(Value::Networks)
             }
+            Self::Texts => raw.list().map(Value::Texts),
+            Self::Digests => raw.list()?.iter().map(|item| read_digest(item)).collect::<Result<_, _>>().map(Value::Texts),
             Self::Directives => {
                 let text = required_text(raw.text()?, true)?;
                 check_directives(text).map(|()| Value::Text(text.to_owned()))
@@ -184,6 +190,8 @@ impl Kind {
             Self::Path { .. } => "a path".to_owned(),
             Self::Paths => "a list of paths".to_owned(),
             Self::Networks => "a list of addresses or networks, such as [\"10.0.0.0/8\"]".to_owned(),
+            Self::Texts => "a list of texts".to_owned(),
+            Self::Digests => "a list of SHA-256 digests, each of 64 hexadecimal digits".to_owned(),
             Self::Directives => "a log level, or a list such as \"warn,symbolon::audit=info\"".to_owned(),
             Self::SealingKey => "32 bytes as base64url (43 characters) or hex (64)".to_owned(),
         }
@@ -209,7 +217,7 @@ impl Kind {
             }
             Self::Address => json!({"type": "string", "examples": ["127.0.0.1:8080"]}),
             Self::Issuer => json!({"type": "string", "format": "uri"}),
-            Self::Paths | Self::Networks => json!({"type": "array", "items": {"type": "string"}}),
+            Self::Paths | Self::Networks | Self::Texts | Self::Digests => json!({"type": "array", "items": {"type": "string"}}),
         }
     }
 }
@@ -242,6 +250,15 @@ fn read_bytes(text: &str) -> Result<u64, Mismatch> {
         _ => return Err(wrong()),
     };
     number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)
+}
+
+/// In lower case, as `sha256sum` writes it.
+fn read_digest(text: &str) -> Result<String, Mismatch> {
+    let text = text.trim();
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Mismatch::new(UNREADABLE, format!("{text:?}"), "write what `sha256sum FILE.so` prints"))
 }
 
 /// Catches the slips that the log library would take for the name of a module: a level that does not exist.

@@ -233,6 +233,13 @@ impl Layers {
         }
     }
 
+    pub(super) fn texts(&self, key: &str) -> Option<Vec<String>> {
+        match self.value(key)? {
+            Value::Texts(texts) => Some(texts.clone()),
+            _ => None,
+        }
+    }
+
     pub(super) fn networks(&self, key: &str) -> Option<Vec<Network>> {
         match self.value(key)? {
             Value::Networks(networks) => Some(networks.clone()),

@@ -239,6 +239,70 @@ pub(super) const LEAVES: &[Leaf] = &[
         "2s",
         "The longest that a handler may take for one decision.",
     ),
+    leaf(
+        "handlers.start_deadline",
+        Kind::Duration { min: 100, max: 5 * MINUTE, never: false },
+        "10s",
+        "The longest that a handler may take to be opened, described and configured.",
+    ),
+    leaf(
+        "handlers.watch",
+        Kind::Duration { min: 100, max: HOUR, never: true },
+        "never",
+        "How often the handler folder and the properties files are looked at for changes, which are then taken over as `symbolon handler \
+         reload` does. `never`: only on demand.",
+    ),
+    leaf(
+        "handlers.threads",
+        Kind::Number { min: 1, max: 512 },
+        "16",
+        "How many calls of one handler with isolation `pool` run at once, each on a thread of its own.",
+    ),
+    leaf(
+        "handlers.processes",
+        Kind::Number { min: 1, max: 64 },
+        "2",
+        "How many processes host one handler with isolation `process`; each answers one call at a time.",
+    ),
+    leaf(
+        "handlers.memory",
+        Kind::Bytes { min: 16 * MIB, max: 64 * 1024 * MIB },
+        "256MiB",
+        "How much memory a process that hosts a handler may take beyond what it starts with.",
+    ),
+    leaf(
+        "handlers.shadow",
+        Kind::Text { required: false },
+        "",
+        "The name of a handler that is asked beside the enabled one, without effect: where it would have decided otherwise is counted and \
+         logged. Not set: none.",
+    ),
+    leaf(
+        "handlers.shadow_properties",
+        Kind::Paths,
+        "",
+        "Properties files that are laid over the others for the shadow alone, to watch a change of properties before it is made.",
+    ),
+    leaf(
+        "handlers.audiences",
+        Kind::Texts,
+        "",
+        "What access tokens of a device-SSO exchange may be for, beside the issuer and the resources that were requested. Not set: whatever \
+         the handler says.",
+    ),
+    leaf(
+        "handlers.trusted_digests",
+        Kind::Digests,
+        "",
+        "SHA-256 digests (hex) of the libraries that may be loaded. Not set, and no `handlers.trusted_keys`: any.",
+    ),
+    leaf(
+        "handlers.trusted_keys",
+        Kind::Paths,
+        "",
+        "Files with Ed25519 public keys (PEM): a library may be loaded when the file of the same name with `.sig` holds the signature of one \
+         of them over it. A library with a trusted digest needs none.",
+    ),
     leaf("telemetry.format", Kind::Choice(&["pretty", "json"]), "pretty", "How log lines are written on standard error."),
     leaf(
         "telemetry.level",

@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Handlers, Outbound, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, SignIn,
+    AccessTokenFormat, Handlers, Outbound, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
     SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
@@ -85,27 +85,53 @@ pub(super) fn load_document(
         properties.read_file(&path, &named_at, &mut layers);
     }
     properties.apply_aliases(&mut layers);
+    let shadow = shadow(&properties, &mut layers);
     if whole {
         relations::check(&mut layers);
     }
     let sealing_key = sealing_key(&mut layers);
-    finish(layers, sections, properties, sealing_key)
+    finish(layers, sections, properties, Rest { shadow, sealing_key })
+}
+
+/// What takes more than one setting to tell.
+struct Rest {
+    shadow: Option<Shadow>,
+    sealing_key: SealingKeySource,
+}
+
+/// The shadow handler with its properties: all, and over them those of its own files.
+fn shadow(properties: &Properties, layers: &mut Layers) -> Option<Shadow> {
+    let named_at = |layers: &Layers, key: &str| layers.origin(key).map(|origin| origin.place.clone()).unwrap_or_default();
+    let files = layers.paths("handlers.shadow_properties").unwrap_or_default();
+    let Some(name) = layers.text("handlers.shadow").filter(|name| !name.is_empty()) else {
+        if !files.is_empty() {
+            layers.find(
+                "config.relation",
+                &named_at(layers, "handlers.shadow_properties"),
+                "handlers.shadow_properties without handlers.shadow",
+                "both, or neither",
+                "name the handler that they are for in handlers.shadow",
+            );
+        }
+        return None;
+    };
+    let mut own = properties.clone();
+    let place = named_at(layers, "handlers.shadow_properties");
+    for path in files {
+        own.read_file(&path, &place, layers);
+    }
+    Some(Shadow { name, properties: own.into_map() })
 }
 
 /// Built from every layer when nothing is wrong with any.
-fn finish(
-    mut layers: Layers,
-    sections: Sections,
-    properties: Properties,
-    sealing_key: SealingKeySource,
-) -> Result<Loaded, Findings> {
+fn finish(mut layers: Layers, sections: Sections, properties: Properties, rest: Rest) -> Result<Loaded, Findings> {
     let findings = Findings(std::mem::take(&mut layers.findings));
     if !findings.0.is_empty() {
         return Err(findings);
     }
     let shown = show::all(&layers, &sections, &properties);
     let origins = LEAVES.iter().filter_map(|leaf| layers.origin(leaf.key).map(|origin| (leaf.key, origin.clone()))).collect();
-    match meaning(&layers, sections, properties, sealing_key) {
+    match meaning(&layers, sections, properties, rest) {
         Some(settings) => Ok(Loaded { settings, origins, shown }),
         // Only a setting missing in the built-in list leads here; the tests read that list.
         None => Err(Findings(vec![Finding {
@@ -142,7 +168,7 @@ fn sealing_key(layers: &mut Layers) -> SealingKeySource {
 }
 
 /// `None` only when a setting used here is missing from the built-in list.
-fn meaning(layers: &Layers, sections: Sections, properties: Properties, sealing_key: SealingKeySource) -> Option<Settings> {
+fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Rest) -> Option<Settings> {
     Some(Settings {
         server: Server {
             listen: layers.address("server.listen")?,
@@ -151,7 +177,11 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, sealing_
             max_body: layers.number("server.max_body")?,
             shutdown_grace: layers.span("server.shutdown_grace")?,
         },
-        storage: Storage { path: layers.path("storage.path")??, sealing_key, cache_bytes: layers.number("storage.cache")? },
+        storage: Storage {
+            path: layers.path("storage.path")??,
+            sealing_key: rest.sealing_key,
+            cache_bytes: layers.number("storage.cache")?,
+        },
         tokens: tokens(layers)?,
         sessions: Sessions {
             device: session_limits(layers, "device")?,
@@ -161,11 +191,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, sealing_
         sign_in: sign_in(layers)?,
         proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
         outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
-        handlers: Handlers {
-            folder: layers.path("handlers.folder")?,
-            properties: properties.into_map(),
-            deadline: layers.span("handlers.deadline")?,
-        },
+        handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
         scopes: sections.scopes,
         resource_servers: sections.resource_servers,
@@ -192,6 +218,26 @@ fn tokens(layers: &Layers) -> Option<Tokens> {
         code_lifetime: layers.span("tokens.code.lifetime")?,
         key_publish_before_use: layers.span("tokens.keys.publish_before_use")?,
         key_rotate_every: layers.limit("tokens.keys.rotate_every")?,
+    })
+}
+
+fn handlers(layers: &Layers, properties: Properties, shadow: Option<Shadow>) -> Option<Handlers> {
+    let mut files = layers.paths("handlers.properties")?;
+    files.extend(layers.paths("handlers.shadow_properties")?);
+    Some(Handlers {
+        folder: layers.path("handlers.folder")?,
+        properties: properties.into_map(),
+        deadline: layers.span("handlers.deadline")?,
+        start_deadline: layers.span("handlers.start_deadline")?,
+        watch: layers.limit("handlers.watch")?,
+        threads: layers.number("handlers.threads")?,
+        processes: layers.number("handlers.processes")?,
+        memory: layers.number("handlers.memory")?,
+        shadow,
+        audiences: layers.texts("handlers.audiences")?,
+        trusted_digests: layers.texts("handlers.trusted_digests")?,
+        trusted_keys: layers.paths("handlers.trusted_keys")?,
+        files,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What the settings mean, after every layer was merged and every value checked. Read-only for the rest of the server.
 
+mod handlers;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use url::Url;
+
+pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
 
 use crate::foundation::Secret;
 use crate::protocol::Scope;
@@ -273,26 +277,6 @@ impl Network {
 pub struct Outbound {
     /// `outbound.allow_private_addresses`, default false.
     pub allow_private_addresses: bool,
-}
-
-/// `[handlers]`
-#[derive(Debug, Clone)]
-pub struct Handlers {
-    /// `handlers.folder`: where `.so` files are looked for; `None` = no handlers. Relative to the settings file.
-    pub folder: Option<PathBuf>,
-    /// The merged properties of all `handlers.properties` files, environment and `-D`, each with where it came from.
-    pub properties: BTreeMap<String, Property>,
-    /// `handlers.deadline`, default 2s: the longest a handler may take for one decision.
-    pub deadline: Duration,
-}
-
-/// One handler property and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Property {
-    /// The value, as written, trimmed.
-    pub value: String,
-    /// `file:line`, environment name or `-D name`.
-    pub place: String,
 }
 
 /// `[telemetry]`

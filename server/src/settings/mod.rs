@@ -13,6 +13,7 @@ mod duration;
 mod environment;
 mod file;
 pub mod finding;
+mod isolation;
 mod kind;
 mod layers;
 mod leaves;
@@ -31,7 +32,9 @@ mod show;
 mod tests;
 mod value;
 
+pub use environment::own_environment;
 pub use finding::{Finding, Findings};
+pub use isolation::isolation;
 pub use layers::{Layer, Origin};
 pub use load::{Loaded, from_process, load};
 pub use meaning::Settings;

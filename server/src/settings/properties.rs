@@ -18,7 +18,7 @@ pub(super) const STORE_PREFIX: &str = "authzStore.";
 pub(super) const HANDLER_PREFIX: &str = "op.";
 
 /// Properties by name, each with the layer it comes from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Properties(BTreeMap<String, (Layer, Property)>);
 
 impl Properties {

@@ -36,6 +36,7 @@ pub(super) enum Value {
     Path(Option<PathBuf>),
     Paths(Vec<PathBuf>),
     Networks(Vec<Network>),
+    Texts(Vec<String>),
 }
 
 /// Why it is not right.
@@ -113,6 +114,7 @@ impl Value {
             Self::Issuer(issuer) => issuer.text.clone(),
             Self::Path(path) => path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
             Self::Paths(paths) => paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
+            Self::Texts(texts) => texts.join(", "),
             Self::Networks(networks) => {
                 networks.iter().map(|network| format!("{}/{}", network.address, network.prefix)).collect::<Vec<_>>().join(", ")
             }

@@ -28,9 +28,12 @@ codes! {
     SERVER_STOPPED = "OP7002": "server stopped";
     HANDLER_LOADED = "OP7106": "device SSO handler loaded";
     HANDLER_NOT_LOADED = "OP7107": "device SSO handler not loaded";
-    HANDLER_EXCHANGED = "OP7108": "device SSO handler exchanged for one with new properties";
-    HANDLER_FAILED = "OP7109": "device SSO handler failed: panic, deadline or nonsense";
-    HANDLER_SUSPENDED = "OP7110": "device SSO handler taken out of service until a probe succeeds";
+    HANDLERS_RELOADED = "OP7108": "device SSO handlers reloaded";
+    HANDLER_FAILED = "OP7109": "device SSO handler failed: panic, crash, deadline or nonsense";
+    HANDLER_SUSPENDED = "OP7110": "device SSO handler left alone for failing too often, until a trial succeeds";
+    HANDLER_RESUMED = "OP7111": "device SSO handler in service again";
+    RELOAD_REFUSED = "OP7112": "reload of the device SSO handlers refused; those in service stay";
+    SHADOW_DIFFERED = "OP7113": "shadow handler would have decided otherwise";
 
     CODE_GRANT_ISSUED = "TK1001": "tokens issued for an authorization code";
     CODE_GRANT_REFUSED = "TK1002": "authorization code grant refused";

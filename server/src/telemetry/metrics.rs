@@ -1,10 +1,11 @@
 //! Counters and latencies, as text for Prometheus. The only file that knows the metrics crates.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use ::metrics::{counter, describe_counter, describe_histogram, histogram};
+use ::metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 const TOKEN_REQUESTS: &str = "symbolon_token_requests_total";
@@ -12,6 +13,11 @@ const TOKEN_SECONDS: &str = "symbolon_token_request_seconds";
 const SIGN_INS: &str = "symbolon_sign_ins_total";
 const HANDLER_CALLS: &str = "symbolon_handler_calls_total";
 const HANDLER_SECONDS: &str = "symbolon_handler_call_seconds";
+const HANDLER_CLAMPS: &str = "symbolon_handler_clamps_total";
+const HANDLER_SHADOW: &str = "symbolon_handler_shadow_total";
+const HANDLER_RESTARTS: &str = "symbolon_handler_restarts_total";
+const HANDLER_SUSPENDED: &str = "symbolon_handler_suspended";
+const HANDLER_RELOADS: &str = "symbolon_handler_reloads_total";
 
 /// Upper bounds of the latency buckets, in seconds.
 const BUCKETS: [f64; 13] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -51,8 +57,19 @@ fn begin() -> Handle {
     describe_counter!(TOKEN_REQUESTS, "Token requests, by grant type and outcome (ok, or the OAuth error code).");
     describe_histogram!(TOKEN_SECONDS, "Time to answer a token request, in seconds, by grant type.");
     describe_counter!(SIGN_INS, "Sign-ins, by outcome (ok, failed, throttled).");
-    describe_counter!(HANDLER_CALLS, "Calls of the device SSO handler, by outcome.");
-    describe_histogram!(HANDLER_SECONDS, "Time that the device SSO handler took for a decision, in seconds.");
+    describe_counter!(
+        HANDLER_CALLS,
+        "Calls of a device SSO handler, by outcome (allowed, interaction_required, refused, panicked, malformed, late, crashed, busy, suspended)."
+    );
+    describe_histogram!(HANDLER_SECONDS, "Time that a device SSO handler took for a decision, in seconds.");
+    describe_counter!(HANDLER_CLAMPS, "What the guard cut from the decisions of a device SSO handler.");
+    describe_counter!(
+        HANDLER_SHADOW,
+        "Decisions of a shadow handler compared with the enabled one's: same, different, failed, skipped."
+    );
+    describe_counter!(HANDLER_RESTARTS, "Processes that host a device SSO handler, started again after one ended.");
+    describe_gauge!(HANDLER_SUSPENDED, "1 while a device SSO handler is left alone for failing too often.");
+    describe_counter!(HANDLER_RELOADS, "Reloads of the device SSO handlers: ok or refused.");
     handle
 }
 
@@ -69,11 +86,73 @@ pub fn sign_in(outcome: &'static str) {
     counter!(SIGN_INS, "outcome" => outcome).increment(1);
 }
 
-/// Counts a call of the handler: `ok`, `refused`, `failed`, `late`.
-pub fn handler_call(outcome: &'static str, took: Duration) {
-    counter!(HANDLER_CALLS, "outcome" => outcome).increment(1);
-    histogram!(HANDLER_SECONDS).record(took);
-    sort_now_and_then();
+/// What one handler's calls amount to. Cheap to clone; each series is looked up once.
+#[derive(Clone)]
+pub struct HandlerMeter(Arc<HandlerSeries>);
+
+struct HandlerSeries {
+    name: Arc<str>,
+    calls: Mutex<BTreeMap<&'static str, Counter>>,
+    clamps: Mutex<BTreeMap<&'static str, Counter>>,
+    seconds: Histogram,
+}
+
+impl std::fmt::Debug for HandlerMeter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("HandlerMeter").field(&self.0.name).finish()
+    }
+}
+
+impl HandlerMeter {
+    /// The meter of the handler with this name. There are as many series as loaded handlers.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let name: Arc<str> = name.into();
+        Self(Arc::new(HandlerSeries {
+            seconds: histogram!(HANDLER_SECONDS, "handler" => name.to_string()),
+            calls: Mutex::default(),
+            clamps: Mutex::default(),
+            name,
+        }))
+    }
+
+    /// A call has ended; `outcome` comes from a fixed list.
+    pub fn call(&self, outcome: &'static str, took: Duration) {
+        let name = &self.0.name;
+        count(&self.0.calls, outcome, || counter!(HANDLER_CALLS, "handler" => name.to_string(), "outcome" => outcome));
+        self.0.seconds.record(took);
+        sort_now_and_then();
+    }
+
+    /// The guard has cut something from a decision; `what` comes from a fixed list.
+    pub fn clamped(&self, what: &'static str) {
+        let name = &self.0.name;
+        count(&self.0.clamps, what, || counter!(HANDLER_CLAMPS, "handler" => name.to_string(), "what" => what));
+    }
+
+    /// A decision of a shadow was compared: `same`, `different`, `failed` or `skipped`.
+    pub fn shadow(&self, result: &'static str) {
+        counter!(HANDLER_SHADOW, "handler" => self.0.name.to_string(), "result" => result).increment(1);
+    }
+
+    /// A process that hosts it was started again.
+    pub fn restarted(&self) {
+        counter!(HANDLER_RESTARTS, "handler" => self.0.name.to_string()).increment(1);
+    }
+
+    /// It is left alone for failing too often, or asked again.
+    pub fn suspended(&self, yes: bool) {
+        gauge!(HANDLER_SUSPENDED, "handler" => self.0.name.to_string()).set(if yes { 1.0 } else { 0.0 });
+    }
+}
+
+fn count(series: &Mutex<BTreeMap<&'static str, Counter>>, label: &'static str, new: impl FnOnce() -> Counter) {
+    series.lock().unwrap_or_else(PoisonError::into_inner).entry(label).or_insert_with(new).increment(1);
+}
+
+/// A reload of the handlers: `ok` or `refused`.
+pub fn handler_reload(outcome: &'static str) {
+    counter!(HANDLER_RELOADS, "outcome" => outcome).increment(1);
 }
 
 fn sort_now_and_then() {
@@ -99,7 +178,12 @@ mod tests {
         }
         token_request(HERE, "invalid_grant", Duration::from_secs(9));
         sign_in(HERE);
-        handler_call(HERE, Duration::from_secs(2));
+        let meter = HandlerMeter::new(HERE);
+        meter.call("allowed", Duration::from_secs(2));
+        meter.call("allowed", Duration::from_secs(2));
+        meter.clamped("scope");
+        meter.shadow("same");
+        meter.suspended(true);
         let text = install().render();
         for line in [
             "symbolon_token_requests_total{grant=\"metrics-test\",outcome=\"ok\"} 4096",
@@ -108,7 +192,10 @@ mod tests {
             "symbolon_token_request_seconds_bucket{grant=\"metrics-test\",le=\"0.005\"} 4096",
             "symbolon_token_request_seconds_count{grant=\"metrics-test\"} 4097",
             "symbolon_sign_ins_total{outcome=\"metrics-test\"} 1",
-            "symbolon_handler_calls_total{outcome=\"metrics-test\"} 1",
+            "symbolon_handler_calls_total{handler=\"metrics-test\",outcome=\"allowed\"} 2",
+            "symbolon_handler_clamps_total{handler=\"metrics-test\",what=\"scope\"} 1",
+            "symbolon_handler_shadow_total{handler=\"metrics-test\",result=\"same\"} 1",
+            "symbolon_handler_suspended{handler=\"metrics-test\"} 1",
         ] {
             assert!(text.lines().any(|own| own == line), "{line} is missing in\n{text}");
         }

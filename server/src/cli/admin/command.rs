@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::foundation::Secret;
+use crate::grants::explanation::Wanted;
 
 /// One command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub enum AdminCommand {
     KeyList,
     KeyRotate { alg: Option<String>, immediately: bool },
     HandlerList,
+    HandlerReload,
+    HandlerExplain { wanted: Box<Wanted> },
 }
 
 /// A password on its way over the local socket.

@@ -58,7 +58,11 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
             changed(codes::KEY_ROTATED, None, None);
             shown(&keys)
         }
-        AdminCommand::HandlerList => shown(engine.handlers().loaded()),
+        AdminCommand::HandlerList => shown(&engine.handlers().loaded()),
+        AdminCommand::HandlerExplain { wanted } => engine.explain(&wanted).await.map_err(AdminRefusal),
+        AdminCommand::HandlerReload => {
+            Err(AdminRefusal("no server is running here: handlers are loaded when it starts".to_owned()))
+        }
         of_people_or_sessions => people(engine, of_people_or_sessions).await,
     }
 }

@@ -30,7 +30,8 @@ pub async fn call(place: &Place, command: AdminCommand) -> Result<Value, Failure
     if let Some(answer) = socket::ask(&loaded.settings.storage.path, &command).await? {
         return answer.map_err(Failure::from);
     }
-    let engine = assemble::offline(loaded.settings).await?;
+    let with_handlers = matches!(command, AdminCommand::HandlerExplain { .. });
+    let engine = assemble::offline(loaded.settings, with_handlers).await?;
     let answer = execute(&engine, command).await;
     // What was answered must be on disk before the process ends.
     engine.store().close().await.map_err(|error| Failure::refusal(error.to_string()))?;

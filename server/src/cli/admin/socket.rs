@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::command::{AdminCommand, AdminRefusal};
 use super::execute;
 use crate::cli::output::Failure;
-use crate::grants::Engine;
+use crate::cli::reload::Reloader;
 
 const NAME: &str = "admin.sock";
 /// The longest line either side accepts, in bytes.
@@ -50,13 +50,13 @@ impl AdminSocket {
     }
 
     /// Answers until it is dropped.
-    pub async fn serve(self, engine: Arc<Engine>) {
+    pub async fn serve(self, reloader: Arc<Reloader>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let allowed = stream.peer_cred().is_ok_and(|peer| peer.uid() == self.owner || peer.uid() == 0);
                     if allowed {
-                        tokio::spawn(answer(stream, Arc::clone(&engine)));
+                        tokio::spawn(answer(stream, Arc::clone(&reloader)));
                     } else {
                         tracing::warn!("a stranger tried the administration socket");
                     }
@@ -82,7 +82,7 @@ fn short(directory: &File) -> String {
     format!("/proc/self/fd/{}/{NAME}", directory.as_raw_fd())
 }
 
-async fn answer(stream: UnixStream, engine: Arc<Engine>) {
+async fn answer(stream: UnixStream, reloader: Arc<Reloader>) {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reading.take(MAX_LINE));
@@ -91,7 +91,11 @@ async fn answer(stream: UnixStream, engine: Arc<Engine>) {
         return;
     }
     let result: Result<Value, AdminRefusal> = match serde_json::from_str::<AdminCommand>(&line) {
-        Ok(command) => execute(&engine, command).await,
+        Ok(AdminCommand::HandlerReload) => Ok(match reloader.reload("symbolon handler reload").await {
+            Ok(reloaded) => json!(reloaded),
+            Err(findings) => json!({ "findings": findings.0 }),
+        }),
+        Ok(command) => execute(reloader.engine(), command).await,
         Err(_) => Err(AdminRefusal("the running server does not know this command; is it of another release?".to_owned())),
     };
     let Ok(mut text) = serde_json::to_vec(&result) else { return };

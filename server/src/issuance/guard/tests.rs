@@ -38,13 +38,18 @@ fn wish(values: &str) -> Proposal {
         refresh: Some(RefreshProposal::default()),
         claims: Vec::new(),
         claims_in_id_token: false,
+        data: None,
     }
 }
 
 fn guarded(proposal: Proposal, session: Option<&Session>, offline: bool) -> IssuePlan {
     let client = app();
     let grantable = client.scope.clone();
-    clamp(proposal, &Limits { client: &client, grantable: &grantable, session, offline, now: NOW }, &Settings::built_in())
+    clamp(
+        proposal,
+        &Limits { client: &client, grantable: &grantable, session, offline, audience: AudienceLimit::default(), now: NOW },
+        &Settings::built_in(),
+    )
 }
 
 #[test]
@@ -91,7 +96,14 @@ fn a_refresh_token_needs_a_session_the_grant_and_leave() {
     })));
     let grantable = scope("openid");
     let session = session(None);
-    let limits = Limits { client: &without_grant, grantable: &grantable, session: Some(&session), offline: true, now: NOW };
+    let limits = Limits {
+        client: &without_grant,
+        grantable: &grantable,
+        session: Some(&session),
+        offline: true,
+        audience: AudienceLimit::default(),
+        now: NOW,
+    };
     let plan = clamp(wish("openid"), &limits, &Settings::built_in());
     assert!(plan.refresh().is_none());
     assert_eq!(plan.clamps(), ["refresh_token"]);
@@ -159,4 +171,35 @@ proptest! {
         prop_assert!(plan.access_lifetime().as_secs() <= left);
         prop_assert!(offline || plan.refresh().is_none());
     }
+}
+
+#[test]
+fn the_audience_is_within_what_was_requested_or_allowed() {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let issuer = Settings::built_in().server.issuer.text;
+    let cut = |named: &[&str], requested: &[&str], allowed: &[&str]| {
+        let (requested, allowed) = (texts(requested), texts(allowed));
+        let mut own = wish("openid");
+        own.access.audience = texts(named);
+        let (client, grantable) = (app(), scope("openid"));
+        let audience = AudienceLimit { requested: &requested, allowed: &allowed };
+        let limits = Limits { client: &client, grantable: &grantable, session: None, offline: false, audience, now: NOW };
+        let plan = clamp(own, &limits, &Settings::built_in());
+        (plan.access().audience.clone(), plan.clamps().contains(&"access_token.audience"))
+    };
+    assert_eq!(cut(&["a", "b"], &[], &[]), (texts(&["a", "b"]), false), "nobody has limited it");
+    assert_eq!(cut(&[], &["r"], &[]), (texts(&["r"]), false));
+    assert_eq!(cut(&["r", "other"], &["r", "s"], &[]), (texts(&["r"]), true));
+    assert_eq!(cut(&["other"], &["r"], &["other"]), (texts(&["r"]), true), "what was requested, and nothing else");
+    assert_eq!(cut(&["a", "b", &issuer], &[], &["a"]), (texts(&["a", &issuer]), true));
+    assert_eq!(cut(&["b"], &[], &["a"]), (texts(&[]), true), "then it is the server's own audience");
+}
+
+#[test]
+fn data_for_the_grant_has_a_bound() {
+    let mut own = wish("openid");
+    own.data = json!({ "why": "x".repeat(100) }).as_object().cloned();
+    assert!(guarded(own.clone(), Some(&session(None)), true).clamps().is_empty());
+    own.data = json!({ "why": "x".repeat(100_000) }).as_object().cloned();
+    assert_eq!(guarded(own, Some(&session(None)), true).clamps(), ["data"]);
 }

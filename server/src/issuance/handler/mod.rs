@@ -1,60 +1,168 @@
-//! The server's side of device-SSO handlers: load those in the folder, ask the one that is enabled, and turn whatever
-//! comes back into a proposal or a refusal. Fails closed: a panic, a late or a senseless answer issues nothing.
+//! The server's side of device-SSO handlers: load those in the folder, ask the one that is enabled, and turn whatever comes back
+//! into a plan or a refusal. Fails closed: a panic, a crash, a late or a senseless answer issues nothing.
 
-mod ask;
+mod active;
+mod answer;
+mod candidate;
+mod health;
 mod load;
+mod outline;
+mod pool;
+pub mod process;
+mod question;
+mod service;
+mod shadow;
+mod state;
+mod trust;
 
-pub use ask::Question;
-pub use load::Load;
+pub use load::{Load, Reloaded, check, inspect, watched};
+pub use question::Question;
+pub use state::{LoadedHandler, execution};
+pub use symbolon_sdk::Purpose;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
-use symbolon_sdk::host::Configured;
+use arc_swap::ArcSwap;
+use serde_json::{Value, json};
 
-/// The loaded handlers, at most one of them enabled.
-#[derive(Debug, Clone)]
+use self::active::Active;
+use self::answer::Trouble;
+use self::outline::Verdict;
+use self::state::State;
+use super::guard::{self, AudienceLimit, IssuePlan, Limits};
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::settings::Settings;
+
+/// The handlers in service. Exchanged as a whole by a reload; calls under way finish on what they began with.
+#[derive(Debug)]
 pub struct Handlers {
-    enabled: Option<Arc<Configured>>,
-    loaded: Vec<LoadedHandler>,
-}
-
-/// What an operator is shown of a loaded handler.
-#[derive(Debug, Clone, Serialize)]
-pub struct LoadedHandler {
-    /// Its name.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// The SDK it was built with.
-    pub sdk_version: String,
-    /// What its properties begin with.
-    pub prefix: String,
-    /// `inline` or `blocking`.
-    pub execution: &'static str,
-    /// Whether it decides.
-    pub enabled: bool,
-    /// Its file.
-    pub path: PathBuf,
+    state: ArcSwap<State>,
+    /// One reload at a time.
+    reloading: std::sync::Mutex<()>,
 }
 
 impl Handlers {
     /// No handlers: token exchange is switched off.
     #[must_use]
-    pub const fn none() -> Self {
-        Self { enabled: None, loaded: Vec::new() }
+    pub fn none() -> Self {
+        Self::of(State::default())
+    }
+
+    fn of(state: State) -> Self {
+        Self { state: ArcSwap::from_pointee(state), reloading: std::sync::Mutex::default() }
     }
 
     /// Whether token exchanges are answered.
     #[must_use]
-    pub const fn is_enabled(&self) -> bool {
-        self.enabled.is_some()
+    pub fn is_enabled(&self) -> bool {
+        self.state.load().enabled.is_some()
     }
 
-    /// All loaded handlers.
+    /// All loaded handlers, as they are now.
     #[must_use]
-    pub fn loaded(&self) -> &[LoadedHandler] {
-        &self.loaded
+    pub fn loaded(&self) -> Vec<LoadedHandler> {
+        self.state.load().shown()
+    }
+
+    /// Asks the enabled handler and clamps what it would like.
+    ///
+    /// # Errors
+    /// What the handler refused with; `server_error` when it panicked, crashed or answered nonsense; `temporarily_unavailable` past
+    /// its deadline, when nobody is free to ask it, or while it is left alone; `unsupported_grant_type` when none is enabled.
+    pub async fn decide(
+        &self,
+        question: &Question<'_>,
+        limits: &Limits<'_>,
+        settings: &Arc<Settings>,
+    ) -> Result<IssuePlan, OAuthError> {
+        // Held for the whole call: a reload meanwhile changes nothing for it.
+        let state = self.state.load_full();
+        let handler = state.enabled.as_ref().ok_or_else(none_enabled)?;
+        let limits = &Limits { audience: AudienceLimit { allowed: &state.audiences, ..limits.audience }, ..*limits };
+        let answer = handler.ask(question).await.map(answer::proposal);
+        let decided = answer.map(|proposal| guard::clamp(proposal, limits, settings));
+        if let Ok(plan) = &decided {
+            plan.clamps().iter().for_each(|what| handler.meter.clamped(what));
+        }
+        if let Some(shadow) = &state.shadow {
+            shadow.watch(question, limits, settings, &handler.name, Verdict::of(decided.as_ref()));
+        }
+        decided.map_err(|trouble| trouble.refusal(&handler.name))
+    }
+
+    /// What the enabled handler, or the one in `file`, decides, what the guard makes of it, and how long it took. Issues nothing.
+    ///
+    /// # Errors
+    /// Why nobody could be asked.
+    pub async fn explain(
+        &self,
+        question: &Question<'_>,
+        limits: &Limits<'_>,
+        settings: &Arc<Settings>,
+        file: Option<&std::path::Path>,
+    ) -> Result<Explained, String> {
+        let state = self.state.load_full();
+        let borrowed;
+        let handler: &Active = match file {
+            Some(file) => {
+                let (file, settings) = (file.to_owned(), Arc::clone(settings));
+                let loading = tokio::task::spawn_blocking(move || load::single(&file, &settings));
+                borrowed = loading.await.map_err(|_| "loading the library broke off".to_owned())??;
+                &borrowed
+            }
+            None => state.enabled.as_ref().ok_or("no device-SSO handler is enabled; name a library with --handler")?,
+        };
+        let began = std::time::Instant::now();
+        let answer = handler.ask(question).await;
+        let took = began.elapsed();
+        let said = answer.as_ref().ok().map(|allowed| json!(allowed));
+        let limits = &Limits { audience: AudienceLimit { allowed: &state.audiences, ..limits.audience }, ..*limits };
+        let decided = answer.map(answer::proposal).map(|proposal| guard::clamp(proposal, limits, settings));
+        Ok(Explained {
+            handler: handler.name.clone(),
+            took,
+            said,
+            refused: decided.as_ref().err().map(|trouble| shown(trouble, &handler.name)),
+            outline: decided.as_ref().ok().map(|plan| json!(outline::outline(plan))),
+            plan: decided.ok(),
+        })
+    }
+}
+
+/// What a handler said about an exchange that did not take place.
+#[derive(Debug)]
+pub struct Explained {
+    /// Its name.
+    pub handler: String,
+    /// How long it took.
+    pub took: std::time::Duration,
+    /// Its own words, before the guard.
+    pub said: Option<Value>,
+    /// What the client would be told, with the cause.
+    pub refused: Option<Value>,
+    /// What is left after the guard.
+    pub outline: Option<Value>,
+    /// The same, to be minted from.
+    pub plan: Option<IssuePlan>,
+}
+
+fn shown(trouble: &Trouble, name: &str) -> Value {
+    let refusal = trouble.refusal(name);
+    json!({ "error": refusal.code.as_str(), "error_description": refusal.description, "members": refusal.members, "cause": refusal.cause })
+}
+
+/// The refusal of every exchange while no handler is enabled.
+#[must_use]
+pub fn none_enabled() -> OAuthError {
+    OAuthError::new(ErrorCode::UnsupportedGrantType, "Token exchange is switched off: no device-SSO handler is enabled.")
+}
+
+/// What handlers log becomes part of our log: 1 debug, 2 info, 3 warn, 4 error.
+fn log(level: u8, handler: &str, text: &str) {
+    match level {
+        4 => tracing::error!(target: "symbolon::handler", handler, "{text}"),
+        3 => tracing::warn!(target: "symbolon::handler", handler, "{text}"),
+        2 => tracing::info!(target: "symbolon::handler", handler, "{text}"),
+        _ => tracing::debug!(target: "symbolon::handler", handler, "{text}"),
     }
 }

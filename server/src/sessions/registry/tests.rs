@@ -27,6 +27,7 @@ fn grant(id: &str) -> Grant {
         claims: None,
         issued: Timestamp(0),
         access: AccessTemplate::default(),
+        data: None,
         refresh: None,
     }
 }

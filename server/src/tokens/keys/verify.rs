@@ -20,6 +20,8 @@ pub struct Verified<T> {
     pub alg: SigningAlg,
     /// What it says.
     pub claims: T,
+    /// The same as it was written: the text of a JSON object.
+    pub payload: String,
 }
 
 /// Why a JWT is not one of ours. For the log; a client is told the same whatever the reason.
@@ -82,7 +84,7 @@ pub(super) fn verify<T: DeserializeOwned>(set: &KeySet, clock: &Clock, jwt: &str
     }
     let signature = encoding::decode(signature).ok_or(VerifyError::Malformed)?;
     key.verifying.verify_sig(message.as_bytes(), &signature).map_err(|_| VerifyError::Signature)?;
-    let payload = encoding::decode(payload).ok_or(VerifyError::Malformed)?;
-    let claims = serde_json::from_slice(&payload).map_err(|_| VerifyError::Claims)?;
-    Ok(Verified { typ: header.typ, alg: key.alg, claims })
+    let payload = encoding::decode(payload).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(VerifyError::Malformed)?;
+    let claims = serde_json::from_str(&payload).map_err(|_| VerifyError::Claims)?;
+    Ok(Verified { typ: header.typ, alg: key.alg, claims, payload })
 }

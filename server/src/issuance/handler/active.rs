@@ -1,0 +1,144 @@
+//! A handler in service: how its code is run, whether it is fit to be asked, and what its calls amounted to.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use symbolon_sdk::DeviceSsoAuthorization;
+use symbolon_sdk::host::Configured;
+
+use super::answer::Trouble;
+use super::health::{Health, Turn};
+use super::pool::{Pool, Worker};
+use super::process::Launch;
+use super::question::{Facts, Question, Surroundings};
+use crate::telemetry::metrics::HandlerMeter;
+use crate::telemetry::{AuditEvent, codes};
+
+/// How its code is run.
+pub(super) enum Runner {
+    /// Here and now.
+    Inline(Configured),
+    /// On threads that may wait.
+    Pool(Pool),
+    /// In processes, each spoken to by a thread.
+    Process(Pool, Arc<Launch>),
+}
+
+/// A handler that is asked: the enabled one, or a shadow.
+pub(super) struct Active {
+    pub(super) name: String,
+    pub(super) runner: Runner,
+    /// The longest for one decision.
+    pub(super) limit: Duration,
+    pub(super) surroundings: Surroundings,
+    pub(super) health: Health,
+    pub(super) meter: HandlerMeter,
+}
+
+impl fmt::Debug for Active {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Active").field("name", &self.name).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        if let Runner::Process(_, launch) = &self.runner {
+            launch.retired.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Active {
+    /// Asks for a decision on an exchange.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<DeviceSsoAuthorization, Trouble> {
+        let admitted = self.admit()?;
+        let began = Instant::now();
+        let answer = match &self.runner {
+            Runner::Inline(handler) => {
+                let answer = question.lend(&self.surroundings, |request| handler.authorize(request));
+                // It cannot be hurried, but what comes too late is not used here either.
+                if began.elapsed() > self.limit { Err(Trouble::Late(self.limit)) } else { answer.map_err(Trouble::Handler) }
+            }
+            Runner::Pool(pool) | Runner::Process(pool, _) => pool.ask(question.facts(), self.limit).await,
+        };
+        admitted.ended(answer.as_ref().err(), began.elapsed());
+        answer
+    }
+
+    /// The same for facts that stand on their own feet.
+    pub(super) async fn ask_apart(&self, facts: Facts) -> Result<DeviceSsoAuthorization, Trouble> {
+        let admitted = self.admit()?;
+        let began = Instant::now();
+        let answer = match &self.runner {
+            Runner::Inline(handler) => {
+                facts.lend(&self.surroundings, |request| handler.authorize(request)).map_err(Trouble::Handler)
+            }
+            Runner::Pool(pool) | Runner::Process(pool, _) => pool.ask(facts, self.limit).await,
+        };
+        admitted.ended(answer.as_ref().err(), began.elapsed());
+        answer
+    }
+
+    fn admit(&self) -> Result<Admitted<'_>, Trouble> {
+        match self.health.admit(Instant::now()) {
+            Ok(()) => Ok(Admitted(Some(self))),
+            Err(left) => {
+                self.meter.call(Trouble::Suspended(left).outcome(), Duration::ZERO);
+                Err(Trouble::Suspended(left))
+            }
+        }
+    }
+}
+
+/// A call under way. Whoever asks may go away at any point; a trial must not be left open by that.
+struct Admitted<'a>(Option<&'a Active>);
+
+impl Admitted<'_> {
+    fn ended(mut self, trouble: Option<&Trouble>, took: Duration) {
+        let Some(handler) = self.0.take() else { return };
+        handler.meter.call(trouble.map_or("allowed", Trouble::outcome), took);
+        if matches!(trouble, Some(Trouble::Busy)) {
+            handler.health.withdrawn();
+            return;
+        }
+        let failure = trouble.filter(|trouble| trouble.is_failure());
+        if let Some(failure) = failure {
+            AuditEvent::refused(codes::HANDLER_FAILED).handler(&handler.name).reason(&failure.sentence(&handler.name)).emit();
+        }
+        match handler.health.ended(failure.is_some(), Instant::now()) {
+            Turn::None => {}
+            Turn::Suspended(length) => {
+                handler.meter.suspended(true);
+                let detail = format!("for {length:?}");
+                AuditEvent::refused(codes::HANDLER_SUSPENDED).handler(&handler.name).detail(&detail).emit();
+            }
+            Turn::Resumed => {
+                handler.meter.suspended(false);
+                AuditEvent::granted(codes::HANDLER_RESUMED).handler(&handler.name).emit();
+            }
+        }
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if let Some(handler) = self.0 {
+            handler.health.withdrawn();
+        }
+    }
+}
+
+/// Calls a handler in this process on a thread where it may wait.
+pub(super) struct InProcess {
+    pub(super) handler: Arc<Configured>,
+    pub(super) surroundings: Arc<Surroundings>,
+}
+
+impl Worker for InProcess {
+    fn ask(&mut self, facts: &Facts, _: Instant) -> Result<DeviceSsoAuthorization, Trouble> {
+        facts.lend(&self.surroundings, |request| self.handler.authorize(request)).map_err(Trouble::Handler)
+    }
+}
