@@ -109,6 +109,7 @@ impl ErrorCode {
             | Self::UnsupportedResponseType
             | Self::InvalidTarget
             | Self::UnsupportedTokenType
+            | Self::AccessDenied
             | Self::InteractionRequired
             | Self::LoginRequired
             | Self::ConsentRequired
@@ -117,7 +118,7 @@ impl ErrorCode {
             | Self::RegistrationNotSupported
             | Self::Handler(_) => 400,
             Self::InvalidClient | Self::InvalidToken => 401,
-            Self::AccessDenied | Self::InsufficientScope => 403,
+            Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
         }

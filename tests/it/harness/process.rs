@@ -37,6 +37,11 @@ impl Process {
         Self { server, watchdog }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id()
+    }
+
     /// How it ended, if it did.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.server.try_wait().expect("the state of the server")
@@ -53,8 +58,7 @@ impl Process {
     #[track_caller]
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.stop_watching();
-        let asked = Command::new("kill").arg("-TERM").arg(self.server.id().to_string()).status().expect("kill");
-        assert!(asked.success(), "the server was gone already");
+        signal(self.server.id(), "TERM");
         self.server.wait().expect("the end of the server")
     }
 
@@ -62,4 +66,32 @@ impl Process {
         drop(self.watchdog.kill());
         drop(self.watchdog.wait());
     }
+}
+
+/// Sends a signal to a process that must be there.
+#[track_caller]
+pub(crate) fn signal(id: u32, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(id.to_string()).status().expect("kill");
+    assert!(sent.success(), "process {id} is gone");
+}
+
+/// The processes that a process has started and that are still running.
+pub(crate) fn children(id: u32) -> Vec<u32> {
+    let numbers = std::fs::read_dir("/proc").expect("/proc").flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|child: &u32| state(*child).is_some_and(|(state, parent)| parent == id && state != "Z"))
+        .collect()
+}
+
+/// Whether a process is running, not just waiting to be reaped.
+pub(crate) fn is_running(id: u32) -> bool {
+    state(id).is_some_and(|(state, _)| state != "Z")
+}
+
+/// The state of a process and the id of its parent.
+fn state(id: u32) -> Option<(String, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }

@@ -109,6 +109,12 @@ impl Server {
         process.terminate().code()
     }
 
+    /// The server's process id.
+    #[track_caller]
+    pub(crate) fn id(&self) -> u32 {
+        self.lock().as_ref().expect("a running server").id()
+    }
+
     /// Starts it again on the same folder and port.
     #[track_caller]
     pub(crate) fn start_again(&self) {
@@ -134,6 +140,25 @@ impl Server {
     /// The absolute address of an endpoint.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// A file in its handler folder.
+    pub(crate) fn handler_file(&self, name: &str) -> PathBuf {
+        self.folder().join("handlers").join(name)
+    }
+
+    /// Overwrites its handler properties.
+    #[track_caller]
+    pub(crate) fn write_properties(&self, text: &str) {
+        std::fs::write(self.folder().join("handlers.properties"), text).expect("the properties file");
+    }
+
+    /// The sum of the metrics whose line begins with `name` and contains each of `labels`.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.get("/metrics").body;
+        let lines = text.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
     /// Runs an administration command with `--config`.

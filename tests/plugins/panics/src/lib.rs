@@ -11,6 +11,8 @@ use symbolon_sdk::{
 enum Where {
     Configure,
     Authorize,
+    Shutdown,
+    Drop,
     Never,
 }
 
@@ -28,7 +30,13 @@ impl DeviceSsoHandler for PanickingHandler {
     const PROPERTIES: &'static [&'static str] = &["enable", "where"];
 
     fn configure(properties: &Properties) -> Result<Self, ConfigureError> {
-        let places = [("configure", Where::Configure), ("authorize", Where::Authorize), ("never", Where::Never)];
+        let places = [
+            ("configure", Where::Configure),
+            ("authorize", Where::Authorize),
+            ("shutdown", Where::Shutdown),
+            ("drop", Where::Drop),
+            ("never", Where::Never),
+        ];
         let handler =
             Self { enable: properties.flag("enable", false), place: properties.choice("where", &places, Where::Authorize) };
         assert!(handler.place != Where::Configure, "the test handler panics in configure");
@@ -42,6 +50,16 @@ impl DeviceSsoHandler for PanickingHandler {
     fn authorize(&self, request: &DeviceSsoRequest<'_>) -> Result<DeviceSsoAuthorization, HandlerError> {
         assert!(self.place != Where::Authorize, "the test handler panics in authorize");
         Ok(DeviceSsoAuthorization::allow(request))
+    }
+
+    fn shutdown(&self) {
+        assert!(self.place != Where::Shutdown, "the test handler panics in shutdown");
+    }
+}
+
+impl Drop for PanickingHandler {
+    fn drop(&mut self) {
+        assert!(self.place != Where::Drop, "the test handler panics in drop");
     }
 }
 
