@@ -143,7 +143,7 @@ impl RefreshTokenSpec {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct IdTokenSpec {
-    /// Whether one is issued. Default: yes. The server issues one anyway when it returns a new device secret, because the two belong together.
+    /// Whether one is issued. Default: yes. Without one no device secret is returned either, because the two belong together.
     pub issue: bool,
     /// Lifetime in whole seconds; `None` or zero is the server's default.
     pub lifetime: Option<Duration>,
@@ -200,7 +200,7 @@ pub struct ClaimsSpec {
     pub names: Vec<String>,
     /// Where they are released.
     pub transport: ClaimsTransport,
-    /// Preferred languages (BCP 47), best first. Default: none.
+    /// Languages (BCP 47) in which the claims are released too, as `name#language` (`OpenID` Connect Core section 5.2). Default: none.
     pub locales: Vec<String>,
 }
 
@@ -243,7 +243,7 @@ pub struct DeviceSsoAuthorization {
     pub id_token: IdTokenSpec,
     /// The person's claims.
     pub claims: ClaimsSpec,
-    /// Data that the server keeps with the grant and shows in introspection and audit, never to the client. Default: none.
+    /// Data that the server keeps with the grant and shows to whoever may introspect its tokens, as `grant_data`. Default: none.
     pub data: Option<Map<String, Value>>,
 }
 

@@ -7,17 +7,19 @@ use crate::{ConfigureError, DeviceSsoAuthorization, DeviceSsoRequest, HandlerErr
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Execution {
-    /// Pure and fast (well under a millisecond, no input or output): called on the server's own worker. The default.
+    /// Pure and fast (well under a millisecond, no input or output): called on the server's own worker, unless the operator says otherwise.
+    /// The default.
     #[default]
     Inline,
-    /// May wait, for a database or another server: called on a bounded pool of threads with a deadline. A call that is past its deadline
-    /// is answered with `temporarily_unavailable`; its thread is given back when the call returns.
+    /// May wait, for a database or another server: called on a bounded pool of threads with a deadline, unless the operator says otherwise.
+    /// A call that is past its deadline is answered with `temporarily_unavailable`; its thread is given back when the call returns.
     Blocking,
 }
 
-/// Decides device-SSO requests. One instance serves all threads.
+/// Decides device-SSO requests. One instance serves all threads of a process; with isolation `process` each process has its own.
 ///
-/// A new instance is configured at every reload; calls in flight finish on the old one, which is then shut down and dropped.
+/// A reload that changes the library, its properties or how it is run configures a new instance; calls in flight finish on the old one,
+/// which is then shut down and dropped. An instance is also configured, and dropped at once, to try a library out.
 pub trait DeviceSsoHandler: Send + Sync + Sized + 'static {
     /// The handler's name in the load line, in findings and in the audit log, e.g. `LocalDeviceSsoHandler`.
     const NAME: &'static str;

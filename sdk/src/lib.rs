@@ -10,26 +10,50 @@
 #![doc = include_str!("../examples/minimal.rs")]
 //! ```
 //!
-//! Its manifest says `crate-type = ["cdylib"]` and depends on this crate; nothing else is needed. `cargo build --release` gives the `.so`.
+//! `symbolon handler new my-handler` writes a crate that is built, tested and loaded as it is. By hand: the manifest says
+//! `crate-type = ["cdylib"]` and depends on this crate; nothing else is needed. `cargo build --release` gives the `.so`.
 //!
 //! # What the server does with it
 //!
-//! 1. **Load**, once, at start: the file is checked before it is opened, then its ABI number, then its types. A library is never unloaded.
-//! 2. **Configure**, at start and at every reload: [`DeviceSsoHandler::configure`] with the properties below
+//! 1. **Check**: who may write the file, whether it is whole, its ABI number and SDK version, and, where the operator asks for it, its digest
+//!    or signature. No code of the library runs. What is opened from here on is a private copy of the bytes that were checked.
+//! 2. **Try out**: in a process of its own the library is opened, described and configured. A crash there is a sentence in the log.
+//! 3. **Configure**, at start and whenever a reload changes something: [`DeviceSsoHandler::configure`] with the properties below
 //!    [`DeviceSsoHandler::PREFIX`]. Unknown names and unreadable values are reported to the operator all at once.
 //!    Many handlers may be loaded, at most one may be [enabled](DeviceSsoHandler::enabled).
-//! 3. **Authorize**, at every exchange: [`DeviceSsoHandler::authorize`], from several threads at once.
-//! 4. **Shut down**, when the last call on an instance has returned: [`DeviceSsoHandler::shutdown`].
+//! 4. **Authorize**, at every exchange: [`DeviceSsoHandler::authorize`], from several threads or in several processes at once. One more
+//!    handler may be asked as a [shadow](Purpose::Shadow), and an operator may ask for an [explanation](Purpose::Explanation): nothing
+//!    comes of either.
+//! 5. **Shut down**, when the last call on an instance has returned: [`DeviceSsoHandler::shutdown`].
+//!
+//! # How it is run
+//!
+//! The handler says whether it may wait ([`Execution`]); the operator decides, by the property `isolation` below the handler's prefix:
+//!
+//! | `isolation` | where | what a crash, an endless loop or a leak costs | a call past the deadline |
+//! |---|---|---|---|
+//! | `inline` | on the server's worker | the server | is refused when it returns |
+//! | `pool` | on `isolation.threads` threads of the server's process | the server | is answered for; its thread is back when it returns |
+//! | `process` | in `isolation.processes` processes, one call at a time each, with `isolation.memory` for each | that call | is answered for; its process is replaced |
+//!
+//! The default is `inline` for [`Execution::Inline`] and `pool` for [`Execution::Blocking`]. `isolation.deadline` bounds a decision (default:
+//! the server's `handlers.deadline`, two seconds). A handler that fails five times in a row (panic, crash, deadline, nonsense) is left alone
+//! for a second, then tried once, then left alone twice as long, up to half a minute. Several instances may live at once, in several
+//! processes: whatever they share must live outside of them.
 //!
 //! # A handler proposes, the core disposes
 //!
 //! Nothing an authorization says is used before the server's guard has clamped it:
 //!
-//! - scope: values that the client did not register, or that lie above the ceiling between the two clients, are removed;
-//!   `openid` and `device_sso` stay;
+//! - scope: values that were not asked for, that the client did not register, or that lie above the ceiling between the two clients, are
+//!   removed. Where the client sent no `scope`, everything it may have counts as asked for;
 //! - lifetimes: cut to the server's maxima and to the end of the device session;
+//! - audience: within the resources that were requested; else within the server's `handlers.audiences`, where that is set; at most 32;
+//! - refresh token: only where client and pair of clients may have one;
 //! - ID token claims: the protocol's own (`iss`, `sub`, `aud`, `exp`, `iat`, `nonce`, `auth_time`, `acr`, `amr`, `azp`, `sid`, `ds_hash`, …) cannot be
 //!   replaced, and the subject never changes;
+//! - data and claims: at most 16 KiB of JSON for each token and for the grant. A list of more than 1000 values, a text of more than 1 MiB and
+//!   text that is no UTF-8 make the whole answer nonsense (`server_error`);
 //! - claims meant for the ID token go to `UserInfo` when no ID token is issued.
 //!
 //! # What an error makes the client do
@@ -39,19 +63,23 @@
 //! | [`HandlerError::interaction_required`] | 400 | opens a browser for an authorization request with the members it was given |
 //! | [`HandlerError::invalid_scope`] | 400 | asks again with less |
 //! | [`HandlerError::access_denied`] | 400 | shows the person that this is not possible |
-//! | [`HandlerError::custom`] | as set | whatever app and handler agreed |
-//! | a panic | 500 | sees `server_error`; the server lives and logs the panic |
+//! | [`HandlerError::custom`] | as set, else 400 (`temporarily_unavailable` 503, `server_error` 500) | whatever app and handler agreed |
+//! | a panic, a crash of its process | 500 | sees `server_error`; the server lives and logs the cause |
+//! | no answer in time, or nobody free to ask | 503 | sees `temporarily_unavailable` with `Retry-After`, and tries again |
 //!
 //! # Limits of containment
 //!
-//! A handler runs in the server's process with the server's rights. A panic is contained; a stack overflow, a double panic, an allocation
-//! failure, `process::exit` and undefined behaviour are not, and end the server. `panic = "abort"` is refused when the handler is compiled.
+//! With `inline` and `pool` a handler runs in the server's process with the server's rights. A panic is contained; a stack overflow, a double
+//! panic, an allocation failure, `process::exit` and undefined behaviour are not, and end the server: that is what `process` is for.
+//! `panic = "abort"` is refused when the handler is compiled. Libraries that a handler links to must be where the system's loader finds
+//! them; `$ORIGIN` means nothing for a private copy.
 //!
 //! # Versions
 //!
 //! Three numbers: this crate's version (what you compile against), [`HANDLER_ABI`] (what must agree exactly at load time), and your own.
-//! Within major version 1 a handler built with an older SDK loads in a newer server and the other way round: what one side does not know is absent
-//! to it.
+//! Within a major version a handler built with an older SDK loads in a newer server: what the handler does not know is absent to it. One
+//! built with a newer SDK than the server's is refused, because it may count on what the server does not have. A published shape of the boundary
+//! never changes without another number; a test compares it with the one that is kept.
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 

@@ -140,3 +140,35 @@ fn an_empty_folder_is_no_fault() {
     let server = Setup::new().without_handlers().start();
     server.exchange(TWO, &server.device(ONE), "openid").refused(400, "unsupported_grant_type");
 }
+
+#[test]
+fn what_a_handler_keeps_with_a_grant_is_for_whoever_may_introspect() {
+    let server = greedy("words").start();
+    let person = server.person_with(&["name=Ada", "name#de=Ada auf Deutsch", "name#fr=Ada en français"]);
+    let device = server.sign_in(ONE, &person, "openid profile offline_access device_sso");
+    let answer = server.exchange(TWO, &device, "openid profile offline_access");
+    assert!(!answer.body.contains("ticket"), "not for the client: {}", answer.body);
+    let tokens = Tokens(answer.ok());
+    for token in [tokens.access(), tokens.refresh()] {
+        let shown = server.introspect(token);
+        assert_eq!(shown["grant_data"], serde_json::json!({ "ticket": 42, "source": ONE.id }), "{shown}");
+    }
+    let refreshed = Tokens(server.refresh(TWO, tokens.refresh()).ok());
+    assert_eq!(server.introspect(refreshed.access())["grant_data"]["ticket"], 42);
+    // OpenID Connect Core section 5.2: claims in the languages that were named.
+    let info = server.userinfo(refreshed.access()).ok();
+    assert_eq!((&info["name"], &info["name#de"]), (&"Ada".into(), &"Ada auf Deutsch".into()));
+    assert!(info["name#fr"].is_null() && info["given_name"].is_null(), "{info}");
+}
+
+#[test]
+fn claims_for_an_id_token_that_is_not_issued_go_to_userinfo() {
+    let server = greedy("no-id-token").start();
+    let person = server.person();
+    let device = server.sign_in(ONE, &person, "openid profile offline_access device_sso");
+    let tokens = Tokens(server.exchange(TWO, &device, "openid profile device_sso").ok());
+    assert!(!tokens.has("id_token") && !tokens.has("device_secret"), "both or neither: {:?}", tokens.0);
+    let info = server.userinfo(tokens.access()).ok();
+    assert_eq!(info["name"], "Ada Example");
+    assert!(info["email"].is_null(), "{info}");
+}

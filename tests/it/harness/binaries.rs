@@ -31,6 +31,11 @@ pub(crate) fn handler(name: &str) -> PathBuf {
     built(&format!("lib{}.so", name.replace('-', "_")))
 }
 
+/// The target folder of the workspace.
+pub(crate) fn target() -> PathBuf {
+    folder().parent().expect("target/<profile> lies in target").to_path_buf()
+}
+
 /// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_path_buf()

@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod binaries;
 pub(crate) mod browser;
+pub(crate) mod cargo;
 pub(crate) mod cast;
 pub(crate) mod command;
 pub(crate) mod jwt;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use symbolon_sdk::{
-    AccessTokenSpec, ClaimsSpec, ConfigureError, DeviceSsoAuthorization, DeviceSsoHandler, DeviceSsoRequest, HandlerError,
+    AccessTokenSpec, ClaimsSpec, ClaimsTransport, ConfigureError, DeviceSsoAuthorization, DeviceSsoHandler, DeviceSsoRequest, HandlerError,
     IdTokenSpec, Properties, RefreshLifetime, RefreshTokenSpec, export_device_sso_handler, json,
 };
 
@@ -17,6 +17,10 @@ enum Mode {
     BadError,
     /// Says what is the server's to say.
     BadMember,
+    /// Wants data kept with the grant, and claims in two more languages.
+    Words,
+    /// Wants claims in the ID token, and no ID token.
+    NoIdToken,
 }
 
 /// Wants everything.
@@ -33,7 +37,13 @@ impl DeviceSsoHandler for GreedyHandler {
     const PROPERTIES: &'static [&'static str] = &["enable", "mode"];
 
     fn configure(properties: &Properties) -> Result<Self, ConfigureError> {
-        let modes = [("everything", Mode::Everything), ("bad-error", Mode::BadError), ("bad-member", Mode::BadMember)];
+        let modes = [
+            ("everything", Mode::Everything),
+            ("bad-error", Mode::BadError),
+            ("bad-member", Mode::BadMember),
+            ("words", Mode::Words),
+            ("no-id-token", Mode::NoIdToken),
+        ];
         Ok(Self { enable: properties.flag("enable", false), mode: properties.choice("mode", &modes, Mode::Everything) })
     }
 
@@ -45,9 +55,20 @@ impl DeviceSsoHandler for GreedyHandler {
         match self.mode {
             Mode::Everything => Ok(everything(request)),
             Mode::BadError => Err(HandlerError::custom("not \"an\" error\r\ncode").with_description("greedy").with_status(500)),
+            Mode::Words => Ok(words(request)),
+            Mode::NoIdToken => {
+                let claims = ClaimsSpec::default().with_names(["name"]).with_transport(ClaimsTransport::IdToken);
+                Ok(DeviceSsoAuthorization::allow(request).with_id_token(IdTokenSpec::none()).with_claims(claims))
+            }
             Mode::BadMember => Err(HandlerError::access_denied("greedy").with_member("error", "success")),
         }
     }
+}
+
+fn words(request: &DeviceSsoRequest<'_>) -> DeviceSsoAuthorization {
+    let claims = ClaimsSpec::default().with_names(["name"]).with_locales(["de", "ja-Kana-JP"]);
+    let data = json!({"ticket": 42, "source": request.source_client_id()});
+    DeviceSsoAuthorization::allow(request).with_claims(claims).with_data(data.as_object().cloned().unwrap_or_default())
 }
 
 fn everything(request: &DeviceSsoRequest<'_>) -> DeviceSsoAuthorization {
