@@ -212,7 +212,9 @@ fn unsafe_code_is_in_the_sdk_alone() {
     let mut found = Vec::new();
     // Two handlers of the tests must be as bad as code can be.
     let hostile = |path: &str| ["tests/plugins/hostile/", "tests/plugins/unbound/"].iter().any(|folder| path.starts_with(folder));
-    for source in sources(&["server/src", "plugins", "tests/it", "tests/plugins"]).into_iter().filter(|source| !hostile(&source.path)) {
+    for source in
+        sources(&["server/src", "plugins", "tests/it", "tests/plugins"]).into_iter().filter(|source| !hostile(&source.path))
+    {
         for (n, line) in source.code() {
             if line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe") && !line.contains('"') {
                 found.push(format!("{}:{n}: {line}", source.path));

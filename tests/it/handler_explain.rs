@@ -36,7 +36,10 @@ fn it_says_what_the_exchange_then_does() {
     assert_eq!(said["question"]["source_client_id"], ONE.id);
     let refused = explain(&server, TWO.id, &device, &["--scope", "openid payments"]);
     assert_eq!(refused["decision"], "refused by the handler");
-    assert_eq!((&refused["refusal"]["error"], &refused["refusal"]["members"]["scope"]), (&"interaction_required".into(), &"payments".into()));
+    assert_eq!(
+        (&refused["refusal"]["error"], &refused["refusal"]["members"]["scope"]),
+        (&"interaction_required".into(), &"payments".into())
+    );
     assert!(refused["tokens"].is_null());
     let after = server.command(&["session", "show", &sid(&device), "--json"]).fine().json();
     assert_eq!(before, after, "nothing has been issued");
@@ -94,7 +97,9 @@ fn it_says_why_no_handler_would_be_asked() {
     assert_eq!(said["granted"]["refresh_token"], false, "the pair may not go offline");
     let said = explain(&server, STRANGER.id, &device, &["--source", STRANGER.id]);
     assert_eq!(said["decision"], "allowed", "an app may bring itself in: {said}");
-    for (client, session) in [("nobody", sid(&device)), (TWO.id, "nonsense".to_owned()), (TWO.id, "AAAAAAAAAAAAAAAAAAAAAA".to_owned())] {
+    for (client, session) in
+        [("nobody", sid(&device)), (TWO.id, "nonsense".to_owned()), (TWO.id, "AAAAAAAAAAAAAAAAAAAAAA".to_owned())]
+    {
         let said = server.command(&["handler", "explain", "--client", client, "--session", &session]).refused();
         assert!(said.contains("there is no") || said.contains("not a session id"), "{said}");
     }

@@ -91,7 +91,8 @@ fn a_process_that_ends_costs_its_call_alone() {
 
 #[test]
 fn whoever_takes_too_long_is_answered_for() {
-    for (mode, isolation) in [("sleep", "process"), ("spin", "process"), ("sleep", "pool"), ("spin", "pool"), ("sleep", "inline")] {
+    for (mode, isolation) in [("sleep", "process"), ("spin", "process"), ("sleep", "pool"), ("spin", "pool"), ("sleep", "inline")]
+    {
         let server = hostile(mode, isolation)
             .property("test.hostile.isolation.deadline", "300ms")
             .property("test.hostile.millis", if isolation == "inline" { "700" } else { "600000" })
@@ -180,7 +181,10 @@ fn a_library_that_crashes_when_it_is_opened_or_configured_is_left_out() {
     }
     let server = Setup::new().handler(HOSTILE).environment("TEST_HOSTILE_CONSTRUCTOR", "1").start();
     let log = server.log();
-    assert!(log.lines().any(|line| line.contains("OP7107") && line.contains("was ended by SIGABRT while it was opened")), "{log}");
+    assert!(
+        log.lines().any(|line| line.contains("OP7107") && line.contains("was ended by SIGABRT while it was opened")),
+        "{log}"
+    );
     server.exchange(TWO, &server.device(ONE), "openid").ok();
 }
 
@@ -197,7 +201,10 @@ fn a_handler_that_fails_again_and_again_is_left_alone_until_it_works() {
     assert!(server.log().contains("OP7110"));
     assert_eq!(server.metric("symbolon_handler_suspended", &["HostileHandler"]), 1.0);
     let listed = server.command(&["handler", "list", "--json"]).fine().json();
-    assert_eq!(listed.as_array().and_then(|list| list.iter().find(|one| one["name"] == "HostileHandler")).map(|one| &one["suspended"]), Some(&Value::Bool(true)));
+    assert_eq!(
+        listed.as_array().and_then(|list| list.iter().find(|one| one["name"] == "HostileHandler")).map(|one| &one["suspended"]),
+        Some(&Value::Bool(true))
+    );
     until("the trial succeeds", || server.exchange(TWO, &device, "openid").status == 200);
     assert!(server.log().contains("OP7111"));
     assert_eq!(server.metric("symbolon_handler_suspended", &["HostileHandler"]), 0.0);

@@ -41,7 +41,11 @@ fn new_properties_by_command_by_signal_and_by_watching() {
     assert_eq!(issued(&server, &device), 60);
     server.write_properties(&lifetime(70));
     until("the watcher has seen it", || issued(&server, &device) == 70);
-    assert!(server.log().contains("OP7108") && server.log().contains("LocalDeviceSsoHandler has new properties"), "{}", server.log());
+    assert!(
+        server.log().contains("OP7108") && server.log().contains("LocalDeviceSsoHandler has new properties"),
+        "{}",
+        server.log()
+    );
 
     let server = Setup::new().properties(&lifetime(60)).start();
     let device = server.device(ONE);
@@ -77,7 +81,10 @@ fn a_reload_that_cannot_be_is_told_and_changes_nothing() {
     };
 
     server.write_properties("op.deviceSSOHandler.enable=maybe\nop.deviceSSOHandler.accessToken.lifetiem=7\n");
-    refused("unreadable properties", &["handlers.properties:1", "handlers.properties:2", "did you mean op.deviceSSOHandler.accessToken.lifetime?"]);
+    refused(
+        "unreadable properties",
+        &["handlers.properties:1", "handlers.properties:2", "did you mean op.deviceSSOHandler.accessToken.lifetime?"],
+    );
     server.write_properties(&(lifetime(70) + "test.panics.enable=true\ntest.panics.where=never\n"));
     refused("two enabled", &["handler.two_enabled", "LocalDeviceSsoHandler", "PanickingHandler", "test.panics.enable"]);
 
@@ -138,7 +145,8 @@ fn isolation_is_a_matter_of_a_property_too() {
     let server = Setup::new().properties(&lifetime(60)).start();
     let device = server.device(ONE);
     assert!(children(server.id()).is_empty());
-    server.write_properties(&(lifetime(61) + "op.deviceSSOHandler.isolation=process\nop.deviceSSOHandler.isolation.processes=3\n"));
+    server
+        .write_properties(&(lifetime(61) + "op.deviceSSOHandler.isolation=process\nop.deviceSSOHandler.isolation.processes=3\n"));
     reload(&server);
     assert_eq!(issued(&server, &device), 61);
     until("three processes host it", || children(server.id()).len() == 3);
@@ -181,7 +189,10 @@ fn no_exchange_fails_because_of_a_reload() {
             }
             over.store(true, Ordering::Relaxed);
         });
-        assert_eq!(server.metric("symbolon_token_requests_total", &["token-exchange", "outcome=\"ok\""]) as usize, done.into_inner());
+        assert_eq!(
+            server.metric("symbolon_token_requests_total", &["token-exchange", "outcome=\"ok\""]) as usize,
+            done.into_inner()
+        );
         assert_eq!(server.metric("symbolon_handler_reloads_total", &["outcome=\"ok\""]), 12.0);
     }
 }
@@ -190,7 +201,9 @@ fn no_exchange_fails_because_of_a_reload() {
 fn a_call_under_way_finishes_on_the_handler_that_it_began_with() {
     for isolation in ["pool", "process"] {
         let properties = |mode: &str| {
-            format!("test.hostile.enable=true\ntest.hostile.mode={mode}\ntest.hostile.millis=4000\ntest.hostile.isolation={isolation}\n")
+            format!(
+                "test.hostile.enable=true\ntest.hostile.mode={mode}\ntest.hostile.millis=4000\ntest.hostile.isolation={isolation}\n"
+            )
         };
         let server = Setup::new().properties(&properties("sleep")).set("handlers.deadline", "60s").handler(HOSTILE).start();
         let device = server.device(ONE);
@@ -209,7 +222,8 @@ fn a_call_under_way_finishes_on_the_handler_that_it_began_with() {
 #[test]
 fn a_panic_in_shutdown_or_drop_of_the_old_one_harms_nobody() {
     for (place, isolation) in [("shutdown", "inline"), ("drop", "inline"), ("shutdown", "process"), ("drop", "process")] {
-        let properties = |place: &str| format!("test.panics.enable=true\ntest.panics.where={place}\ntest.panics.isolation={isolation}\n");
+        let properties =
+            |place: &str| format!("test.panics.enable=true\ntest.panics.where={place}\ntest.panics.isolation={isolation}\n");
         let server = Setup::new().properties(&properties(place)).handler(PANICS).start();
         let (id, device) = (server.id(), server.device(ONE));
         server.exchange(TWO, &device, "openid").ok();

@@ -52,16 +52,25 @@ fn the_first_hour_of_an_author() {
     let device = server.device(ONE);
     let path = library("release", "my-handler");
     let checked = Ran::run(
-        Command::new(symbolon()).args(["handler", "check", "--json"]).arg(&path).arg("--properties").arg(own.join("my-handler.properties")),
+        Command::new(symbolon())
+            .args(["handler", "check", "--json"])
+            .arg(&path)
+            .arg("--properties")
+            .arg(own.join("my-handler.properties")),
         "",
     );
     assert_eq!(checked.fine().json()["name"], "MyHandler");
     // Dropped in, switched on, taken over: as its README says.
     fs::copy(&path, server.handler_file("libmy_handler.so")).expect("a copy");
     let properties = fs::read_to_string(own.join("my-handler.properties")).expect("its properties");
-    server.write_properties(&(properties.replace("delicateScope=", "delicateScope=payments") + "op.deviceSSOHandler.enable=false\n"));
+    server.write_properties(
+        &(properties.replace("delicateScope=", "delicateScope=payments") + "op.deviceSSOHandler.enable=false\n"),
+    );
     let said = server.command(&["handler", "reload"]).fine().stdout;
-    assert!(said.contains("MyHandler 0.1.0 is loaded and enabled") && said.contains("LocalDeviceSsoHandler is disabled"), "{said}");
+    assert!(
+        said.contains("MyHandler 0.1.0 is loaded and enabled") && said.contains("LocalDeviceSsoHandler is disabled"),
+        "{said}"
+    );
     let tokens = Tokens(server.exchange(TWO, &device, "openid profile").ok());
     assert_eq!(tokens.0["expires_in"], 300);
     assert_eq!(server.exchange(TWO, &device, "openid payments").refused(400, "interaction_required")["scope"], "payments");
@@ -104,7 +113,9 @@ fn the_sdk_is_found_in_a_folder_in_git_and_as_published() {
     cargo(&published, &["build"]);
 
     for crate_name in ["by-path", "by-git", "published"] {
-        let said = Ran::run(Command::new(symbolon()).args(["handler", "inspect", "--json"]).arg(library("debug", crate_name)), "").fine();
+        let said =
+            Ran::run(Command::new(symbolon()).args(["handler", "inspect", "--json"]).arg(library("debug", crate_name)), "")
+                .fine();
         assert_eq!(said.json()["sdk_version"], version.as_str(), "{crate_name}");
     }
 }

@@ -44,7 +44,8 @@ fn where_it_would_decide_otherwise_is_counted_and_logged() {
         assert!(!line.contains(secret), "{line}");
     }
 
-    fs::write(server.folder().join("shadow.properties"), "op.deviceSSOHandler.refreshToken.issue=false\n").expect("a properties file");
+    fs::write(server.folder().join("shadow.properties"), "op.deviceSSOHandler.refreshToken.issue=false\n")
+        .expect("a properties file");
     server.command(&["handler", "reload"]).fine();
     server.exchange(TWO, &device, "openid offline_access").ok();
     until("a field that differs is named", || server.log().contains("refresh_token: true or false"));

@@ -34,8 +34,12 @@ fn a_handler_of_the_sdk_before_serves_in_every_mode() {
         let properties = format!("test.previous.enable=true\ntest.previous.isolation={isolation}\n");
         let server = Setup::new().properties(&properties).handler_file("previous.so", bytes.clone()).start();
         let listed = server.command(&["handler", "list", "--json"]).fine().json();
-        let own = listed.as_array().and_then(|list| list.iter().find(|one| one["name"] == "PreviousHandler")).expect("it is loaded");
-        assert_eq!((&own["sdk_version"], &own["enabled"], &own["isolation"]), (&"1.0.0".into(), &Value::Bool(true), &isolation.into()));
+        let own =
+            listed.as_array().and_then(|list| list.iter().find(|one| one["name"] == "PreviousHandler")).expect("it is loaded");
+        assert_eq!(
+            (&own["sdk_version"], &own["enabled"], &own["isolation"]),
+            (&"1.0.0".into(), &Value::Bool(true), &isolation.into())
+        );
         let device = server.device(ONE);
         let tokens = Tokens(server.exchange(TWO, &device, "openid profile").ok());
         let (_, claims) = server.verified(tokens.access());
@@ -59,13 +63,24 @@ fn a_newer_or_foreign_one_is_one_sentence_with_both_versions_and_a_remedy() {
         assert!(lines[0].contains("OP7107"), "{}", lines[0]);
         lines[0].to_owned()
     };
-    let sdk = server.command(&["handler", "list", "--json"]).fine().json()[0]["sdk_version"].as_str().expect("a version").to_owned();
+    let sdk =
+        server.command(&["handler", "list", "--json"]).fine().json()[0]["sdk_version"].as_str().expect("a version").to_owned();
     let newer = sentence("newer.so");
-    assert!(newer.contains("SDK 1.99.0, which is newer than this server's SDK") && newer.contains(&format!("rebuild it with symbolon-sdk {sdk}")), "{newer}");
+    assert!(
+        newer.contains("SDK 1.99.0, which is newer than this server's SDK")
+            && newer.contains(&format!("rebuild it with symbolon-sdk {sdk}")),
+        "{newer}"
+    );
     let next = sentence("next.so");
-    assert!(next.contains("ABI 2 (SDK 2.0.0)") && next.contains(&format!("ABI 1 (SDK {sdk})")) && next.contains("rebuild it"), "{next}");
+    assert!(
+        next.contains("ABI 2 (SDK 2.0.0)") && next.contains(&format!("ABI 1 (SDK {sdk})")) && next.contains("rebuild it"),
+        "{next}"
+    );
     let ancient = sentence("ancient.so");
-    assert!(ancient.contains("SDK 0.9.0") && ancient.contains("takes 1.0.0 at least") && ancient.contains("rebuild it"), "{ancient}");
+    assert!(
+        ancient.contains("SDK 0.9.0") && ancient.contains("takes 1.0.0 at least") && ancient.contains("rebuild it"),
+        "{ancient}"
+    );
     server.exchange(TWO, &server.device(ONE), "openid").ok();
 }
 

@@ -18,7 +18,9 @@ pub(crate) fn cargo(folder: &Path, arguments: &[&str]) -> String {
     // What cargo tells the tests about themselves is not meant for another crate.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if name.starts_with("CARGO") && !["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&name.as_ref()) || name.starts_with("SYMBOLON_") {
+        if name.starts_with("CARGO") && !["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&name.as_ref())
+            || name.starts_with("SYMBOLON_")
+        {
             command.env_remove(name.as_ref());
         }
     }
