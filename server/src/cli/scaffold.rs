@@ -63,7 +63,9 @@ pub fn run(options: &NewOptions, output: Output) -> Result<(), Failure> {
     let properties = folder.join(format!("{name}.properties"));
     fs::write(&properties, names.properties()).map_err(|error| not_written(&properties, &error))?;
     if output.is_json() {
-        output.value(&json!({ "crate": name, "folder": folder, "library": names.library(), "prefix": names.prefix, "sdk": dependency }));
+        output.value(
+            &json!({ "crate": name, "folder": folder, "library": names.library(), "prefix": names.prefix, "sdk": dependency }),
+        );
     } else {
         output.line(&format!(
             "{} is written. Next:\n  cd {}\n  cargo test\n  cargo build --release\n  symbolon handler check target/release/{} --properties {name}.properties",

@@ -62,6 +62,8 @@ pub(crate) enum Workload {
     Code,
     /// Device-SSO exchange with ID token, access token and refresh token.
     Exchange,
+    /// Device-SSO exchange with the handler run inline, in a pool and in processes, in turn.
+    Isolation,
     /// No server: only the machine's parts.
     Parts,
 }
@@ -78,6 +80,7 @@ impl Workload {
             Self::Refresh => "refresh",
             Self::Code => "code flow",
             Self::Exchange => "exchange",
+            Self::Isolation => "isolation",
             Self::Parts => "parts",
         }
     }
@@ -124,6 +127,11 @@ impl Arguments {
     /// Seconds measured in each run.
     pub(crate) fn measured_seconds(&self) -> f64 {
         self.seconds.unwrap_or(if self.quick { 2.0 } else { 8.0 })
+    }
+
+    /// Whether the modes of isolation are to be compared.
+    pub(crate) fn compares_isolation(&self) -> bool {
+        self.only.is_empty() || self.only.contains(&Workload::Isolation)
     }
 
     /// The server's workloads that were asked for, in the order of the report.

@@ -84,13 +84,13 @@ pub(crate) async fn drive<S: Sequence>(
         }));
     }
     tokio::time::sleep(span.warm_up).await;
-    let before = meter.read()?;
+    let before = meter.read_with_children()?;
     let began = Instant::now();
     phase.set(Phase::Measuring);
     tokio::time::sleep(span.measured).await;
     phase.set(Phase::Over);
     let elapsed = began.elapsed();
-    let after = meter.read()?;
+    let after = meter.read_with_children()?;
 
     let (mut back, mut latencies, mut errors, mut first_error) = (Vec::with_capacity(connections), Vec::new(), 0, None);
     for task in tasks {

@@ -57,6 +57,36 @@ impl Meter {
         Self { process: "/proc/self".to_owned() }
     }
 
+    /// What it and the processes that it has started have used so far.
+    pub(crate) fn read_with_children(&self) -> Result<Reading, Failure> {
+        let mut all = self.read()?;
+        for child in self.children() {
+            // One that ends just now is no longer of interest.
+            let Ok(own) = child.read() else { continue };
+            all.cpu_us += own.cpu_us;
+            all.written += own.written;
+            all.rss_kib += own.rss_kib;
+            for (name, ns) in own.threads {
+                *all.threads.entry(format!("{name} (child)")).or_default() += ns;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The processes whose parent it is.
+    fn children(&self) -> Vec<Self> {
+        let own = self.process.trim_start_matches("/proc/");
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        numbers
+            .map(Self::of)
+            .filter(|other| {
+                let stat = fs::read_to_string(format!("{}/stat", other.process)).unwrap_or_default();
+                stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(own)
+            })
+            .collect()
+    }
+
     /// What it has used so far.
     pub(crate) fn read(&self) -> Result<Reading, Failure> {
         let stat = fs::read_to_string(format!("{}/stat", self.process))

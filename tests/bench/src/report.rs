@@ -5,6 +5,7 @@ use std::fs;
 
 use serde::Serialize;
 
+use crate::isolation::{self, ModeCost};
 use crate::load::Run;
 use crate::parts::crypto::Crypto;
 use crate::parts::store::Writes;
@@ -21,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) parts: Option<Parts>,
     /// One entry for each signature algorithm.
     pub(crate) servers: Vec<Measured>,
+    /// What each way of running a handler costs.
+    pub(crate) isolation: Vec<ModeCost>,
     /// What the above means.
     pub(crate) verdicts: Vec<Verdict>,
 }
@@ -118,6 +121,7 @@ impl Report {
         for server in &self.servers {
             server.write(&mut text);
         }
+        isolation::write(&self.isolation, &mut text);
         if !self.verdicts.is_empty() {
             text.push_str("## Verdicts\n\n| what | seen | ceiling | | how |\n|---|--:|--:|---|---|\n");
             for v in &self.verdicts {
@@ -252,6 +256,7 @@ pub(crate) mod tests {
                 runs: vec![("exchange", run(1, 9_999.0))],
                 rounds: exchange_us.map(round).into(),
             }],
+            isolation: Vec::new(),
             verdicts: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
+use crate::isolation;
 use crate::load::{Span, drive};
 use crate::meter::Meter;
 use crate::parts::{crypto::Crypto, store::Writes};
@@ -32,6 +33,7 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
         seconds: arguments.measured_seconds(),
         parts: None,
         servers: Vec::new(),
+        isolation: Vec::new(),
         verdicts: Vec::new(),
     };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&arguments.work)?;
@@ -42,6 +44,9 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
         for alg in &arguments.algs {
             report.servers.push(measure_server(arguments, folder.path(), alg, span).await?);
         }
+    }
+    if arguments.compares_isolation() {
+        report.isolation = isolation::compare(arguments, folder.path(), span).await?;
     }
     report.verdicts = judge(&report.servers);
     publish(&report, arguments)?;

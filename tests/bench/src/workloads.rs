@@ -19,7 +19,7 @@ use crate::verdict::RATIO_CONNECTIONS;
 use crate::wire::{Wire, basic, form};
 
 /// Device sessions that exist before the clock starts.
-const DEVICES: usize = 256;
+pub(crate) const DEVICES: usize = 256;
 /// How often parts and server are measured in turn.
 const ROUNDS: usize = 5;
 const QUICK_ROUNDS: usize = 3;
@@ -106,7 +106,8 @@ impl<'a> Workloads<'a> {
                 browsers.extend(flows.into_iter().map(|flow| flow.browser));
             }
             Workload::Exchange => self.exchange(wire, endpoints, browsers).await?,
-            Workload::Parts => {}
+            // Compared with servers of their own.
+            Workload::Isolation | Workload::Parts => {}
         }
         Ok(())
     }
@@ -205,7 +206,7 @@ impl<'a> Workloads<'a> {
 }
 
 /// Every device to one connection, and every connection as many as any other.
-fn shared_out(devices: &mut Vec<Device>, connections: usize, endpoints: &Endpoints) -> Vec<Exchange> {
+pub(crate) fn shared_out(devices: &mut Vec<Device>, connections: usize, endpoints: &Endpoints) -> Vec<Exchange> {
     let mut shares: Vec<Vec<Device>> = (0..connections).map(|_| Vec::new()).collect();
     for (n, device) in devices.drain(..).enumerate() {
         shares[n % connections].push(device);

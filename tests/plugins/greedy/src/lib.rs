@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use symbolon_sdk::{
-    AccessTokenSpec, ClaimsSpec, ClaimsTransport, ConfigureError, DeviceSsoAuthorization, DeviceSsoHandler, DeviceSsoRequest, HandlerError,
-    IdTokenSpec, Properties, RefreshLifetime, RefreshTokenSpec, export_device_sso_handler, json,
+    AccessTokenSpec, ClaimsSpec, ClaimsTransport, ConfigureError, DeviceSsoAuthorization, DeviceSsoHandler, DeviceSsoRequest,
+    HandlerError, IdTokenSpec, Properties, RefreshLifetime, RefreshTokenSpec, export_device_sso_handler, json,
 };
 
 /// What it does wrong.

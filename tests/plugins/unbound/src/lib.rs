@@ -1,7 +1,8 @@
 //! A handler that calls a function that is nowhere, for the test that its library is refused before that happens.
 
 use symbolon_sdk::{
-    ConfigureError, DeviceSsoAuthorization, DeviceSsoHandler, DeviceSsoRequest, HandlerError, Properties, export_device_sso_handler,
+    ConfigureError, DeviceSsoAuthorization, DeviceSsoHandler, DeviceSsoRequest, HandlerError, Properties,
+    export_device_sso_handler,
 };
 
 unsafe extern "C" {
