@@ -29,11 +29,11 @@ fn where_it_would_decide_otherwise_is_counted_and_logged() {
     assert_eq!((&listed[0]["enabled"], &listed[0]["shadow"]), (&true.into(), &true.into()), "{listed}");
 
     server.exchange(TWO, &device, "openid profile").ok();
-    until("the same decision is counted", || server.metric(SHADOW, &["result=\"same\""]) == 1.0);
+    until("the same decision is counted", || server.metric(SHADOW, &["result=\"same\""]) == 1);
     assert!(!server.log().contains("OP7113"), "there is nothing to say: {}", server.log());
 
     let tokens = Tokens(server.exchange(TWO, &device, "openid payments").ok());
-    until("the other decision is counted", || server.metric(SHADOW, &["result=\"different\""]) == 1.0);
+    until("the other decision is counted", || server.metric(SHADOW, &["result=\"different\""]) == 1);
     let log = server.log();
     let line = log.lines().find(|line| line.contains("OP7113")).expect("a line about it");
     let sid = crate::harness::jwt::claims(device.id())["sid"].as_str().expect("a sid").to_owned();
@@ -49,8 +49,8 @@ fn where_it_would_decide_otherwise_is_counted_and_logged() {
     server.command(&["handler", "reload"]).fine();
     server.exchange(TWO, &device, "openid offline_access").ok();
     until("a field that differs is named", || server.log().contains("refresh_token: true or false"));
-    assert_eq!(server.metric(SHADOW, &["result=\"different\""]), 2.0);
-    assert_eq!(server.metric("symbolon_handler_calls_total", &["outcome=\"interaction_required\""]), 1.0, "of the shadow");
+    assert_eq!(server.metric(SHADOW, &["result=\"different\""]), 2);
+    assert_eq!(server.metric("symbolon_handler_calls_total", &["outcome=\"interaction_required\""]), 1, "of the shadow");
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn whatever_becomes_of_it_the_exchange_is_none_the_wiser() {
         for _ in 0..7 {
             server.exchange(TWO, &device, "openid payments").ok();
         }
-        until("the shadow has failed", || server.metric(SHADOW, &["result=\"failed\""]) >= 1.0);
-        assert_eq!(server.metric("symbolon_token_requests_total", &["token-exchange", "outcome=\"ok\""]), 7.0, "{mode}");
+        until("the shadow has failed", || server.metric(SHADOW, &["result=\"failed\""]) >= 1);
+        assert_eq!(server.metric("symbolon_token_requests_total", &["token-exchange", "outcome=\"ok\""]), 7, "{mode}");
     }
 }
 
@@ -82,7 +82,7 @@ fn a_refused_exchange_is_compared_too() {
     server.write_properties("op.deviceSSOHandler.enable=true\nop.deviceSSOHandler.scopeRequiringInteraction=payments write\n");
     server.command(&["handler", "reload"]).fine();
     server.exchange(TWO, &device, "openid payments").refused(400, "interaction_required");
-    until("it is the same refusal", || server.metric(SHADOW, &["result=\"same\""]) == 1.0);
+    until("it is the same refusal", || server.metric(SHADOW, &["result=\"same\""]) == 1);
     server.exchange(TWO, &device, "openid write").refused(400, "interaction_required");
     until("the shadow would have allowed it", || server.log().contains("would decide allowed"));
 }

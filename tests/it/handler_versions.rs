@@ -98,13 +98,13 @@ fn a_library_whose_function_is_missing_is_refused_before_it_is_called() {
 fn inspect_and_check_say_what_the_server_would() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Setup::new().start();
-    let file = |name: &str, bytes: &[u8]| {
+    let written = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         fs::write(&path, bytes).expect("a library");
         path.display().to_string()
     };
     let whole = fs::read(binaries::handler(DEFAULT_HANDLER)).expect("the library");
-    let fine = file("fine.so", &whole);
+    let fine = written("fine.so", &whole);
     let said = server.command(&["handler", "inspect", &fine, "--json"]).fine().json();
     assert_eq!((&said["name"], &said["prefix"]), (&"LocalDeviceSsoHandler".into(), &"op.deviceSSOHandler.".into()));
     let said = server.command(&["handler", "check", &fine, "--json"]).fine().json();
@@ -115,7 +115,7 @@ fn inspect_and_check_say_what_the_server_would() {
         ("half.so", &whole[..whole.len() / 2], "cut off"),
         ("newer.so", &stamped("1.99.0", None), "newer than this server's SDK"),
     ] {
-        let path = file(name, bytes);
+        let path = written(name, bytes);
         for command in ["inspect", "check"] {
             let said = server.command(&["handler", command, &path]).refused();
             assert!(said.contains(expected) && said.lines().count() == 1, "{command} {name}: {said}");

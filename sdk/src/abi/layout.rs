@@ -34,7 +34,7 @@ fn collect(layout: &'static TypeLayout, types: &mut BTreeMap<String, String>, se
         let mut about = format!(": {kind:?}, {} bytes, alignment {}\n", layout.size(), layout.alignment());
         for field in &fields {
             let _ = write!(about, "  {}: {}", field.name(), named(field.layout(), 2));
-            for function in field.function_range().iter() {
+            for function in field.function_range() {
                 let text = function.to_string();
                 let _ = write!(about, " {}", text.lines().next().unwrap_or_default());
             }

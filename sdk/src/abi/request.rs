@@ -1,5 +1,7 @@
 //! The request as it crosses: one object of getters that the server lends for one call. Nothing is copied that is not asked for.
 
+#![expect(clippy::cast_ptr_alignment, reason = "abi_stable's derive reads the fields that came after the prefix this way")]
+
 use abi_stable::std_types::{ROption, RSlice, RStr, RString, RVec, Tuple2};
 use abi_stable::{sabi_trait, sabi_types::RRef};
 

@@ -151,7 +151,9 @@ async fn reload(place: &Place, output: Output) -> Result<(), Failure> {
     if changes.is_empty() {
         output.line("nothing has changed");
     }
-    changes.iter().for_each(|change| output.line(change));
+    for change in changes {
+        output.line(change);
+    }
     Ok(())
 }
 

@@ -114,7 +114,7 @@ impl Output {
             (Failure::Findings(findings), false) => eprintln!("{findings}"),
             (Failure::Told(findings), true) => eprintln!("{}", json!({ "findings": findings })),
             (Failure::Told(findings), false) => {
-                findings.as_array().into_iter().flatten().for_each(|finding| eprintln!("{}", told(finding)))
+                findings.as_array().into_iter().flatten().for_each(|finding| eprintln!("{}", told(finding)));
             }
             (Failure::Refusal(sentence), true) => eprintln!("{}", json!({ "error": sentence })),
             (Failure::Refusal(sentence), false) => eprintln!("error: {sentence}"),
@@ -124,6 +124,7 @@ impl Output {
 }
 
 /// A finding in the words in which it prints itself.
+#[must_use]
 pub fn told(finding: &Value) -> String {
     let part = |name: &str| finding[name].as_str().unwrap_or_default();
     format!("{}: {}: seen {}; expected {}; remedy: {}", part("place"), part("id"), part("seen"), part("expected"), part("remedy"))

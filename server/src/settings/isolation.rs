@@ -79,7 +79,7 @@ fn take(isolation: &mut Isolation, name: &str, value: &Value) {
         ("isolation.deadline", Value::Span(Some(deadline))) => isolation.deadline = *deadline,
         ("isolation.threads", Value::Number(threads)) => isolation.threads = usize::try_from(*threads).unwrap_or(usize::MAX),
         ("isolation.processes", Value::Number(processes)) => {
-            isolation.processes = usize::try_from(*processes).unwrap_or(usize::MAX)
+            isolation.processes = usize::try_from(*processes).unwrap_or(usize::MAX);
         }
         ("isolation.memory", Value::Number(memory)) => isolation.memory = *memory,
         // Every name of the list has one kind of value.

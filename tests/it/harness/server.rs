@@ -153,12 +153,13 @@ impl Server {
         std::fs::write(self.folder().join("handlers.properties"), text).expect("the properties file");
     }
 
-    /// The sum of the metrics whose line begins with `name` and contains each of `labels`.
+    /// The sum of the counters and gauges, in whole numbers, whose line begins with `name` and contains each of `labels`.
     #[track_caller]
-    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let text = self.get("/metrics").body;
         let lines = text.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        let last = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok());
+        lines.map(|line| last(line).unwrap_or_else(|| panic!("no whole number: {line}"))).sum()
     }
 
     /// Runs an administration command with `--config`.

@@ -92,7 +92,7 @@ async fn answer(stream: UnixStream, reloader: Arc<Reloader>) {
     }
     let result: Result<Value, AdminRefusal> = match serde_json::from_str::<AdminCommand>(&line) {
         Ok(AdminCommand::HandlerReload) => Ok(match reloader.reload("symbolon handler reload").await {
-            Ok(reloaded) => json!(reloaded),
+            Ok(changed) => json!(changed),
             Err(findings) => json!({ "findings": findings.0 }),
         }),
         Ok(command) => execute(reloader.engine(), command).await,

@@ -59,10 +59,8 @@ impl Pool {
     pub(super) async fn ask(&self, facts: Facts, limit: Duration) -> Result<DeviceSsoAuthorization, Trouble> {
         let deadline = Instant::now() + limit;
         let until = tokio::time::Instant::from_std(deadline);
-        let permit = match tokio::time::timeout_at(until, Arc::clone(&self.free).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) | Err(_) => return Err(Trouble::Busy),
-        };
+        let free = tokio::time::timeout_at(until, Arc::clone(&self.free).acquire_owned()).await;
+        let Ok(Ok(permit)) = free else { return Err(Trouble::Busy) };
         let (answer, answered) = oneshot::channel();
         if self.calls.send(Call { facts, deadline, answer, permit }).is_err() {
             return Err(Trouble::Busy);
@@ -98,7 +96,7 @@ mod tests {
     use super::*;
     use crate::issuance::handler::question::tests::facts;
 
-    const PATIENT: Duration = Duration::from_secs(60);
+    const PATIENT: Duration = Duration::from_mins(1);
 
     /// Does what the client's name says.
     #[derive(Default, Clone)]

@@ -80,6 +80,12 @@ impl Surroundings {
         }
         names
     }
+
+    fn fill(&self, request: &mut HostRequest<'_>) {
+        request.default_access_token_lifetime = self.access_token_lifetime;
+        request.default_refresh_token_lifetime = self.refresh_token_lifetime;
+        request.default_rotation = self.rotation;
+    }
 }
 
 impl Question<'_> {
@@ -97,7 +103,9 @@ impl Question<'_> {
             resources: strs(self.resources),
             parameters: pairs(self.parameters),
         };
-        let request = HostRequest {
+        let resolve = |scope: &[&str]| surroundings.claims_of(scope);
+        let mut request = HostRequest {
+            resolve_claim_names: &resolve,
             subject: &session.sub,
             client_id: &self.client.id,
             confidential: !self.client.is_public(),
@@ -116,7 +124,9 @@ impl Question<'_> {
             client_address: self.address,
             ..HostRequest::default()
         };
-        lists.complete(request, surroundings, ask)
+        lists.fill(&mut request);
+        surroundings.fill(&mut request);
+        ask(&request)
     }
 
     /// The facts on their own feet.
@@ -204,7 +214,9 @@ impl Facts {
             resources: strs(&self.resources),
             parameters: pairs(&self.parameters),
         };
-        let request = HostRequest {
+        let resolve = |scope: &[&str]| surroundings.claims_of(scope);
+        let mut request = HostRequest {
+            resolve_claim_names: &resolve,
             subject: &self.subject,
             client_id: &self.client_id,
             confidential: self.confidential,
@@ -223,7 +235,9 @@ impl Facts {
             client_address: self.address,
             ..HostRequest::default()
         };
-        lists.complete(request, surroundings, ask)
+        lists.fill(&mut request);
+        surroundings.fill(&mut request);
+        ask(&request)
     }
 }
 
@@ -240,23 +254,15 @@ struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    fn complete<T>(&self, request: HostRequest<'_>, surroundings: &Surroundings, ask: impl FnOnce(&HostRequest<'_>) -> T) -> T {
-        let resolve = |scope: &[&str]| surroundings.claims_of(scope);
-        ask(&HostRequest {
-            amr: &self.amr,
-            session_client_ids: &self.client_ids,
-            requested_scope: self.requested_scope.as_deref(),
-            default_scope: &self.default_scope,
-            grantable_scope: &self.grantable_scope,
-            acr_values: &self.acr_values,
-            resources: &self.resources,
-            parameters: &self.parameters,
-            resolve_claim_names: &resolve,
-            default_access_token_lifetime: surroundings.access_token_lifetime,
-            default_refresh_token_lifetime: surroundings.refresh_token_lifetime,
-            default_rotation: surroundings.rotation,
-            ..request
-        })
+    fn fill<'a>(&'a self, request: &mut HostRequest<'a>) {
+        request.amr = &self.amr;
+        request.session_client_ids = &self.client_ids;
+        request.requested_scope = self.requested_scope.as_deref();
+        request.default_scope = &self.default_scope;
+        request.grantable_scope = &self.grantable_scope;
+        request.acr_values = &self.acr_values;
+        request.resources = &self.resources;
+        request.parameters = &self.parameters;
     }
 }
 

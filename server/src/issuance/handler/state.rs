@@ -98,6 +98,7 @@ impl State {
 }
 
 /// As it is shown.
+#[must_use]
 pub fn execution(execution: Execution) -> &'static str {
     if execution == Execution::Inline { "inline" } else { "blocking" }
 }

@@ -120,7 +120,7 @@ mod tests {
         write(&mut bytes, &Call::Authorize(Box::new(facts("app")))).unwrap();
         match read(bytes.as_slice()).unwrap() {
             Call::Authorize(arrived) => {
-                assert_eq!(serde_json::to_value(arrived).unwrap(), serde_json::to_value(facts("app")).unwrap())
+                assert_eq!(serde_json::to_value(arrived).unwrap(), serde_json::to_value(facts("app")).unwrap());
             }
             other => panic!("{other:?}"),
         }

@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -70,7 +71,7 @@ fn serve(library: &OwnedFd, calls: &Receiver<Call>) {
     let mut configured: Option<(Configured, Surroundings)> = None;
     while let Ok(call) = calls.recv() {
         let reply = match call {
-            Call::Describe { path, memory } => match describe(library, path, memory) {
+            Call::Describe { path, memory } => match describe(library, &path, memory) {
                 Ok(own) => {
                     let description = own.description().clone();
                     described = Some(own);
@@ -98,10 +99,10 @@ fn serve(library: &OwnedFd, calls: &Receiver<Call>) {
     }
 }
 
-fn describe(library: &OwnedFd, path: std::path::PathBuf, memory: u64) -> Result<Described, HostError> {
+fn describe(library: &OwnedFd, path: &Path, memory: u64) -> Result<Described, HostError> {
     limit_memory(memory);
-    let unreadable = |error: io::Error| HostError::Unreadable { path: path.clone(), cause: error.to_string() };
-    Library::from_descriptor(library.try_clone().map_err(unreadable)?, path.clone())?.open()?.describe()
+    let unreadable = |error: io::Error| HostError::Unreadable { path: path.to_owned(), cause: error.to_string() };
+    Library::from_descriptor(library.try_clone().map_err(unreadable)?, path.to_owned())?.open()?.describe()
 }
 
 /// Lets this process grow by `more` bytes and no further. Best effort: where the system refuses, the deadline still holds.
