@@ -9,7 +9,8 @@ use super::request::TokenRequest;
 use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
 use crate::issuance::{TokenResponse, handler};
 use crate::protocol::{ErrorCode, OAuthError, names};
-use crate::telemetry::Code;
+use crate::sessions::GrantId;
+use crate::telemetry::{AuditEvent, Code, codes};
 use crate::tokens::session_id::SessionId;
 
 /// One call of an endpoint at which clients authenticate.
@@ -76,6 +77,13 @@ impl Engine {
         let token_endpoint = issuer.endpoint("/token");
         let audiences = [issuer.text.as_str(), token_endpoint.as_str(), call.endpoint];
         authenticate(self.clients(), self.store(), self.clock(), &audiences, presented).await.map_err(OAuthError::from)
+    }
+}
+
+/// Notes that an app's new grant put an older one of its own out of the session.
+pub(super) fn displaced(grant: Option<&GrantId>, client_id: &str, sid: SessionId) {
+    if grant.is_some() {
+        AuditEvent::granted(codes::GRANT_DISPLACED).client_id(client_id).sid(&sid.to_string()).emit();
     }
 }
 

@@ -69,6 +69,7 @@ codes! {
     REFRESH_REPLAY_ANSWERED = "RT4001": "refresh token used again while its successor is unused; answered again";
     REFRESH_FAMILY_REVOKED = "RT4002": "refresh token used again after its successor; the family is revoked";
     REFRESH_REVOKED = "RT4003": "refresh token revoked";
+    GRANT_DISPLACED = "RT4004": "an app has more grants in one session than are kept; the least used one was ended";
 
     CLIENT_AUTHENTICATION_FAILED = "CL5001": "client authentication failed";
     CLIENT_NOT_IN_FAMILY = "CL5002": "client may not share the device session";
