@@ -160,6 +160,12 @@ impl IssuePlan {
         }
     }
 
+    /// What is kept with the grant.
+    #[must_use]
+    pub const fn data(&self) -> Option<&Map<String, Value>> {
+        self.data.as_ref()
+    }
+
     /// The grant to be written into the session: what was decided, and the stored half of the refresh token that `tag` and
     /// `secret` make.
     #[must_use]
