@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Certificate;
-use symbolon_sdk::{ConfigureError, Properties};
+use symbolon_sdk::Properties;
 use url::{Host, Url};
 
 use crate::addresses::Reach;
@@ -74,8 +74,8 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads all of it; what cannot be read is noted and refuses the configuration.
-    pub(crate) fn read(properties: &Properties) -> Result<Self, ConfigureError> {
+    /// Reads all of it; what cannot be read is noted, and the SDK refuses the configuration for it.
+    pub(crate) fn read(properties: &Properties) -> Self {
         let enable = properties.flag("enable", false);
         for name in ["url", "secretFile"] {
             if enable && properties.text(name).is_none() {
@@ -111,7 +111,7 @@ impl Configuration {
         };
         let destination =
             url.zip(keys).map(|((url, reach), keys)| Destination { url, keys, pace, max_response_bytes, reach, authorities });
-        Ok(Self { enable, include_claims, failure, destination })
+        Self { enable, include_claims, failure, destination }
     }
 }
 

@@ -44,7 +44,7 @@ impl DeviceSsoHandler for WebhookHandler {
     const EXECUTION: Execution = Execution::Blocking;
 
     fn configure(properties: &Properties) -> Result<Self, ConfigureError> {
-        let Configuration { enable, include_claims, failure, destination } = Configuration::read(properties)?;
+        let Configuration { enable, include_claims, failure, destination } = Configuration::read(properties);
         let service = destination.map(Service::new).transpose().map_err(ConfigureError::new)?;
         Ok(Self { enable, include_claims, failure, service })
     }

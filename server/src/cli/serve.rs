@@ -12,6 +12,7 @@ use super::assemble;
 use super::output::Failure;
 use super::reload::Reloader;
 use crate::grants::Engine;
+use crate::issuance::handler::process::keep_memory_to_itself;
 use crate::{http, settings, telemetry};
 
 /// How often keys are looked after.
@@ -24,6 +25,7 @@ const TICK: Duration = Duration::from_mins(1);
 pub async fn run(place: &Place) -> Result<(), Failure> {
     let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
     telemetry::init(&loaded.settings.telemetry).map_err(Failure::refusal_of)?;
+    keep_memory_to_itself();
     let metrics = telemetry::metrics::install();
     let began_with = loaded.show();
     let engine = assemble::serving(loaded.settings).await?;

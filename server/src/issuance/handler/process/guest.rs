@@ -46,6 +46,8 @@ fn begin() -> io::Result<(OwnedFd, Receiver<Call>)> {
     let listening = socket.try_clone()?;
     socket.peer_addr()?;
     rustix::stdio::dup2_stdout(io::stderr())?;
+    // Nothing that it starts becomes more than it is.
+    let _ = rustix::thread::set_no_new_privs(true);
     // A crash must not write what it knew to the disk.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     drop(SERVER.set(Mutex::new(socket)));

@@ -6,5 +6,13 @@ mod frame;
 pub mod guest;
 mod hosted;
 
+/// Keeps the memory of this process, keys and all, from other processes of the same user, such as those that host handlers, and off the
+/// disk when it crashes. Root still sees everything. Says so when the system does not let us.
+pub fn keep_memory_to_itself() {
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "other processes of this user may be able to read the memory of this one");
+    }
+}
+
 pub(super) use child::{Child, NotConfigured};
 pub(super) use hosted::{Hosted, Launch};
