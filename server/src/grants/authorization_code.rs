@@ -16,7 +16,7 @@ use crate::protocol::{OAuthError, names};
 use crate::sessions::code::{Found, Tombstone};
 use crate::sessions::device::Device;
 use crate::sessions::{AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Session, SessionKind};
-use crate::telemetry::codes;
+use crate::telemetry::{Code, codes};
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
 
@@ -95,7 +95,7 @@ impl Engine {
         let id = home.id();
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
-        self.settle(home, client, stored).await?;
+        facts.change = self.settle(home, client, stored).await?;
         // A replay that came while we were at it found nothing to revoke and left a note. The first use is answered, and
         // what it was given is revoked, just as if the replay had come a moment later.
         if let Some(Found::Redeemed(Tombstone { replayed: true, .. })) = self.codes().find(&request.code).await? {
@@ -173,12 +173,14 @@ impl Engine {
         guard::clamp(proposal, &limits, self.settings())
     }
 
-    /// Writes the grant into its session.
-    async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<(), OAuthError> {
+    /// Writes the grant into its session; says what began with it.
+    async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<Option<Code>, OAuthError> {
         match home {
             Home::Create(id, mut session, _) => {
                 session.add_grant(&client.id, stored, self.clock().now());
                 self.sessions().create(id, &session).await?;
+                let device = session.kind == SessionKind::Device;
+                Ok(Some(if device { codes::DEVICE_SESSION_STARTED } else { codes::OFFLINE_SESSION_STARTED }))
             }
             Home::Join(loaded, _) => {
                 let renewed = loaded.session.clone();
@@ -192,16 +194,17 @@ impl Engine {
                             session.expires = renewed.expires;
                             session.browser = renewed.browser;
                         }
+                        let joins = session.kind == SessionKind::Device && !session.apps.contains_key(&client.id);
                         session.add_grant(&client.id, stored.clone(), now);
-                        Change::Write(())
+                        Change::Write(joins)
                     })
                     .await?;
-                if written.is_none() {
-                    return Err(OAuthError::invalid_grant("the session ended while the code was being redeemed"));
+                match written {
+                    Some(joins) => Ok(joins.then_some(codes::DEVICE_SESSION_JOINED)),
+                    None => Err(OAuthError::invalid_grant("the session ended while the code was being redeemed")),
                 }
             }
         }
-        Ok(())
     }
 
     /// A code that comes again: whatever its first use was given is revoked.

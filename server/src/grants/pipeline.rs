@@ -30,16 +30,27 @@ pub struct TokenCall<'a> {
 pub struct Facts {
     /// The grant type, once known.
     pub grant: &'static str,
-    /// The authenticated client.
+    /// The client: the authenticated one, or the one that failed to authenticate, if there is such a client.
     pub client_id: Option<String>,
     /// The person.
     pub subject: Option<String>,
     /// The session.
     pub sid: Option<SessionId>,
+    /// What began, changed or ended beside it, as an audit code of its own.
+    pub change: Option<Code>,
     /// What was remarkable, as an audit code of its own.
     pub note: Option<Code>,
     /// What the guard cut from the handler's decision.
     pub clamps: Vec<&'static str>,
+}
+
+impl Facts {
+    /// Notes `code` about a refusal, unless it was the server that failed.
+    pub(super) fn note_refusal(&mut self, code: Code, error: &OAuthError) {
+        if error.code == ErrorCode::InvalidGrant {
+            self.note = Some(code);
+        }
+    }
 }
 
 impl Engine {
@@ -53,8 +64,7 @@ impl Engine {
         if matches!(request, TokenRequest::TokenExchange(_)) && !self.handlers().is_enabled() {
             return Err(handler::none_enabled());
         }
-        let client = self.authenticate(call).await?;
-        facts.client_id = Some(client.client().id.clone());
+        let client = self.authenticate(call, facts).await?;
         if !client.client().allows_grant(request.grant_type()) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant_type."));
         }
@@ -70,12 +80,17 @@ impl Engine {
     ///
     /// # Errors
     /// `invalid_client`, or `invalid_request` when no or more than one method is used.
-    pub async fn authenticate(&self, call: &TokenCall<'_>) -> Result<AuthenticatedClient, OAuthError> {
+    pub async fn authenticate(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<AuthenticatedClient, OAuthError> {
         let presented = presented(call)?;
         let issuer = &self.settings().server.issuer;
         let token_endpoint = issuer.endpoint("/token");
         let audiences = [issuer.text.as_str(), token_endpoint.as_str(), call.endpoint];
-        authenticate(self.clients(), self.store(), self.clock(), &audiences, presented).await.map_err(OAuthError::from)
+        let result = authenticate(self.clients(), self.store(), self.clock(), &audiences, presented).await;
+        facts.client_id = match &result {
+            Ok(client) => Some(client.client().id.clone()),
+            Err(error) => error.client_id().map(str::to_owned),
+        };
+        result.map_err(OAuthError::from)
     }
 }
 

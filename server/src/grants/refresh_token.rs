@@ -179,6 +179,7 @@ impl Engine {
             None => Err(OAuthError::invalid_grant("the session ended meanwhile")),
             Some(Err(cause)) => Err(OAuthError::invalid_grant(cause)),
             Some(Ok(rotate)) => {
+                facts.change = matches!(device_secret, Some(Secretly::New(_))).then_some(codes::DEVICE_SECRET_ROTATED);
                 Ok(rotate.then(|| RefreshHandle { session: handle.session, tag: handle.tag, secret: successor }.to_text()))
             }
         }

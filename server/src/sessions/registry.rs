@@ -162,18 +162,6 @@ impl Sessions {
         }
         Ok(found)
     }
-
-    /// Ends all sessions of a person; says how many there were.
-    ///
-    /// # Errors
-    /// When the store fails; those already ended stay ended.
-    pub async fn end_all_of(&self, sub: &str) -> Result<usize, StorageError> {
-        let mut count = 0;
-        for loaded in self.of_subject(sub).await? {
-            count += usize::from(self.end(loaded.id).await?.is_some());
-        }
-        Ok(count)
-    }
 }
 
 fn key(id: SessionId) -> Key {
