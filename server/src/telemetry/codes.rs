@@ -121,7 +121,7 @@ pub fn reference() -> String {
     let mut page = "\n# Audit events\n\nEach decision is one log line with the target `symbolon::audit`; it names ids, never secrets. To keep \
                     them while the rest is quiet: `telemetry.level = \"warn,symbolon::audit=info\"`.\n\nEvery event has `code` and `outcome` \
                     (`granted` or `refused`) and the members of its row; one in brackets is there when it is known. A request may be several \
-                    events: what came of it, then what began, changed or was remarkable with it. A `client_id` or `subject` is one that \
+                    events: what came of it, and each thing that began, changed, ended or was remarkable with it. A `client_id` or `subject` is one that \
                     exists here, except that `SI2021` repeats the `client_id` of its request. A command on a stopped server writes its events to its \
                     own standard error.\n\n| code | meaning | members |\n|---|---|---|\n"
         .to_owned();
