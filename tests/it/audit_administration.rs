@@ -157,6 +157,20 @@ fn a_stopped_server_s_level_and_format_hold_for_commands_too() {
 }
 
 #[test]
+fn a_command_that_comes_before_the_first_start_makes_the_keys_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup::new().set("telemetry.format", "json");
+    setup.write(folder.path(), 1);
+    let mut command = setup.bare_command();
+    let ran = Ran::run(command.args(["key", "list", "--json", "--config"]).arg(folder.path().join("symbolon.toml")), "").fine();
+    let trail = Trail::of(&ran.stderr);
+    assert_eq!(trail.codes(), ["KY6001"; 4], "{}", ran.stderr);
+    for key in ran.json().as_array().expect("keys") {
+        trail.one("KY6001", &[("kid", text(key, "kid")), ("detail", text(key, "alg"))]);
+    }
+}
+
+#[test]
 fn whoever_is_disabled_or_deleted_loses_every_session_by_name() {
     let server = Setup::new().set("telemetry.format", "json").start();
     for (command, code, why) in [("disable", "AD8003", "disabled"), ("delete", "AD8004", "deleted")] {

@@ -63,8 +63,8 @@ codes! {
     SIGN_IN_FAILED = "SI2002": "sign-in failed" ("client_id subject? address reason");
     SIGN_IN_THROTTLED = "SI2003": "sign-in refused after too many attempts" ("client_id subject? address reason");
     SIGN_IN_DISABLED = "SI2004": "sign-in to a disabled account refused; the password was right" ("client_id subject address");
-    CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail");
-    CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail");
+    CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail?");
+    CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail?");
     AUTHORIZATION_REFUSED = "SI2021": "authorization request refused" ("client_id? address reason detail");
 
     DEVICE_SESSION_STARTED = "SE3001": "device session started" ("client_id subject sid address grant");

@@ -228,13 +228,8 @@ impl Engine {
         let request = waiting.transaction.request;
         let scope = request.scope.to_string();
         let event = |event: AuditEvent<'_>| {
-            event
-                .client_id(&request.client_id)
-                .subject(&session.session.sub)
-                .sid(&session.id)
-                .address(address)
-                .detail(&scope)
-                .emit();
+            let event = event.client_id(&request.client_id).subject(&session.session.sub).sid(&session.id).address(address);
+            if scope.is_empty() { event } else { event.detail(&scope) }.emit();
         };
         if !allow {
             event(AuditEvent::refused(codes::CONSENT_DENIED));

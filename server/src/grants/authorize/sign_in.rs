@@ -95,16 +95,15 @@ impl Engine {
             }
         };
         let disabled = |sub: &str| event(codes::SIGN_IN_DISABLED, Outcome::Refused).subject(sub).emit();
-        let person = match self.issuer().people().verify_password(username, password).await? {
-            PasswordCheck::Right(person) => person,
-            other => {
-                match other {
-                    PasswordCheck::Disabled(sub) => disabled(&sub),
-                    PasswordCheck::Wrong(sub) => failed(Some(&sub), "the password is wrong"),
-                    PasswordCheck::Right(_) | PasswordCheck::Nobody => failed(None, "nobody has this name"),
-                }
-                return Ok(SignIn::Refused(page(waiting.handle, "This name and password do not match.")));
-            }
+        let check = self.issuer().people().verify_password(username, password).await?;
+        match &check {
+            PasswordCheck::Right(_) => {}
+            PasswordCheck::Disabled(sub) => disabled(sub),
+            PasswordCheck::Wrong(sub) => failed(Some(sub), "the password is wrong"),
+            PasswordCheck::Nobody => failed(None, "nobody has this name"),
+        }
+        let PasswordCheck::Right(person) = check else {
+            return Ok(SignIn::Refused(page(waiting.handle, "This name and password do not match.")));
         };
         attempt.succeeded();
         if waiting.transaction.request.hinted_sub.as_ref().is_some_and(|sub| *sub != person.sub) {
