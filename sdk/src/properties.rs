@@ -203,6 +203,11 @@ impl Properties {
         self.note(Finding::new(format!("{}{name}", self.prefix), seen, expected, remedy));
     }
 
+    /// The same for a value that may be, or contain, a secret: it is not shown.
+    pub fn secret_finding(&self, name: &str, expected: impl Into<String>, remedy: impl Into<String>) {
+        self.note(Finding::new(format!("{}{name}", self.prefix), "a value that is not shown", expected, remedy));
+    }
+
     fn note(&self, finding: Finding) {
         let mut findings = self.findings.borrow_mut();
         if !findings.contains(&finding) {

@@ -200,7 +200,9 @@ fn refresh_tokens_and_device_secrets_that_change() {
     assert_eq!(trail.one("SE3021", &by)["grant"], "refresh_token");
     trail.none("RT4001", &by);
     server.refresh(ONE, second.refresh()).ok();
-    server.trail().one("RT4001", &by);
+    let trail = server.trail();
+    trail.one("RT4001", &by);
+    trail.one("SE3021", &by);
     server.refresh(ONE, third.refresh()).ok();
     server.refresh(ONE, device.refresh()).refused(400, "invalid_grant");
     let trail = server.trail();

@@ -23,7 +23,7 @@ const FLOORS: [&str; 13] = [
 ];
 
 /// What only these places of the server may name.
-const OWNERS: [(&str, &[&str]); 23] = [
+const OWNERS: [(&str, &[&str]); 26] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
     ("actix_http", &["http"]),
@@ -40,6 +40,9 @@ const OWNERS: [(&str, &[&str]); 23] = [
     ("reqwest", &["cli"]),
     ("symbolon_sdk", &["issuance", "cli"]),
     ("aws_lc_rs", &["foundation", "tokens"]),
+    ("rustls_pki_types", &["foundation/ed25519"]),
+    ("rmp_serde", &["sessions"]),
+    ("rustix", &["issuance/handler/process"]),
     ("abi_stable", &[]),
     ("libloading", &[]),
     ("SystemTime::now", &["foundation/clock"]),

@@ -150,6 +150,28 @@ fn a_refresh_without_a_secret_brings_one_that_fits_its_id_token() {
 }
 
 #[test]
+fn a_lost_answer_loses_no_secret() {
+    let server = shared::usual();
+    let device = server.device(ONE);
+    let answers: Vec<Tokens> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..20).map(|_| scope.spawn(|| Tokens(server.refresh(ONE, device.refresh()).ok()))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.secret(), answers[0].secret(), "whichever answer arrives, it is the same secret");
+        server.exchange(TWO, answer, "openid").ok();
+    }
+    let mut last = answers[0].clone();
+    for _ in 0..5 {
+        last = refreshed(server, last.refresh());
+        server.exchange(TWO, &last, "openid").ok();
+    }
+    // What other apps of the device took from the shared store stays worth something, however often this one refreshes.
+    server.exchange(TWO, &device, "openid").ok();
+    server.exchange(TWO, &answers[0], "openid").ok();
+}
+
+#[test]
 fn a_refresh_narrowed_away_from_device_sso_has_no_secret() {
     let server = shared::usual();
     let device = server.device(ONE);

@@ -4,14 +4,21 @@ use crate::harness::app::now;
 use crate::harness::binaries;
 use crate::harness::cast::{DIRECTED, ONE, TWO};
 use crate::harness::setup::DEFAULT_HANDLER;
-use crate::harness::{Setup, Tokens, jwt};
+use crate::harness::{Server, Setup, Tokens, jwt};
 
 const PANICS: &str = "symbolon-test-handler-panics";
 const GREEDY: &str = "symbolon-test-handler-greedy";
 
+const ISOLATIONS: [&str; 3] = ["inline", "pool", "process"];
+
 /// The greedy handler alone.
 fn greedy(mode: &str) -> Setup {
     Setup::new().properties(&format!("test.greedy.enable=true\ntest.greedy.mode={mode}\n")).handler(GREEDY)
+}
+
+/// The same in each mode of isolation.
+fn greedy_in_each(mode: &str) -> [Setup; 3] {
+    ISOLATIONS.map(|isolation| greedy(mode).property("test.greedy.isolation", isolation))
 }
 
 #[test]
@@ -84,12 +91,22 @@ fn a_panic_while_configuring_is_told_at_the_start_and_stops_nobody() {
 
 #[test]
 fn greed_is_clamped_by_the_guard() {
-    let server = greedy("everything")
-        .set("tokens.access_token.max_lifetime", "1h")
-        .set("tokens.id_token.max_lifetime", "2h")
-        .set("sessions.device.max_lifetime", "10d")
-        .set("sessions.device.max_idle", "10d")
-        .start();
+    for setup in greedy_in_each("everything") {
+        let limits = [
+            ("tokens.access_token.max_lifetime", "1h"),
+            ("tokens.id_token.max_lifetime", "2h"),
+            ("sessions.device.max_lifetime", "10d"),
+            ("sessions.device.max_idle", "10d"),
+        ];
+        let setup = setup.set("handlers.audiences", serde_json::json!(["https://api.example.com"]));
+        let server = limits.into_iter().fold(setup, |setup, (name, value)| setup.set(name, value)).start();
+        is_clamped(&server);
+    }
+}
+
+/// Whatever the greedy handler wants, this is what an app is given.
+#[track_caller]
+fn is_clamped(server: &Server) {
     let device = server.device(ONE);
     let tokens = Tokens(server.exchange(TWO, &device, "openid profile").ok());
     assert!(!tokens.scope().iter().any(|value| value.contains("admin") || value.contains("root")), "{:?}", tokens.scope());
@@ -105,6 +122,7 @@ fn greed_is_clamped_by_the_guard() {
     let (_, access) = server.verified(tokens.access());
     assert_eq!(access["sub"], original["sub"]);
     assert_ne!(access["scope"], "admin");
+    assert_eq!(access["aud"], server.issuer.as_str(), "another audience than those the operator allows");
     if tokens.has("refresh_token") {
         let answer = server.introspect(tokens.refresh());
         assert!(answer["exp"].as_u64().is_none_or(|exp| exp <= now() + 10 * 86_400 + 5), "{answer}");
@@ -125,8 +143,8 @@ fn the_ceiling_between_two_apps_holds_against_a_handler() {
 
 #[test]
 fn nonsense_in_a_handlers_error_never_reaches_the_wire() {
-    for mode in ["bad-error", "bad-member"] {
-        let server = greedy(mode).start();
+    for setup in ["bad-error", "bad-member"].into_iter().flat_map(greedy_in_each) {
+        let server = setup.start();
         let answer = server.exchange(TWO, &server.device(ONE), "openid");
         assert!(answer.status >= 400, "{}", answer.body);
         let code = answer.json()["error"].as_str().expect("a code").to_owned();

@@ -155,6 +155,24 @@ fn nonsense_is_never_issued() {
 }
 
 #[test]
+fn a_panic_costs_its_call_alone_in_every_mode() {
+    for isolation in MODES {
+        let properties = format!("test.panics.enable=true\ntest.panics.isolation={isolation}\n");
+        let server = Setup::new().properties(&properties).handler("symbolon-test-handler-panics").start();
+        let (id, device) = (server.id(), server.device(ONE));
+        for _ in 0..3 {
+            let refused = server.exchange(TWO, &device, "openid").refused(500, "server_error");
+            assert!(!refused.to_string().contains("panic"), "the cause is for the log: {refused}");
+        }
+        assert_eq!(server.id(), id);
+        server.refresh(ONE, device.refresh()).ok();
+        assert!(server.log().contains("PanickingHandler panicked: the test handler panics in authorize"), "{}", server.log());
+        assert_eq!(server.metric("symbolon_handler_calls_total", &["outcome=\"panicked\""]), 3);
+        assert_eq!(server.metric("symbolon_handler_restarts_total", &[]), 0, "a panic ends no process");
+    }
+}
+
+#[test]
 fn what_a_handler_prints_confuses_nobody() {
     let server = hostile("print", "process").start();
     let device = server.device(ONE);

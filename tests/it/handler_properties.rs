@@ -200,6 +200,17 @@ fn refresh_token_max_idle_time() {
 }
 
 #[test]
+fn refresh_token_max_idle_time_zero_or_blank_is_no_limit() {
+    for idle in ["0", ""] {
+        let server = with(&[("refreshToken.maxIdleTime", idle)]).set("tokens.refresh_token.max_idle", "2s").start();
+        let device = server.device(ONE);
+        let tokens = Tokens(server.exchange(TWO, &device, "openid offline_access").ok());
+        until("app one's refresh token is dead", || !server.is_active(device.refresh()));
+        server.refresh(TWO, tokens.refresh()).ok();
+    }
+}
+
+#[test]
 fn refresh_token_rotate() {
     let fixed = with(&[("refreshToken.rotate", "false")]).start();
     let tokens = exchanged(&fixed);
@@ -222,6 +233,10 @@ fn claims_transport() {
     let tokens = exchanged(&server);
     let claims = jwt::claims(tokens.id());
     assert_eq!((&claims["email"], &claims["name"]), (&json!("ada@example.com"), &json!("Ada Example")));
+    assert!(server.userinfo(tokens.access()).ok()["email"].is_null());
+    let refreshed = Tokens(server.refresh(TWO, tokens.refresh()).ok());
+    assert_eq!(jwt::claims(refreshed.id())["email"], "ada@example.com", "after a refresh as before");
+    assert!(server.userinfo(refreshed.access()).ok()["email"].is_null());
     let server = with(&[("claimsTransport", "USERINFO")]).start();
     let tokens = exchanged(&server);
     assert!(jwt::claims(tokens.id())["email"].is_null());

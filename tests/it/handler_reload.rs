@@ -133,6 +133,16 @@ fn libraries_come_are_replaced_and_go() {
     assert_eq!(issued(&server, &device), 90);
     assert_eq!(server.get("/.well-known/openid-configuration").json()["native_sso_supported"], true);
 
+    // Without its folder nothing is known; that is no reason to let go of what works.
+    let folder = server.folder().join("handlers");
+    let away = server.folder().join("away");
+    fs::rename(&folder, &away).expect("a folder");
+    let said = server.command(&["handler", "reload"]).refused();
+    assert!(said.contains("handlers") && said.contains("cannot be read"), "{said}");
+    assert_eq!(issued(&server, &device), 90);
+    fs::rename(&away, &folder).expect("a folder");
+    assert!(changes(&reload(&server)).is_empty());
+
     // A bad one beside it is told and stops nobody.
     fs::write(server.handler_file("new.so"), &whole[..5000]).expect("a library");
     let answer = reload(&server);

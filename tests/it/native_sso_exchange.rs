@@ -4,7 +4,7 @@ use crate::harness::app::now;
 use crate::harness::cast::{BACKEND, BACKEND_JWT, DIRECTED, NO_DEVICE_SCOPE, NO_EXCHANGE, ONE, SERVICE, STRANGER, THREE, TWO};
 use crate::harness::request::half_sha256;
 use crate::harness::server::http;
-use crate::harness::{DEVICE_SECRET_TYPE, Form, Server, Tokens, jwt, shared, until};
+use crate::harness::{Browser, DEVICE_SECRET_TYPE, Form, Server, Setup, Tokens, jwt, shared, until};
 
 /// The form of a correct exchange of that device.
 fn form(device: &Tokens) -> Form {
@@ -181,6 +181,53 @@ fn a_directed_source_has_a_ceiling_and_may_be_kept_from_staying_offline() {
     assert!(!tokens.has("refresh_token"));
     let by_two = Tokens(server.exchange(TWO, &device, "openid device_sso").ok());
     server.exchange(DIRECTED, &by_two, "openid").refused(400, "invalid_grant");
+}
+
+#[test]
+fn a_ceiling_holds_for_whatever_the_app_does_next() {
+    let server = shared::usual();
+    let person = server.person();
+    let device = server.sign_in(ONE, &person, "openid profile email offline_access device_sso");
+    let tokens = Tokens(server.exchange(DIRECTED, &device, "openid profile").ok());
+    let itself = |tokens: &Tokens| server.exchange_form(tokens.id(), device.secret());
+    let mut again = tokens;
+    for _ in 0..3 {
+        let more = itself(&again).and("scope", "openid profile email");
+        server.token(DIRECTED, more).refused(400, "invalid_scope");
+        again = Tokens(server.token(DIRECTED, itself(&again).and("scope", "openid profile")).ok());
+        assert!(!again.has("refresh_token"), "its own ID token opens no more than its source's did");
+        let all = Tokens(server.token(DIRECTED, itself(&again)).ok());
+        assert_eq!(all.scope(), ["openid", "profile"]);
+    }
+    // What it was given is taken back: its ID token alone does not bring it in again.
+    server.revoke(ONE, device.secret());
+    let device = server.sign_in(ONE, &person, "openid profile email offline_access device_sso");
+    let tokens = Tokens(server.exchange(DIRECTED, &device, "openid profile").ok());
+    let sid = jwt::claims(tokens.id())["sid"].as_str().expect("a sid").to_owned();
+    server.command(&["session", "end", &sid]).fine();
+    server.token(DIRECTED, server.exchange_form(tokens.id(), device.secret())).refused(400, "invalid_grant");
+    // Signed in by the person, nothing but its registration bounds it, whatever was admitted before or after.
+    let device = server.sign_in(ONE, &person, "openid profile email offline_access device_sso");
+    server.exchange(DIRECTED, &device, "openid profile").ok();
+    let scope = "openid profile email offline_access device_sso";
+    let own = server.sign_in_by(&Browser::new(), DIRECTED, &person, scope, Some(device.secret()));
+    assert_eq!(own.secret(), device.secret(), "the same device");
+    server.exchange(DIRECTED, &device, "openid profile").ok();
+    let form = server.exchange_form(own.id(), own.secret()).and("scope", "openid profile email offline_access");
+    let again = Tokens(server.token(DIRECTED, form).ok());
+    assert_eq!(again.scope(), ["email", "offline_access", "openid", "profile"]);
+    assert!(again.has("refresh_token"));
+}
+
+#[test]
+fn an_app_may_exchange_often_without_losing_its_refresh_token() {
+    let server = Setup::new().property("op.deviceSSOHandler.refreshToken.issue", "false").start();
+    let device = server.device(ONE);
+    let tokens: Vec<Tokens> = (0..20).map(|_| Tokens(server.exchange(ONE, &device, "openid").ok())).collect();
+    assert!(server.is_active(device.access()));
+    server.refresh(ONE, device.refresh()).ok();
+    assert!(server.is_active(tokens[19].access()) && !server.is_active(tokens[0].access()));
+    assert!(server.log().contains("RT4004"), "what had to go is audited");
 }
 
 #[test]

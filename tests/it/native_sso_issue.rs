@@ -1,7 +1,7 @@
 //! Native SSO, the first app: when a device secret is issued, how the ID token is bound to it, and which session it joins
 //! (draft 08 sections 3.1 to 3.4).
 
-use crate::harness::cast::{COMPAT, NO_DEVICE_SCOPE, NO_EXCHANGE, ONE, TWO};
+use crate::harness::cast::{COMPAT, NO_DEVICE_SCOPE, NO_EXCHANGE, ONE, STRANGER, TWO};
 use crate::harness::request::half_sha256;
 use crate::harness::{Authorization, Browser, Person, Tokens, jwt, shared};
 
@@ -80,6 +80,22 @@ fn the_same_person_with_a_valid_secret_keeps_the_device_session() {
     assert!(after["auth_time"].as_u64() >= before["auth_time"].as_u64());
     server.exchange(TWO, &second, "openid").ok();
     server.exchange(TWO, &first, "openid").ok();
+}
+
+#[test]
+fn an_app_of_another_family_does_not_join_the_device() {
+    let server = shared::usual();
+    let person = server.person();
+    let first = server.sign_in(ONE, &person, SCOPE);
+    let stranger = server.sign_in_by(&Browser::new(), STRANGER, &person, SCOPE, Some(first.secret()));
+    assert_ne!(stranger.secret(), first.secret());
+    assert_ne!(jwt::claims(stranger.id())["sid"], jwt::claims(first.id())["sid"]);
+    server.revoke(STRANGER, first.secret());
+    assert!(server.is_active(first.access()), "nor does it sign the device out");
+    server.exchange(STRANGER, &first, "openid").refused(400, "invalid_grant");
+    server.exchange(STRANGER, &stranger, "openid").ok();
+    let own = server.sign_in_by(&Browser::new(), TWO, &person, SCOPE, Some(first.secret()));
+    assert_eq!(own.secret(), first.secret(), "one of the family does");
 }
 
 #[test]

@@ -170,6 +170,31 @@ fn with_the_person() {
 }
 
 #[test]
+fn a_code_that_waits_goes_with_the_sign_in_it_came_from() {
+    type Ending = fn(&Server, &Person, &Browser);
+    let endings: [(&str, Ending); 4] = [
+        ("disabled", |server, person, _| _ = server.command(&["user", "disable", &person.name]).fine()),
+        ("deleted", |server, person, _| _ = server.command(&["user", "delete", &person.name]).fine()),
+        ("ended", |server, person, _| _ = server.command(&["session", "end", "--user", &person.name, "--all"]).fine()),
+        ("signed out", |server, _, browser| {
+            let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
+            browser.post(&form.action, &form.fields.and("logout", "yes"));
+        }),
+    ];
+    let server = shared::usual();
+    for (name, end) in endings {
+        for scope in ["openid", "openid offline_access", "openid offline_access device_sso"] {
+            let (person, browser) = (server.person(), Browser::new());
+            let request = Authorization::new(ONE, scope);
+            let code = browser.authorize(server, &request, &person).code();
+            end(server, &person, &browser);
+            let answer = server.token(ONE, request.redeem(&code));
+            assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("invalid_grant")), "{name}: {scope}");
+        }
+    }
+}
+
+#[test]
 fn by_age_and_by_idleness() {
     // One second short of a promise would be a race: the session may die while it is being made, so it lives for eight.
     for limit in ["max_lifetime", "max_idle"] {

@@ -1,17 +1,33 @@
 //! Which clients may share a person's device session, and how far. Knows families; must not know sessions or tokens.
 
+use serde::{Deserialize, Serialize};
+
 use super::client::Client;
 use crate::protocol::names::{DEVICE_SSO, OPENID, TOKEN_EXCHANGE};
 use crate::protocol::{OAuthError, Scope};
 
 /// The most that may be granted to the target, beside its own registration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use]
 pub struct Ceiling {
     /// The most scope; `None` = the target's registered scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// Whether a refresh token may be issued.
     pub offline_access: bool,
+}
+
+impl Ceiling {
+    /// None but the registration.
+    pub const NONE: Self = Self { scope: None, offline_access: true };
+    /// Nothing at all.
+    pub const NOTHING: Self = Self { scope: Some(Scope::EMPTY), offline_access: false };
+
+    /// What is allowed by either.
+    pub fn joined(self, other: Self) -> Self {
+        let scope = self.scope.zip(other.scope).map(|(all, more)| all.union(&more));
+        Self { scope, offline_access: self.offline_access || other.offline_access }
+    }
 }
 
 /// Why two clients do not share.
@@ -29,6 +45,9 @@ pub enum NotShared {
     /// The target lists who may sign it in, and the source is not there.
     #[error("the client of the ID token is not among the device_sso_sources of the requesting client")]
     NotListed,
+    /// It shows its own ID token, but the session knows nothing of it any more, and not everybody may let it in.
+    #[error("the requesting client is signed out of this session, and its device_sso_sources do not list itself")]
+    SignedOut,
 }
 
 impl From<NotShared> for OAuthError {
@@ -37,22 +56,37 @@ impl From<NotShared> for OAuthError {
     }
 }
 
-/// Whether an ID token of `source` may sign `target` in (Native SSO 1.0 draft 08 section 4.3, item 5).
+/// Whether two clients are of one family. A client is always of its own.
+#[must_use]
+pub fn same_family(one: &Client, other: &Client) -> bool {
+    one.id == other.id || (one.device_sso_family.is_some() && one.device_sso_family == other.device_sso_family)
+}
+
+/// Whether an ID token of its own may sign `target` in once more. `present` is how far it is in that session already: a
+/// ceiling once set is not lifted by asking again.
+///
+/// # Errors
+/// When it is not in there any more and only some clients may let it in.
+pub fn may_return(target: &Client, present: Option<Ceiling>) -> Result<Ceiling, NotShared> {
+    match present {
+        Some(ceiling) => Ok(ceiling),
+        None if target.device_sso_sources.is_none() => Ok(Ceiling::NONE),
+        None => Err(NotShared::SignedOut),
+    }
+}
+
+/// Whether an ID token of `source`, another client, may sign `target` in (Native SSO 1.0 draft 08 section 4.3, item 5).
 ///
 /// # Errors
 /// When the two do not share; the wire code is `invalid_grant`.
 pub fn may_share(source: &Client, target: &Client) -> Result<Ceiling, NotShared> {
-    let unlimited = Ceiling { scope: None, offline_access: true };
-    if source.id == target.id {
-        return Ok(unlimited);
-    }
     let source_family = source.device_sso_family.as_ref().ok_or(NotShared::SourceWithoutFamily)?;
     let target_family = target.device_sso_family.as_ref().ok_or(NotShared::TargetWithoutFamily)?;
     if source_family != target_family {
         return Err(NotShared::OtherFamily);
     }
     let Some(listed) = &target.device_sso_sources else {
-        return Ok(unlimited);
+        return Ok(Ceiling::NONE);
     };
     let share = listed.iter().find(|share| share.client_id == source.id).ok_or(NotShared::NotListed)?;
     Ok(Ceiling { scope: share.scope.clone(), offline_access: share.offline_access })
@@ -86,7 +120,7 @@ mod tests {
     #[test]
     fn a_family_shares_within_itself() {
         let (a, b) = (app("a", &json!({"device_sso_family": "acme"})), app("b", &json!({"device_sso_family": "acme"})));
-        assert_eq!(may_share(&a, &b), Ok(Ceiling { scope: None, offline_access: true }));
+        assert_eq!(may_share(&a, &b), Ok(Ceiling::NONE));
     }
 
     #[test]
@@ -101,11 +135,29 @@ mod tests {
     }
 
     #[test]
-    fn a_client_always_shares_with_itself() {
+    fn a_client_returns_as_far_as_it_was_in() {
         let loner = app("l", &json!({}));
-        assert!(may_share(&loner, &loner).is_ok());
+        assert_eq!(may_return(&loner, None), Ok(Ceiling::NONE));
         let closed = app("c", &json!({"device_sso_family": "acme", "device_sso_sources": []}));
-        assert!(may_share(&closed, &closed).is_ok_and(|ceiling| ceiling.offline_access));
+        assert_eq!(may_return(&closed, None), Err(NotShared::SignedOut));
+        assert_eq!(may_return(&closed, Some(Ceiling::NONE)), Ok(Ceiling::NONE));
+        assert_eq!(may_return(&loner, Some(Ceiling::NOTHING)), Ok(Ceiling::NOTHING));
+    }
+
+    #[test]
+    fn a_client_is_of_its_own_family() {
+        let (loner, other) = (app("l", &json!({})), app("l2", &json!({})));
+        assert!(same_family(&loner, &loner) && !same_family(&loner, &other));
+        let acme = |id| app(id, &json!({"device_sso_family": "acme"}));
+        assert!(same_family(&acme("a"), &acme("b")) && !same_family(&acme("a"), &loner));
+    }
+
+    #[test]
+    fn two_doors_open_what_either_opens() {
+        let of = |scope: &str, offline_access| Ceiling { scope: Some(Scope::parse(scope).unwrap()), offline_access };
+        assert_eq!(of("openid", false).joined(of("email", true)), of("openid email", true));
+        assert_eq!(of("openid", false).joined(Ceiling::NONE), Ceiling::NONE);
+        assert_eq!(Ceiling::NOTHING.joined(of("openid", false)), of("openid", false));
     }
 
     #[test]
@@ -116,7 +168,7 @@ mod tests {
                 "plain", {"client_id": "low", "scope": "openid", "offline_access": false}]}),
         );
         let from = |id| app(id, &json!({"device_sso_family": "acme"}));
-        assert_eq!(may_share(&from("plain"), &target), Ok(Ceiling { scope: None, offline_access: true }));
+        assert_eq!(may_share(&from("plain"), &target), Ok(Ceiling::NONE));
         let low = may_share(&from("low"), &target).unwrap();
         assert_eq!(low.scope.map(|scope| scope.to_string()).as_deref(), Some("openid"));
         assert!(!low.offline_access);

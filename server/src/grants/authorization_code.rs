@@ -2,7 +2,7 @@
 //! is turned into tokens, once, in a session of the right sort.
 
 use super::engine::Engine;
-use super::pipeline::Facts;
+use super::pipeline::{self, Facts};
 use super::request::AuthorizationCode;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
@@ -15,7 +15,9 @@ use crate::issuance::{IssuePlan, Proposal, TokenResponse};
 use crate::protocol::{OAuthError, names};
 use crate::sessions::code::{Found, Tombstone};
 use crate::sessions::device::Device;
-use crate::sessions::{AccessTemplate, Change, CodeGrant, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Session, SessionKind};
+use crate::sessions::{
+    AccessTemplate, Change, CodeGrant, DeviceSecret, Entry, Grant, GrantId, Loaded, NewSecret, Session, SessionKind,
+};
 use crate::telemetry::{Code, codes};
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
@@ -96,6 +98,13 @@ impl Engine {
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
         facts.change = self.settle(home, client, stored).await?;
+        // Whoever ended the person's sessions meanwhile may have missed what was just written, but not the browser's.
+        if self.origin(&grant).await?.is_none() {
+            self.revoke_grant(id, &client.id, &grant_id).await?;
+            // What began has ended before anybody was given it. A grant that had to make room is gone all the same.
+            facts.change = facts.change.filter(|change| *change == codes::GRANT_DISPLACED);
+            return Err(ended());
+        }
         // A replay that came while we were at it found nothing to revoke and left a note. The first use is answered, and
         // what it was given is revoked, just as if the replay had come a moment later.
         if let Some(Found::Redeemed(Tombstone { replayed: true, .. })) = self.codes().find(&request.code).await? {
@@ -111,12 +120,15 @@ impl Engine {
     /// Which session the tokens belong to: the device's, one for this app alone, or the browser's.
     async fn home(&self, grant: &CodeGrant, client: &Client, presented: Option<Secret<String>>) -> Result<Home, OAuthError> {
         let now = self.clock().now();
+        let browser = self.origin(grant).await?.ok_or_else(ended)?;
         let settings = &self.settings().sessions;
         if grant.scope.contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client) {
-            // An invalid secret, and one of another person, count as absent (Native SSO section 3.4.2).
+            // An invalid secret, one of another person and one of another family's device count as absent (Native SSO
+            // section 3.4.2).
             if let Some(text) = presented
                 && let Some(device) = self.sessions().verify_device_secret(&text).await?
                 && device.session().sub == grant.sub
+                && self.is_of_family(client, device.holder()).await?
             {
                 let (secret, mut loaded) = device.into_parts();
                 renew(&mut loaded.session, grant, settings.device.max_lifetime.map(|life| now.plus(life)));
@@ -138,10 +150,20 @@ impl Engine {
             session.browser = Some(grant.browser);
             return Ok(Home::Create(SessionId::new(self.clock()), Box::new(session), None));
         }
-        match self.sessions().find(grant.browser).await? {
-            Some(loaded) => Ok(Home::Join(Box::new(loaded), None)),
-            None => Err(OAuthError::invalid_grant("the browser session ended before the code was redeemed")),
-        }
+        Ok(Home::Join(Box::new(browser), None))
+    }
+
+    /// The browser session in which the person agreed, if it lives: a sign-out, an administrator's word or another person's
+    /// sign-in ends it, and with it whatever waits to be fetched.
+    async fn origin(&self, grant: &CodeGrant) -> Result<Option<Loaded>, OAuthError> {
+        let browser = self.sessions().find(grant.browser).await?;
+        Ok(browser.filter(|browser| browser.session.sub == grant.sub))
+    }
+
+    /// Whether `client` is of the family of the client of that name, which may be gone.
+    async fn is_of_family(&self, client: &Client, holder: &str) -> Result<bool, OAuthError> {
+        let holder = self.clients().find(holder).await?;
+        Ok(holder.is_some_and(|holder| sharing::same_family(&holder, client)))
     }
 
     fn plan_code(&self, grant: &CodeGrant, client: &std::sync::Arc<Client>, home: &Home, resources: Vec<String>) -> IssuePlan {
@@ -175,9 +197,10 @@ impl Engine {
 
     /// Writes the grant into its session; says what began with it.
     async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<Option<Code>, OAuthError> {
+        let usual = self.settings().tokens.access_token_lifetime;
         match home {
             Home::Create(id, mut session, _) => {
-                session.add_grant(&client.id, stored, self.clock().now());
+                session.add_grant(&client.id, stored, Entry::SignedIn, usual, self.clock().now());
                 self.sessions().create(id, &session).await?;
                 let device = session.kind == SessionKind::Device;
                 Ok(Some(if device { codes::DEVICE_SESSION_STARTED } else { codes::OFFLINE_SESSION_STARTED }))
@@ -195,14 +218,11 @@ impl Engine {
                             session.browser = renewed.browser;
                         }
                         let joins = session.kind == SessionKind::Device && !session.apps.contains_key(&client.id);
-                        session.add_grant(&client.id, stored.clone(), now);
-                        Change::Write(joins)
+                        let displaced = session.add_grant(&client.id, stored.clone(), Entry::SignedIn, usual, now);
+                        Change::Write(pipeline::entered(joins, displaced.as_ref()))
                     })
                     .await?;
-                match written {
-                    Some(joins) => Ok(joins.then_some(codes::DEVICE_SESSION_JOINED)),
-                    None => Err(OAuthError::invalid_grant("the session ended while the code was being redeemed")),
-                }
+                written.ok_or_else(|| OAuthError::invalid_grant("the session ended while the code was being redeemed"))
             }
         }
     }
@@ -241,6 +261,10 @@ impl Engine {
             .await?;
         Ok(())
     }
+}
+
+fn ended() -> OAuthError {
+    OAuthError::invalid_grant("the sign-in that the code came from has ended")
 }
 
 /// A person who signed in again on their device renews its session.

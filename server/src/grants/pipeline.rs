@@ -9,7 +9,8 @@ use super::request::TokenRequest;
 use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
 use crate::issuance::{TokenResponse, handler};
 use crate::protocol::{ErrorCode, OAuthError, names};
-use crate::telemetry::Code;
+use crate::sessions::GrantId;
+use crate::telemetry::{Code, codes};
 use crate::tokens::session_id::SessionId;
 
 /// One call of an endpoint at which clients authenticate.
@@ -92,6 +93,11 @@ impl Engine {
         };
         result.map_err(OAuthError::from)
     }
+}
+
+/// What an app's new grant did to a session that was there before: the app is new in it, or an older grant of its own had to go.
+pub(super) fn entered(joins: bool, displaced: Option<&GrantId>) -> Option<Code> {
+    if joins { Some(codes::DEVICE_SESSION_JOINED) } else { displaced.map(|_| codes::GRANT_DISPLACED) }
 }
 
 fn presented(call: &TokenCall<'_>) -> Result<Presented, OAuthError> {

@@ -15,27 +15,25 @@ use crate::issuance::mint::Bearer;
 use crate::issuance::proposal::IdTokenProposal;
 use crate::issuance::{Proposal, TokenResponse};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
+use crate::sessions::record::TOUCH_EVERY;
 use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, Session, SessionKind};
 use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
 
-/// "Last used" of a token that does not rotate is written at most this often.
-const TOUCH_EVERY: Duration = Duration::from_mins(1);
-
 /// A device secret that goes out with the answer.
 enum Secretly {
     /// The one that was presented.
     Echo(DeviceSecret),
-    /// A new one.
-    New(NewSecret),
+    /// The app's own, which may be new to the session.
+    Own(NewSecret),
 }
 
 impl Secretly {
     const fn secret(&self) -> &DeviceSecret {
         match self {
             Self::Echo(secret) => secret,
-            Self::New(secret) => secret.secret(),
+            Self::Own(secret) => secret.secret(),
         }
     }
 }
@@ -78,8 +76,10 @@ impl Engine {
             access.audience = target::narrow(resources, &grant.access.audience)?;
         }
         let proposal = Proposal {
-            claims: Vec::new(),
-            claims_in_id_token: false,
+            // The UserInfo endpoint knows from the grant what to release; an ID token must carry it again (OpenID Connect
+            // Core section 12.2).
+            claims: if grant.claims_in_id_token { self.released(&grant, &scope) } else { Vec::new() },
+            claims_in_id_token: grant.claims_in_id_token,
             data: None,
             id_token: Some(IdTokenProposal::default()),
             refresh: None,
@@ -123,7 +123,7 @@ impl Engine {
         facts: &mut Facts,
     ) -> Result<Option<Secret<String>>, OAuthError> {
         let successor = self.issuer().keys().derive("refresh", &[handle.session.as_bytes(), &handle.tag, handle.secret.expose()]);
-        let mut replay = None;
+        let (mut replay, mut issued) = (None, false);
         let sid = loaded.id;
         let outcome = self
             .sessions()
@@ -157,9 +157,9 @@ impl Engine {
                         return Change::Keep(Err("the refresh token was used meanwhile, and its successor too"));
                     }
                 }
-                if let (Some(Secretly::New(secret)), Some(device)) = (device_secret, session.device.as_mut()) {
-                    device.accept(secret, &client.id, now);
-                    write = true;
+                if let (Some(Secretly::Own(secret)), Some(device)) = (device_secret, session.device.as_mut()) {
+                    issued = device.accept(secret, &client.id, now);
+                    write |= issued;
                 }
                 if write {
                     session.last_used = now;
@@ -179,13 +179,13 @@ impl Engine {
             None => Err(OAuthError::invalid_grant("the session ended meanwhile")),
             Some(Err(cause)) => Err(OAuthError::invalid_grant(cause)),
             Some(Ok(rotate)) => {
-                facts.change = matches!(device_secret, Some(Secretly::New(_))).then_some(codes::DEVICE_SECRET_ROTATED);
+                facts.change = issued.then_some(codes::DEVICE_SECRET_ISSUED);
                 Ok(rotate.then(|| RefreshHandle { session: handle.session, tag: handle.tag, secret: successor }.to_text()))
             }
         }
     }
 
-    /// The device secret that belongs into the answer: the presented one if it is this session's, else a new one.
+    /// The device secret that belongs into the answer: the presented one if it is this session's, else the app's own.
     async fn device_secret_for(
         &self,
         loaded: &Loaded,
@@ -206,7 +206,10 @@ impl Engine {
         {
             return Ok(Some(Secretly::Echo(device.secret().clone())));
         }
-        Ok(Some(Secretly::New(NewSecret::generate(loaded.id))))
+        // The same for this app whenever it asks without one: whichever of several answers arrives, its secret is good, and
+        // so is what other apps of the device hold.
+        let secret = self.issuer().keys().derive("device_secret", &[loaded.id.as_bytes(), client.id.as_bytes()]);
+        Ok(Some(Secretly::Own(NewSecret::of(loaded.id, secret))))
     }
 
     async fn punish_refresh_replay(

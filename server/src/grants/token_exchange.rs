@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::engine::Engine;
-use super::pipeline::Facts;
+use super::pipeline::{self, Facts};
 use super::request::TokenExchange;
 use super::target;
 use crate::clients::sharing::{self, Ceiling};
@@ -20,7 +20,7 @@ use crate::issuance::handler::{Purpose, Question};
 use crate::issuance::mint::Bearer;
 use crate::issuance::{TokenResponse, id_token};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
-use crate::sessions::{Change, GrantId, Session, VerifiedDevice};
+use crate::sessions::{Change, Entry, GrantId, Session, VerifiedDevice};
 use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::keys::Verified;
@@ -45,7 +45,7 @@ impl Engine {
         let device = self.verify_device(&request, &token.claims, facts).await;
         let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
-        let ceiling = self.verify_sharing(client, source).await;
+        let ceiling = self.verify_sharing(client, source, device.session()).await;
         let ceiling = ceiling.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error))?;
         self.check_age(device.session())?;
 
@@ -93,18 +93,19 @@ impl Engine {
         let stored = plan.grant(&tag, &secret, self.settings(), now);
         let sid = loaded.id;
         self.issuer().record(&minted).await?;
+        let usual = self.settings().tokens.access_token_lifetime;
         let written = self
             .sessions()
             .change(loaded, |session, now| {
                 let joins = !session.apps.contains_key(&client.id);
-                session.add_grant(&client.id, stored.clone(), now);
-                Change::Write(joins)
+                let displaced = session.add_grant(&client.id, stored.clone(), Entry::LetIn(ceiling.clone()), usual, now);
+                Change::Write(pipeline::entered(joins, displaced.as_ref()))
             })
             .await?;
-        let Some(joins) = written else {
+        let Some(change) = written else {
             return Err(OAuthError::invalid_grant("the device session ended while the exchange was under way"));
         };
-        facts.change = joins.then_some(codes::DEVICE_SESSION_JOINED);
+        facts.change = change;
         let refresh = plan.refresh().map(|_| RefreshHandle { session: sid, tag, secret }.to_text());
         // Secret and ID token go out together or not at all, and only to an app that may carry the sign-on further.
         let carries_on =
@@ -172,11 +173,16 @@ impl Engine {
         Ok(device)
     }
 
-    /// Whether the app that was given the ID token may bring in this client (Native SSO section 4.3, 5).
-    pub(super) async fn verify_sharing(&self, target: &Arc<Client>, source: &str) -> Result<Ceiling, OAuthError> {
-        let source =
-            self.clients().find(source).await?.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
-        sharing::may_share(&source, target).map_err(|not| OAuthError::invalid_grant(not.to_string()))
+    /// Whether the app that was given the ID token may bring in this client (Native SSO section 4.3, 5), and how far.
+    pub(super) async fn verify_sharing(&self, target: &Client, source: &str, session: &Session) -> Result<Ceiling, OAuthError> {
+        let shared = if source == target.id {
+            sharing::may_return(target, session.ceiling_of(source))
+        } else {
+            let source = self.clients().find(source).await?;
+            let source = source.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
+            sharing::may_share(&source, target)
+        };
+        Ok(shared?)
     }
 
     /// A sign-in that is too old must be renewed in the browser (`sessions.device.auth_lifetime`).
@@ -226,10 +232,8 @@ impl Terms {
             Some(ceiling) => client.scope.intersection(ceiling),
             None => client.scope.clone(),
         };
-        let mut consented = Scope::default();
-        for grant in session.apps.values().flat_map(|app| &app.grants) {
-            grant.scope.iter().for_each(|value| consented.insert(value));
-        }
+        let grants = session.apps.values().flat_map(|app| &app.grants);
+        let consented: Scope = grants.flat_map(|grant| grant.scope.iter()).collect();
         let asked = requested.map_or_else(|| grantable.clone(), |requested| grantable.intersection(requested));
         Self { default_scope: grantable.intersection(&consented), asked, grantable, offline: ceiling.offline_access }
     }

@@ -93,6 +93,7 @@ pub struct IssuePlan {
     id_token: Option<IdTokenPlan>,
     refresh: Option<RefreshTerms>,
     user_info_claims: Vec<String>,
+    claims_in_id_token: bool,
     data: Option<Map<String, Value>>,
     clamps: Vec<&'static str>,
 }
@@ -151,21 +152,31 @@ impl IssuePlan {
         &self.user_info_claims
     }
 
-    /// Those claims, if they are not just the ones of the scope: what a grant must remember.
-    fn claims_to_remember(&self, settings: &Settings) -> Option<Vec<String>> {
-        let of_scope = settings.claim_names(&self.scope);
-        let usual = of_scope.iter().filter(|name| !is_reserved(name)).eq(&self.user_info_claims);
-        (!usual).then(|| self.user_info_claims.clone())
+    /// The claims of the person that are released, wherever that is.
+    fn released(&self) -> (&[String], bool) {
+        match &self.id_token {
+            Some(IdTokenPlan { person_claims, .. }) if self.claims_in_id_token => (person_claims, true),
+            _ => (&self.user_info_claims, false),
+        }
+    }
+
+    /// What is kept with the grant.
+    #[must_use]
+    pub const fn data(&self) -> Option<&Map<String, Value>> {
+        self.data.as_ref()
     }
 
     /// The grant to be written into the session: what was decided, and the stored half of the refresh token that `tag` and
     /// `secret` make.
     #[must_use]
     pub fn grant(&self, tag: &[u8; 16], secret: &Secret<[u8; 32]>, settings: &Settings, now: Timestamp) -> Grant {
+        let (claims, claims_in_id_token) = self.released();
+        let usual = settings.claim_names(&self.scope).iter().filter(|name| !is_reserved(name)).eq(claims);
         Grant {
             id: GrantId::of_tag(tag),
             scope: self.scope.clone(),
-            claims: self.claims_to_remember(settings),
+            claims: (!usual).then(|| claims.to_vec()),
+            claims_in_id_token,
             issued: now,
             access: self.access.clone(),
             data: self.data.clone(),
@@ -241,6 +252,7 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
         id_token,
         refresh,
         user_info_claims: user_info_claims.into_iter().filter(|name| !is_reserved(name)).collect(),
+        claims_in_id_token: in_id_token,
         data,
         clamps,
     }

@@ -15,6 +15,9 @@ pub struct Scope(Vec<String>);
 pub struct ScopeError;
 
 impl Scope {
+    /// No values.
+    pub const EMPTY: Self = Self(Vec::new());
+
     /// Reads the wire form; several spaces between values are forgiven, other white space and empty scopes are not.
     ///
     /// # Errors
@@ -53,6 +56,12 @@ impl Scope {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.iter().filter(|value| other.contains(value)).collect()
+    }
+
+    /// The values of both: this scope's, then what the other has more.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        self.iter().chain(other.iter()).collect()
     }
 
     /// The values of this scope that are not in `other`.

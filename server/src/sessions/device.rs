@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Session, SessionKind};
 use super::registry::Loaded;
-use crate::foundation::{Digest, Secret, Timestamp};
+use crate::foundation::{Digest, Secret, Timestamp, random};
 use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
 
-/// The most secrets one device session accepts at a time.
-const MAX_SECRETS: usize = 16;
+/// The most secrets one device session accepts at a time: the first, and one for each app that asked for its own.
+const MAX_SECRETS: usize = 32;
 
 /// What a device session knows of its device.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -73,7 +73,13 @@ impl NewSecret {
     /// 256 random bits, with the name of the session in front.
     #[must_use]
     pub fn generate(session: SessionId) -> Self {
-        let handle = SessionHandle::new(HandleKind::DeviceSecret, session);
+        Self::of(session, random::secret())
+    }
+
+    /// The secret of these 256 bits.
+    #[must_use]
+    pub fn of(session: SessionId, secret: Secret<[u8; 32]>) -> Self {
+        let handle = SessionHandle { kind: HandleKind::DeviceSecret, session, secret };
         Self { digest: Digest::of(handle.secret.expose()), secret: DeviceSecret::from_text(handle.to_text()) }
     }
 
@@ -85,26 +91,22 @@ impl NewSecret {
 }
 
 impl Device {
-    /// Accepts a new secret that goes to `client_id`. Of the secrets given to that client before, the latest stays accepted
-    /// (the new one may never arrive) and older ones go; those that other apps hold are left alone.
-    pub fn accept(&mut self, secret: &NewSecret, client_id: &str, now: Timestamp) {
-        let own = |stored: &StoredSecret| stored.client_id == client_id;
-        let latest = self.secrets.iter().rposition(own);
-        let mut position = 0;
-        self.secrets.retain(|stored| {
-            let keep = !own(stored) || Some(position) == latest;
-            position += 1;
-            keep
-        });
+    /// Accepts a secret that goes to `client_id`; says whether it was not accepted already. If there are too many, the oldest
+    /// goes, but never the first: that is the one which the apps of the device share.
+    pub fn accept(&mut self, secret: &NewSecret, client_id: &str, now: Timestamp) -> bool {
+        if self.secrets.iter().any(|stored| stored.digest == secret.digest) {
+            return false;
+        }
         if self.secrets.len() >= MAX_SECRETS {
-            self.secrets.remove(0);
+            self.secrets.remove(1);
         }
         self.secrets.push(StoredSecret { digest: secret.digest, client_id: client_id.to_owned(), issued: now });
+        true
     }
 
-    fn accepts(&self, secret: &Secret<[u8; 32]>) -> bool {
+    fn find(&self, secret: &Secret<[u8; 32]>) -> Option<&StoredSecret> {
         let digest = Digest::of(secret.expose());
-        self.secrets.iter().any(|stored| stored.digest == digest)
+        self.secrets.iter().find(|stored| stored.digest == digest)
     }
 }
 
@@ -112,6 +114,7 @@ impl Device {
 #[derive(Debug, Clone)]
 pub struct VerifiedDevice {
     secret: DeviceSecret,
+    holder: String,
     loaded: Loaded,
 }
 
@@ -121,8 +124,9 @@ impl VerifiedDevice {
     pub fn check(loaded: Loaded, handle: &SessionHandle, text: Secret<String>, now: Timestamp) -> Option<Self> {
         let session = &loaded.session;
         let device = session.device.as_ref().filter(|_| session.kind == SessionKind::Device)?;
-        let genuine = handle.session == loaded.id && session.is_alive(now) && device.accepts(&handle.secret);
-        genuine.then(|| Self { secret: DeviceSecret::from_text(text), loaded })
+        let holder = device.find(&handle.secret)?.client_id.clone();
+        let genuine = handle.session == loaded.id && session.is_alive(now);
+        genuine.then(|| Self { secret: DeviceSecret::from_text(text), holder, loaded })
     }
 
     /// The device session's id, the `sid` of its ID tokens.
@@ -135,6 +139,12 @@ impl VerifiedDevice {
     #[must_use]
     pub const fn secret(&self) -> &DeviceSecret {
         &self.secret
+    }
+
+    /// The client that the secret was first handed to.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// The session as read.
@@ -156,17 +166,18 @@ mod tests {
     use crate::foundation::Clock;
 
     #[test]
-    fn each_app_keeps_its_latest_two_secrets() {
+    fn a_secret_is_accepted_once_and_the_first_stays() {
         let session = SessionId::new(&Clock::manual(1));
         let mut device = Device::default();
-        let secrets: Vec<NewSecret> = (0..4).map(|_| NewSecret::generate(session)).collect();
-        device.accept(&secrets[0], "one", Timestamp(0));
-        device.accept(&secrets[1], "two", Timestamp(1));
-        device.accept(&secrets[2], "one", Timestamp(2));
-        assert_eq!(device.secrets.len(), 3);
-        device.accept(&secrets[3], "one", Timestamp(3));
+        let secrets: Vec<NewSecret> = (0..=MAX_SECRETS).map(|_| NewSecret::generate(session)).collect();
+        for secret in &secrets[..MAX_SECRETS] {
+            assert!(device.accept(secret, "one", Timestamp(0)));
+            assert!(!device.accept(secret, "two", Timestamp(1)), "it is accepted already");
+        }
+        assert!(device.accept(&secrets[MAX_SECRETS], "two", Timestamp(2)));
         let kept: Vec<Digest> = device.secrets.iter().map(|stored| stored.digest).collect();
-        assert_eq!(kept, [secrets[1].digest, secrets[2].digest, secrets[3].digest]);
+        assert_eq!(kept.len(), MAX_SECRETS);
+        assert_eq!((kept[0], kept[1]), (secrets[0].digest, secrets[2].digest));
     }
 
     #[test]

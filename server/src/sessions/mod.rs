@@ -9,6 +9,6 @@ pub mod registry;
 
 pub use code::{CodeGrant, Codes};
 pub use device::{DeviceSecret, NewSecret, VerifiedDevice};
-pub use record::{AccessTemplate, App, Grant, GrantId, Session, SessionKind};
+pub use record::{AccessTemplate, App, Entry, Grant, GrantId, Session, SessionKind};
 pub use refresh::{Presented, Refresh};
 pub use registry::{Change, Loaded, Sessions};

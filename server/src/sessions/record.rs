@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::device::Device;
 use super::refresh::Refresh;
+use crate::clients::sharing::Ceiling;
 use crate::foundation::{Digest, Timestamp, encoding};
 use crate::protocol::Scope;
 use crate::settings::meaning::{AccessTokenFormat, SessionLimits};
@@ -20,9 +21,12 @@ use crate::tokens::session_id::SessionId;
 /// in JSON); newer ones are refused.
 pub const FORMAT: u8 = 2;
 
-/// The most grants kept for one app in one session: an app that signs in again and again replaces its oldest. Every grant
-/// makes each later write of the session larger, and two sign-ins that race are as many as one app needs.
-pub const MAX_GRANTS_OF_APP: usize = 4;
+/// The most grants kept for one app in one session, those that are over not counted. Every grant makes each later write of
+/// the session larger, and an app that keeps its refresh token needs one. [`Session::add_grant`] says which one goes.
+pub const MAX_GRANTS_OF_APP: usize = 8;
+
+/// "Last used" of a refresh token that does not rotate is written at most this often.
+pub const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
 /// What a session stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +88,18 @@ pub struct App {
     pub last_used: Timestamp,
     /// Its grants, oldest first, at most [`MAX_GRANTS_OF_APP`].
     pub grants: Vec<Grant>,
+    /// How far it was let in by other apps; none for as far as its registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
+}
+
+/// How an app comes to a grant in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// The person signed in to it.
+    SignedIn,
+    /// Another app let it in, so far; or it came again by itself, as far as it was in before.
+    LetIn(Ceiling),
 }
 
 /// The public name of a grant, part of each access token's `jti`. It reveals nothing about the refresh token.
@@ -106,10 +122,12 @@ pub struct Grant {
     pub id: GrantId,
     /// The granted scope.
     pub scope: Scope,
-    /// Names of the claims that its access tokens release at the `UserInfo` endpoint; absent = those of the scope, which
-    /// keeps the usual record small.
+    /// Names of the person's claims that it releases; absent = those of the scope, which keeps the usual record small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Vec<String>>,
+    /// Whether they are released in its ID tokens instead of at the `UserInfo` endpoint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claims_in_id_token: bool,
     /// When it was issued.
     pub issued: Timestamp,
     /// How its access tokens are written.
@@ -152,6 +170,21 @@ impl AccessTemplate {
     #[must_use]
     pub fn format(&self) -> Option<AccessTokenFormat> {
         self.opaque.map(|opaque| if opaque { AccessTokenFormat::Opaque } else { AccessTokenFormat::Jwt })
+    }
+}
+
+impl Grant {
+    /// Whether nothing of it can be worth anything at `now`: its refresh token is dead, and so is the last access token, which
+    /// lives `usual` where nothing else was decided.
+    fn is_over(&self, usual: Duration, now: Timestamp) -> bool {
+        let life = self.access.lifetime.map_or(usual, Duration::from_secs);
+        let last_token = match &self.refresh {
+            Some(refresh) if refresh.is_alive(now) => return false,
+            // A token that does not rotate notes its use once in a while only.
+            Some(refresh) => refresh.last_used.plus(TOUCH_EVERY),
+            None => self.issued,
+        };
+        now >= last_token.plus(life)
     }
 }
 
@@ -205,16 +238,39 @@ impl Session {
         Authentication { time: self.auth_time, acr: self.acr.clone(), amr: self.amr.clone() }
     }
 
-    /// Records a grant of `client_id`, letting go of the oldest when there are too many, and marks the session used.
-    pub fn add_grant(&mut self, client_id: &str, grant: Grant, now: Timestamp) {
+    /// Records a grant of `client_id` and marks the session used. Grants of the app that are over go (`usual`: see
+    /// `Grant::is_over`); if there are too many still, so does one that lives: the oldest without a refresh token, else the
+    /// one whose refresh token was used the longest ago. Gives its name.
+    pub fn add_grant(&mut self, client_id: &str, grant: Grant, entry: Entry, usual: Duration, now: Timestamp) -> Option<GrantId> {
         self.last_used = now;
-        let app =
-            self.apps.entry(client_id.to_owned()).or_insert_with(|| App { first_used: now, last_used: now, grants: Vec::new() });
+        let app = self.apps.entry(client_id.to_owned()).or_insert_with(|| App {
+            first_used: now,
+            last_used: now,
+            grants: Vec::new(),
+            // Whatever the entry is, it opens more.
+            ceiling: Some(Ceiling::NOTHING),
+        });
         app.last_used = now;
+        app.ceiling = match (app.ceiling.take(), entry) {
+            (_, Entry::SignedIn) | (None, _) => None,
+            (Some(before), Entry::LetIn(more)) => Some(before.joined(more)).filter(|joined| *joined != Ceiling::NONE),
+        };
+        app.grants.retain(|grant| !grant.is_over(usual, now));
+        let mut displaced = None;
         if app.grants.len() >= MAX_GRANTS_OF_APP {
-            app.grants.remove(0);
+            let worth = |grant: &Grant| grant.refresh.as_ref().map(|refresh| refresh.last_used);
+            // `min_by_key` gives the first of equals, which is the oldest.
+            let least = app.grants.iter().enumerate().min_by_key(|(_, grant)| worth(grant)).map(|(position, _)| position);
+            displaced = least.map(|position| app.grants.remove(position).id);
         }
         app.grants.push(grant);
+        displaced
+    }
+
+    /// How far an app is in; none when it is not.
+    #[must_use]
+    pub fn ceiling_of(&self, client_id: &str) -> Option<Ceiling> {
+        self.apps.get(client_id).map(|app| app.ceiling.clone().unwrap_or(Ceiling::NONE))
     }
 
     /// The grant of that name, with the client that has it.

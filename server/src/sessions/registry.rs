@@ -76,14 +76,19 @@ impl Sessions {
     /// # Errors
     /// When the store fails.
     pub async fn create(&self, id: SessionId, session: &Session) -> Result<(), StorageError> {
-        let index = Index::new(IndexKind::SessionsOfSubject, &session.sub);
-        self.store.index_add(index, id.as_bytes().to_vec(), session.expires).await?;
+        self.index(id, session).await?;
         if self.store.insert(key(id), encode(session)?, session.ends()).await? {
             Ok(())
         } else {
             // 80 random bits beside the millisecond: a collision means that randomness is broken.
             Err(StorageError::Damaged("a new session id was already taken".to_owned()))
         }
+    }
+
+    /// Enters a session among those of its person, for as long as it may live.
+    async fn index(&self, id: SessionId, session: &Session) -> Result<(), StorageError> {
+        let index = Index::new(IndexKind::SessionsOfSubject, &session.sub);
+        self.store.index_add(index, id.as_bytes().to_vec(), session.ends_at_latest()).await
     }
 
     /// Reads a living session and [`change`](Self::change)s it. `None` when there is no such living session.
@@ -111,6 +116,7 @@ impl Sessions {
     {
         let mut next = Some(loaded);
         while let Some(Loaded { id, version, mut session }) = next {
+            let latest = session.ends_at_latest();
             match change(&mut session, self.clock.now()) {
                 Change::Keep(value) => return Ok(Some(value)),
                 Change::End(value) => {
@@ -118,6 +124,10 @@ impl Sessions {
                     return Ok(Some(value));
                 }
                 Change::Write(value) => {
+                    if session.ends_at_latest() != latest {
+                        // Renewed: the entry must live as long as the session, and is written first as in `create`.
+                        self.index(id, &session).await?;
+                    }
                     if self.store.compare_and_swap(key(id), version, encode(&session)?, session.ends()).await? {
                         return Ok(Some(value));
                     }
@@ -161,6 +171,25 @@ impl Sessions {
             }
         }
         Ok(found)
+    }
+
+    /// Ends all sessions of a person; tells `ended` of each. Looks again until there are none: a session that was made
+    /// from one of the others while that was being ended is found, or finds its origin gone.
+    ///
+    /// # Errors
+    /// When the store fails; those already ended stay ended.
+    pub async fn end_all_of(&self, sub: &str, mut ended: impl FnMut(SessionId)) -> Result<(), StorageError> {
+        loop {
+            let living = self.of_subject(sub).await?;
+            if living.is_empty() {
+                return Ok(());
+            }
+            for loaded in living {
+                if self.end(loaded.id).await?.is_some() {
+                    ended(loaded.id);
+                }
+            }
+        }
     }
 }
 

@@ -56,6 +56,17 @@ the client's secret.
 with `_` for `.` (`SYMBOLON_PROPERTY_op_deviceSSOHandler_enable=true`), and as `-D op.deviceSSOHandler.enable=true`. A later file is
 stronger than an earlier one, the environment stronger than files, `-D` stronger than both.
 
+Each handler's names begin with its own prefix; `symbolon handler inspect FILE.so` prints them. These below the prefix are the
+server's own, whatever the handler is:
+
+| name | values | left out |
+|---|---|---|
+| `PREFIXisolation` | `inline`: on the server's worker; `pool`: on threads of its own; `process`: in processes of its own | as the handler says it works: `inline`, or `pool` where it may wait |
+| `PREFIXisolation.deadline` | as `handlers.deadline` | `handlers.deadline` |
+| `PREFIXisolation.threads` | as `handlers.threads`, for `pool` | `handlers.threads` |
+| `PREFIXisolation.processes` | as `handlers.processes`, for `process` | `handlers.processes` |
+| `PREFIXisolation.memory` | as `handlers.memory`, for each process | `handlers.memory` |
+
 Two names known from Connect2id set lifetimes of this server, in seconds:
 
 ";

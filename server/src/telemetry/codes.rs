@@ -73,12 +73,13 @@ codes! {
     OFFLINE_SESSION_STARTED = "SE3004": "offline session started" ("client_id subject sid address grant");
     SESSION_ENDED = "SE3011": "session ended by its person or client" ("client_id? subject sid address detail");
     SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator" ("subject sid actor detail");
-    DEVICE_SECRET_ROTATED = "SE3021": "device secret rotated" ("client_id subject sid address grant");
+    DEVICE_SECRET_ISSUED = "SE3021": "app of a device session given a device secret of its own" ("client_id subject sid address grant");
     DEVICE_SECRET_REFUSED = "SE3022": "device secret and ID token refused" ("client_id subject? sid? address grant reason");
 
     REFRESH_REPLAY_ANSWERED = "RT4001": "refresh token used again while its successor is unused; answered again" ("client_id subject sid address grant reason?");
     REFRESH_FAMILY_REVOKED = "RT4002": "refresh token used again after its successor; the family is revoked, with the session if nothing is left in it" ("client_id subject sid address grant reason");
     REFRESH_REVOKED = "RT4003": "refresh token revoked by its client" ("client_id subject sid address detail");
+    GRANT_DISPLACED = "RT4004": "an app has more grants in one session than are kept; the least used one was ended" ("client_id subject sid address grant");
 
     CLIENT_AUTHENTICATION_FAILED = "CL5001": "client authentication failed" ("client_id? address grant? reason detail");
     CLIENT_NOT_IN_FAMILY = "CL5002": "client may not share the device session" ("client_id subject sid address grant reason");

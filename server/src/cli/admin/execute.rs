@@ -144,12 +144,11 @@ async fn sessions(engine: &Engine, command: AdminCommand) -> Result<Value, Admin
 /// Ends all sessions of a person, each with an event of its own; says how many there were.
 async fn end_all(engine: &Engine, sub: &str, why: &str) -> Result<usize, AdminRefusal> {
     let mut count = 0;
-    for loaded in engine.sessions().of_subject(sub).await.map_err(AdminRefusal::because)? {
-        if engine.sessions().end(loaded.id).await.map_err(AdminRefusal::because)?.is_some() {
-            session_ended(loaded.id, sub, why);
-            count += 1;
-        }
-    }
+    let ended = |sid| {
+        session_ended(sid, sub, why);
+        count += 1;
+    };
+    engine.sessions().end_all_of(sub, ended).await.map_err(AdminRefusal::because)?;
     Ok(count)
 }
 

@@ -133,7 +133,8 @@ pub(super) fn proposal(answer: DeviceSsoAuthorization) -> Proposal {
                 SdkRefreshLifetime::For(life) => RefreshLifetime::For(life),
                 _ => RefreshLifetime::Default,
             },
-            max_idle: refresh.max_idle,
+            // To a handler, silence means no limit; the server's own setting is for grants that none decided.
+            max_idle: Some(refresh.max_idle.unwrap_or_default()),
             rotate: refresh.rotate,
         }),
         claims: with_locales(answer.claims.names, &answer.claims.locales),

@@ -144,7 +144,8 @@ fn build(
     let trial = Trial { settings, properties: &settings.properties, surroundings, trust: &trust };
     let known = old.map_or(&[][..], |old| old.entries.as_slice());
     let mut candidates: Vec<Candidate> = Vec::new();
-    for found in look(settings, &mut warnings) {
+    let wrong = if known.is_empty() { &mut warnings } else { &mut findings };
+    for found in look(settings, wrong) {
         match trial.run(&found, known) {
             Ok(candidate) => admit(candidate, &mut candidates, &mut findings, &mut warnings),
             Err(Rejected::Properties(wrong)) => findings.extend(wrong),
@@ -182,11 +183,11 @@ fn build(
     Ok((State { entries, enabled, shadow, audiences: settings.audiences.clone() }, warnings))
 }
 
-/// The libraries in the folder.
-fn look(settings: &HandlerSettings, warnings: &mut Vec<Finding>) -> Vec<Found> {
+/// The libraries in the folder. When it cannot be read, handlers in service must not go because of that.
+fn look(settings: &HandlerSettings, wrong: &mut Vec<Finding>) -> Vec<Found> {
     let Some(folder) = &settings.folder else { return Vec::new() };
     host::find(folder).unwrap_or_else(|error| {
-        warnings.push(left_out(folder, error.to_string(), "see the sentence above; until then there are no handlers"));
+        wrong.push(left_out(folder, error.to_string(), "see the sentence above; until then no handlers are loaded from it"));
         Vec::new()
     })
 }

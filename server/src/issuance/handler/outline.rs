@@ -1,8 +1,8 @@
 //! A plan in short: what two decisions are compared by, and what an operator is shown of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::Trouble;
 use crate::issuance::guard::IssuePlan;
@@ -14,20 +14,22 @@ pub(super) enum Verdict {
     /// Tokens, with these properties.
     Allowed(BTreeMap<&'static str, Value>),
     /// A refusal with this code and these members.
-    Refused(String, Value),
+    Refused(String, Map<String, Value>),
     /// No decision.
     None,
 }
 
 /// Fields whose values may be personal.
-const PRIVATE: [&str; 2] = ["access_token.data", "id_token.claims"];
+const PRIVATE: [&str; 3] = ["access_token.data", "id_token.claims", "data"];
+/// Members of a refusal whose values say what is asked for, not of whom.
+const PLAIN: [&str; 3] = ["scope", "acr_values", "max_age"];
 
 impl Verdict {
     pub(super) fn of(decision: Result<&IssuePlan, &Trouble>) -> Self {
         match decision {
             Ok(plan) => Self::Allowed(outline(plan)),
             Err(Trouble::Handler(symbolon_sdk::host::HandlerFault::Refused(error))) => {
-                Self::Refused(error.code().to_owned(), Value::Object(error.members().clone()))
+                Self::Refused(error.code().to_owned(), error.members().clone())
             }
             Err(_) => Self::None,
         }
@@ -48,19 +50,27 @@ impl Verdict {
             (Self::Allowed(own), Self::Allowed(theirs)) => own
                 .iter()
                 .filter_map(|(field, value)| {
-                    let other = theirs.get(field).unwrap_or(&Value::Null);
-                    (value != other).then(|| {
-                        if PRIVATE.contains(field) { (*field).to_owned() } else { format!("{field}: {value} or {other}") }
-                    })
+                    differing(field, value, theirs.get(field).unwrap_or(&Value::Null), !PRIVATE.contains(field))
                 })
                 .collect(),
-            (Self::Refused(own, members), Self::Refused(theirs, others)) if own == theirs && members != others => {
-                vec![format!("members: {members} or {others}")]
+            (Self::Refused(own, members), Self::Refused(theirs, others)) if own == theirs => {
+                let names: BTreeSet<&String> = members.keys().chain(others.keys()).collect();
+                let of = |list: &Map<String, Value>, name: &str| list.get(name).cloned().unwrap_or_default();
+                let member = |name: &String| {
+                    let plain = PLAIN.contains(&name.as_str());
+                    differing(&format!("member {name}"), &of(members, name), &of(others, name), plain)
+                };
+                names.into_iter().filter_map(member).collect()
             }
             (own, other) if own != other => vec![format!("decision: {} or {}", own.word(), other.word())],
             _ => Vec::new(),
         }
     }
+}
+
+/// That two values differ, and how unless that is private.
+fn differing(what: &str, one: &Value, other: &Value, plain: bool) -> Option<String> {
+    (one != other).then(|| if plain { format!("{what}: {one} or {other}") } else { what.to_owned() })
 }
 
 /// Every field of a plan.
@@ -96,6 +106,7 @@ pub(super) fn outline(plan: &IssuePlan) -> BTreeMap<&'static str, Value> {
         ("refresh_token.max_idle", json!(refresh.and_then(|terms| terms.max_idle).map(|idle| idle.as_secs()))),
         ("refresh_token.rotate", json!(refresh.map(|terms| terms.rotate))),
         ("claims", json!(claims)),
+        ("data", json!(plan.data())),
     ])
 }
 
@@ -122,8 +133,8 @@ mod tests {
         let no = refused(HandlerError::access_denied("no"));
         assert_eq!(allowed("a", "Ada").differences(&no), ["decision: allowed or access_denied"]);
         assert!(no.differences(&refused(HandlerError::access_denied("another sentence"))).is_empty());
-        let more = refused(HandlerError::access_denied("no").with_member("x", 1));
-        assert_eq!(no.differences(&more), ["members: {} or {\"x\":1}"]);
+        let more = refused(HandlerError::access_denied("no").with_member("person", "Ada").with_member("max_age", 1));
+        assert_eq!(no.differences(&more), ["member max_age: null or 1", "member person"]);
         assert_eq!(no.differences(&Verdict::of(Err(&Trouble::Busy))), ["decision: access_denied or none"]);
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::clients::sharing::Ceiling;
 use crate::foundation::encoding;
 use crate::protocol::Scope;
 use crate::sessions::device::{Device, NewSecret};
-use crate::sessions::record::{AccessTemplate, Authentication, Grant, GrantId, MAX_GRANTS_OF_APP, SessionKind};
+use crate::sessions::record::{AccessTemplate, Authentication, Entry, Grant, GrantId, MAX_GRANTS_OF_APP, SessionKind};
+use crate::sessions::refresh::{Refresh, RefreshTerms};
 use crate::settings::meaning::SessionLimits;
 use crate::storage::memory::Memory;
 
@@ -25,11 +27,19 @@ fn grant(id: &str) -> Grant {
         id: GrantId(id.to_owned()),
         scope: Scope::default(),
         claims: None,
+        claims_in_id_token: false,
         issued: Timestamp(0),
         access: AccessTemplate::default(),
         data: None,
         refresh: None,
     }
+}
+
+/// How long access tokens live here, where nothing else was decided.
+const USUAL: Duration = Duration::from_secs(100);
+
+fn add(session: &mut Session, client_id: &str, grant: Grant, now: Timestamp) -> Option<GrantId> {
+    session.add_grant(client_id, grant, Entry::SignedIn, USUAL, now)
 }
 
 fn place() -> (Sessions, Clock) {
@@ -80,9 +90,30 @@ async fn ending_is_once_and_for_all() {
     assert_eq!(sessions.of_subject("ada").await.unwrap().len(), 2);
     assert!(sessions.end(one).await.unwrap().is_some());
     assert!(sessions.end(one).await.unwrap().is_none());
-    assert!(sessions.end(two).await.unwrap().is_some());
-    assert!(sessions.of_subject("ada").await.unwrap().is_empty());
+    let mut ended = Vec::new();
+    sessions.end_all_of("ada", |id| ended.push(id)).await.unwrap();
+    assert_eq!(ended, [two]);
     assert!(sessions.find(two).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_renewed_session_stays_its_persons() {
+    let (sessions, clock) = place();
+    let id = stored(&sessions, &clock).await;
+    clock.advance(Duration::from_secs(20));
+    let renew = |session: &mut Session, now: Timestamp| {
+        session.last_used = now;
+        session.expires = Some(now.plus(Duration::from_secs(10_000)));
+        session.max_idle = None;
+        Change::Write(())
+    };
+    assert!(sessions.update(id, renew).await.unwrap().is_some());
+    clock.advance(Duration::from_secs(5_000));
+    assert_eq!(sessions.of_subject("ada").await.unwrap().len(), 1);
+    let mut ended = Vec::new();
+    sessions.end_all_of("ada", |id| ended.push(id)).await.unwrap();
+    assert_eq!(ended, [id]);
+    assert!(sessions.find(id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -92,7 +123,7 @@ async fn a_change_starts_over_until_it_is_alone() {
     let loaded = sessions.find(id).await.unwrap().unwrap();
     sessions
         .update(id, |session, now| {
-            session.add_grant("b", grant("g1"), now);
+            add(session, "b", grant("g1"), now);
             Change::Write(())
         })
         .await
@@ -101,7 +132,7 @@ async fn a_change_starts_over_until_it_is_alone() {
     let seen = sessions
         .change(loaded, |session, now| {
             tries += 1;
-            session.add_grant("c", grant("g2"), now);
+            add(session, "c", grant("g2"), now);
             Change::Write(session.apps.len())
         })
         .await
@@ -119,7 +150,7 @@ async fn hundreds_of_changes_at_once_all_count() {
         tasks.spawn(async move {
             sessions
                 .update(id, |session, now| {
-                    session.add_grant(&format!("app{n}"), grant("g"), now);
+                    add(session, &format!("app{n}"), grant("g"), now);
                     Change::Write(())
                 })
                 .await
@@ -149,18 +180,70 @@ async fn a_device_secret_is_worth_something_only_with_its_living_session() {
     assert!(sessions.verify_device_secret(text).await.unwrap().is_none());
 }
 
+/// With a refresh token that was used at that second and lives for as long after.
+fn renewable(id: &str, used: u64, life: u64) -> Grant {
+    let terms = RefreshTerms { lifetime: None, max_idle: Some(Duration::from_secs(life)), rotate: true };
+    let refresh = Refresh::issue(&[0; 16], &Secret::new([0; 32]), terms, Timestamp(used));
+    Grant { refresh: Some(refresh), ..grant(id) }
+}
+
+fn kept(session: &Session) -> Vec<&str> {
+    session.apps["app"].grants.iter().map(|grant| grant.id.0.as_str()).collect()
+}
+
 #[test]
 fn an_app_keeps_a_bounded_number_of_grants() {
     let mut session = fresh(&Clock::manual(0));
-    for n in 0..=MAX_GRANTS_OF_APP {
-        session.add_grant("app", grant(&n.to_string()), Timestamp(0));
+    let most = u64::try_from(MAX_GRANTS_OF_APP).unwrap();
+    // The second of them was used last.
+    for n in 1..=most {
+        let used = if n == 2 { 99 } else { n };
+        assert!(add(&mut session, "app", renewable(&n.to_string(), used, 1000), Timestamp(n)).is_none());
     }
-    assert_eq!(session.apps["app"].grants.len(), MAX_GRANTS_OF_APP);
-    assert!(session.grant("app", &GrantId("0".to_owned())).is_none());
-    for n in 1..=MAX_GRANTS_OF_APP {
-        assert!(session.remove_grant("app", &GrantId(n.to_string())));
+    let gone = add(&mut session, "app", grant("by access token alone"), Timestamp(20));
+    assert_eq!(gone, Some(GrantId("1".to_owned())), "the one that was used the longest ago");
+    let gone = add(&mut session, "app", renewable("last", 21, 1000), Timestamp(21));
+    assert_eq!(gone, Some(GrantId("by access token alone".to_owned())), "rather than one that stays");
+    assert_eq!(kept(&session).len(), MAX_GRANTS_OF_APP);
+    for n in (2..=most).map(|n| n.to_string()).chain(["last".to_owned()]) {
+        assert!(session.remove_grant("app", &GrantId(n)));
     }
     assert!(session.apps.is_empty(), "the app goes with its last grant");
+}
+
+#[test]
+fn what_is_over_makes_room_first() {
+    let mut session = fresh(&Clock::manual(0));
+    add(&mut session, "app", renewable("unused", 0, 30), Timestamp(0));
+    add(&mut session, "app", renewable("in use", 80, 100), Timestamp(0));
+    let long = AccessTemplate { lifetime: Some(500), ..AccessTemplate::default() };
+    add(&mut session, "app", Grant { access: long, ..grant("long") }, Timestamp(0));
+    add(&mut session, "app", grant("short"), Timestamp(0));
+    // USUAL, and for a refresh token the time within which its use may not have been written.
+    add(&mut session, "app", Grant { issued: Timestamp(99), ..grant("next") }, Timestamp(99));
+    assert_eq!(kept(&session), ["unused", "in use", "long", "short", "next"]);
+    add(&mut session, "app", Grant { issued: Timestamp(100), ..grant("after") }, Timestamp(100));
+    assert_eq!(kept(&session), ["unused", "in use", "long", "next", "after"]);
+    add(&mut session, "app", Grant { issued: Timestamp(160), ..grant("last") }, Timestamp(160));
+    assert_eq!(kept(&session), ["in use", "long", "next", "after", "last"]);
+}
+
+#[test]
+fn a_ceiling_rises_and_never_falls() {
+    let mut session = fresh(&Clock::manual(0));
+    let low = Ceiling { scope: Some(Scope::parse("openid").unwrap()), offline_access: false };
+    let other = Ceiling { scope: Some(Scope::parse("email").unwrap()), offline_access: false };
+    let mut enter = |entry| {
+        session.add_grant("app", grant("g"), entry, USUAL, Timestamp(0));
+        session.ceiling_of("app").unwrap()
+    };
+    assert_eq!(enter(Entry::LetIn(low.clone())), low);
+    assert_eq!(enter(Entry::LetIn(low.clone())), low);
+    let both = Ceiling { scope: Some(Scope::parse("openid email").unwrap()), offline_access: false };
+    assert_eq!(enter(Entry::LetIn(other)), both);
+    assert_eq!(enter(Entry::SignedIn), Ceiling::NONE);
+    assert_eq!(enter(Entry::LetIn(low)), Ceiling::NONE);
+    assert!(session.ceiling_of("another").is_none());
 }
 
 #[test]
