@@ -219,7 +219,7 @@ fn unsafe_code_is_in_the_sdk_alone() {
         sources(&["server/src", "plugins", "tests/it", "tests/plugins"]).into_iter().filter(|source| !hostile(&source.path))
     {
         for (n, line) in source.code() {
-            if line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe") && !line.contains('"') {
+            if word(line, "unsafe") && !line.contains('"') {
                 found.push(format!("{}:{n}: {line}", source.path));
             }
         }
@@ -301,6 +301,42 @@ fn the_top_level_has_its_rooms_and_nothing_else() {
         .filter(|name| !rooms.contains(&name.as_str()))
         .collect();
     none("a folder that the plan does not know", &found);
+}
+
+/// The audit codes as they are declared: the name in the code and the name in the log.
+fn audit_codes(list: &Source) -> Vec<(&str, &str)> {
+    let codes = list.text.lines().filter_map(|line| {
+        let (name, rest) = line.trim().split_once(" = \"")?;
+        let (id, meaning) = rest.split_once("\": \"")?;
+        (name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') && !meaning.is_empty()).then_some((name, id))
+    });
+    codes.collect()
+}
+
+#[test]
+fn every_audit_code_is_emitted_and_tested() {
+    let server = sources(&["server/src"]);
+    let list = server.iter().find(|source| source.path.ends_with("telemetry/codes.rs")).expect("the list of codes");
+    let codes = audit_codes(list);
+    assert!(codes.len() > 50, "the list is read: {codes:?}");
+    // The list itself gives token requests their codes.
+    let gives = |line: &str, name: &str| !line.contains(&format!("{name} = \"")) && word(line, name);
+    let emitted = |name: &str| {
+        let elsewhere = server.iter().filter(|source| source.path != list.path);
+        elsewhere.flat_map(Source::code).any(|(_, line)| word(line, name) && line.contains("codes::"))
+            || list.code().any(|(_, line)| gives(line, name))
+    };
+    let missing: Vec<String> = codes.iter().filter(|(name, _)| !emitted(name)).map(|(name, id)| format!("{id} {name}")).collect();
+    none("an audit code that nothing emits", &missing);
+    let tests = sources(&["tests/it"]);
+    let tested = |id: &str| tests.iter().any(|source| source.text.contains(&format!("{id}\"")));
+    let missing: Vec<String> = codes.iter().filter(|(_, id)| !tested(id)).map(|(name, id)| format!("{id} {name}")).collect();
+    none("an audit code that no whole-server test asks for", &missing);
+}
+
+/// Whether `name` stands in the line as a whole word.
+fn word(line: &str, name: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
 }
 
 #[test]

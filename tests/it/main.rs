@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod audit;
+mod audit_administration;
 mod authorize;
 mod cli;
 mod client_authentication;

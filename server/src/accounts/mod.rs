@@ -6,6 +6,6 @@ mod person;
 pub mod throttle;
 
 pub use password::PasswordPolicy;
-pub use people::{People, PeopleError};
+pub use people::{PasswordCheck, People, PeopleError};
 pub use person::Person;
 pub use throttle::{Attempt, RetryAfter, Throttle, ThrottleLimits};

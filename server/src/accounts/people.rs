@@ -77,6 +77,19 @@ impl From<PeopleError> for OAuthError {
     }
 }
 
+/// What a sign-in name and a password came to. A stranger is told [`Right`](Self::Right) or not; the rest is for the log.
+#[derive(Debug)]
+pub enum PasswordCheck {
+    /// The person, who may sign in.
+    Right(Person),
+    /// The password is theirs, but they may not sign in: their subject.
+    Disabled(String),
+    /// The password is not theirs: their subject.
+    Wrong(String),
+    /// Nobody has this name.
+    Nobody,
+}
+
 /// All people of the server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct People {
@@ -206,17 +219,21 @@ impl People {
         Ok(was_there)
     }
 
-    /// The person, if the password is theirs and they are not disabled. Every other case costs the same and reads the same.
+    /// Whether the password is theirs and they are not disabled. Every other case costs the same.
     ///
     /// # Errors
     /// When the store or the digest fails.
-    pub async fn verify_password(&self, name: &str, password: Secret<String>) -> Result<Option<Person>, PeopleError> {
+    pub async fn verify_password(&self, name: &str, password: Secret<String>) -> Result<PasswordCheck, PeopleError> {
         let person = self.find_by_name(name).await?;
         let digest = person.as_ref().map(|person| person.password.clone());
         let verdict = self.hasher.verify(password, digest).await?;
-        let Some(person) = person.filter(|person| verdict != Verdict::Wrong && !person.disabled) else {
-            return Ok(None);
-        };
+        let Some(person) = person else { return Ok(PasswordCheck::Nobody) };
+        if verdict == Verdict::Wrong {
+            return Ok(PasswordCheck::Wrong(person.sub));
+        }
+        if person.disabled {
+            return Ok(PasswordCheck::Disabled(person.sub));
+        }
         if let Verdict::RightAndRenewed(digest) = verdict {
             let verified = person.password.clone();
             // Not if the password was changed meanwhile: the renewed digest is of the old one.
@@ -231,10 +248,14 @@ impl People {
                 tracing::warn!(sub = %person.sub, %error, "a password digest was not renewed");
             }
         }
-        Ok(Some(person))
+        Ok(PasswordCheck::Right(person))
     }
 
-    async fn subject_of(&self, name: &str) -> Result<Option<String>, PeopleError> {
+    /// The subject that a sign-in name leads to: one read, whether or not somebody has the name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn subject_of(&self, name: &str) -> Result<Option<String>, PeopleError> {
         let stored = self.store.get(&name_key(name)).await?;
         Ok(stored.map(|stored| NameRecord::read(&stored.value)).transpose()?)
     }

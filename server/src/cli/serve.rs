@@ -13,6 +13,7 @@ use super::output::Failure;
 use super::reload::Reloader;
 use crate::grants::Engine;
 use crate::issuance::handler::process::keep_memory_to_itself;
+use crate::telemetry::{AuditEvent, codes};
 use crate::{http, settings, telemetry};
 
 /// How often keys are looked after.
@@ -45,11 +46,16 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     ];
     let running = http::start(Arc::clone(&engine), listener, metrics).map_err(Failure::refusal_of)?;
     tracing::info!("listening on http://{address} issuer {}", server.issuer.text);
+    let detail = format!("release {} at http://{address} as {}", env!("CARGO_PKG_VERSION"), server.issuer.text);
+    AuditEvent::granted(codes::SERVER_STARTED).detail(&detail).emit();
+    engine.issuer().keys().announce();
 
     let mut http_ended = tokio::spawn(running.server);
     tokio::select! {
         ended = &mut http_ended => {
-            return Err(Failure::refusal(format!("the HTTP server ended by itself: {ended:?}")));
+            let reason = format!("the HTTP server ended by itself: {ended:?}");
+            AuditEvent::refused(codes::SERVER_STOPPED).reason(&reason).emit();
+            return Err(Failure::refusal(reason));
         }
         () = told_to_stop() => {}
     }
@@ -57,7 +63,9 @@ pub async fn run(place: &Place) -> Result<(), Failure> {
     running.handle.stop(true).await;
     administration.abort();
     keepers.iter().for_each(tokio::task::JoinHandle::abort);
-    engine.store().close().await.map_err(Failure::refusal_of)?;
+    let closed = engine.store().close().await.map_err(Failure::refusal_of);
+    AuditEvent::granted(codes::SERVER_STOPPED).emit();
+    closed?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -75,7 +75,7 @@ pub enum AuthenticationError {
     #[error("no such client")]
     Unknown,
     /// The client registered another method.
-    #[error("client {client_id:?} registered {registered} and presented {presented}")]
+    #[error("the client registered {registered} and presented {presented}")]
     OtherMethod {
         /// The client, which exists.
         client_id: String,
@@ -85,19 +85,31 @@ pub enum AuthenticationError {
         presented: &'static str,
     },
     /// The secret is not the client's.
-    #[error("client {0:?} presented a wrong secret")]
+    #[error("the client presented a wrong secret")]
     WrongSecret(String),
     /// The assertion proves nothing.
-    #[error("client {client_id:?}: {problem}")]
+    #[error("{problem}")]
     Assertion {
-        /// The client that the assertion claims to come from.
-        client_id: String,
+        /// The client that the assertion claims to come from, once it is known that there is one.
+        client_id: Option<String>,
         /// Why.
         problem: AssertionProblem,
     },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl AuthenticationError {
+    /// The client that failed, if there is such a client: what else a request names may be a secret in the wrong place.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::Unknown | Self::Storage(_) => None,
+            Self::OtherMethod { client_id, .. } | Self::WrongSecret(client_id) => Some(client_id),
+            Self::Assertion { client_id, .. } => client_id.as_deref(),
+        }
+    }
 }
 
 impl From<AuthenticationError> for OAuthError {
@@ -145,11 +157,10 @@ pub async fn authenticate(
         }
         Presented::Assertion { client_id, assertion } => {
             let jwt = assertion.expose();
-            let failed = |client_id: &str, problem| AuthenticationError::Assertion { client_id: client_id.to_owned(), problem };
-            let claimed =
-                assertion::claimed_client(jwt).map_err(|problem| failed(client_id.as_deref().unwrap_or_default(), problem))?;
-            if client_id.as_ref().is_some_and(|named| *named != claimed) {
-                return Err(failed(&claimed, AssertionProblem::OtherClient));
+            let failed = |client_id, problem| AuthenticationError::Assertion { client_id, problem };
+            let claimed = assertion::claimed_client(jwt).map_err(|problem| failed(None, problem))?;
+            if client_id.is_some_and(|named| named != claimed) {
+                return Err(failed(None, AssertionProblem::OtherClient));
             }
             let client = find(clients, &claimed).await?;
             if client.auth != ClientAuth::PrivateKeyJwt {
@@ -157,7 +168,7 @@ pub async fn authenticate(
             }
             match assertion::consume(&client, jwt, audiences, store, clock.now()).await? {
                 Ok(()) => Ok(AuthenticatedClient { client }),
-                Err(problem) => Err(failed(&client.id, problem)),
+                Err(problem) => Err(failed(Some(client.id.clone()), problem)),
             }
         }
     }

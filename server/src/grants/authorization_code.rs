@@ -18,7 +18,7 @@ use crate::sessions::device::Device;
 use crate::sessions::{
     AccessTemplate, Change, CodeGrant, DeviceSecret, Entry, Grant, GrantId, Loaded, NewSecret, Session, SessionKind,
 };
-use crate::telemetry::codes;
+use crate::telemetry::{Code, codes};
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
 
@@ -97,10 +97,12 @@ impl Engine {
         let id = home.id();
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
-        self.settle(home, client, stored).await?;
+        facts.change = self.settle(home, client, stored).await?;
         // Whoever ended the person's sessions meanwhile may have missed what was just written, but not the browser's.
         if self.origin(&grant).await?.is_none() {
             self.revoke_grant(id, &client.id, &grant_id).await?;
+            // What began has ended before anybody was given it. A grant that had to make room is gone all the same.
+            facts.change = facts.change.filter(|change| *change == codes::GRANT_DISPLACED);
             return Err(ended());
         }
         // A replay that came while we were at it found nothing to revoke and left a note. The first use is answered, and
@@ -193,18 +195,18 @@ impl Engine {
         guard::clamp(proposal, &limits, self.settings())
     }
 
-    /// Writes the grant into its session.
-    async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<(), OAuthError> {
+    /// Writes the grant into its session; says what began with it.
+    async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<Option<Code>, OAuthError> {
         let usual = self.settings().tokens.access_token_lifetime;
         match home {
             Home::Create(id, mut session, _) => {
                 session.add_grant(&client.id, stored, Entry::SignedIn, usual, self.clock().now());
                 self.sessions().create(id, &session).await?;
+                let device = session.kind == SessionKind::Device;
+                Ok(Some(if device { codes::DEVICE_SESSION_STARTED } else { codes::OFFLINE_SESSION_STARTED }))
             }
             Home::Join(loaded, _) => {
-                let id = loaded.id;
                 let renewed = loaded.session.clone();
-                let mut displaced = None;
                 let written = self
                     .sessions()
                     .change(*loaded, |session, now| {
@@ -215,17 +217,14 @@ impl Engine {
                             session.expires = renewed.expires;
                             session.browser = renewed.browser;
                         }
-                        displaced = session.add_grant(&client.id, stored.clone(), Entry::SignedIn, usual, now);
-                        Change::Write(())
+                        let joins = session.kind == SessionKind::Device && !session.apps.contains_key(&client.id);
+                        let displaced = session.add_grant(&client.id, stored.clone(), Entry::SignedIn, usual, now);
+                        Change::Write(pipeline::entered(joins, displaced.as_ref()))
                     })
                     .await?;
-                if written.is_none() {
-                    return Err(OAuthError::invalid_grant("the session ended while the code was being redeemed"));
-                }
-                pipeline::displaced(displaced.as_ref(), &client.id, id);
+                written.ok_or_else(|| OAuthError::invalid_grant("the session ended while the code was being redeemed"))
             }
         }
-        Ok(())
     }
 
     /// A code that comes again: whatever its first use was given is revoked.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::engine::Engine;
-use super::pipeline::TokenCall;
+use super::pipeline::{Facts, TokenCall};
 use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::issuance::VerifiedAccessToken;
@@ -17,8 +17,8 @@ impl Engine {
     ///
     /// # Errors
     /// `invalid_request` without a token, `invalid_client`, or when the store fails.
-    pub async fn introspect(&self, call: &TokenCall<'_>) -> Result<Map<String, Value>, OAuthError> {
-        let client = self.authenticate(call).await?;
+    pub async fn introspect(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<Map<String, Value>, OAuthError> {
+        let client = self.authenticate(call, facts).await?;
         let client = client.client();
         let token = call.parameters.require("token", "The parameter token is missing.")?;
         let answer = if token.starts_with("ds_") {

@@ -1,11 +1,14 @@
 //! Sign-out (OpenID Connect RP-Initiated Logout 1.0): of the session that an ID token names, and of the browser's.
 
+use std::net::IpAddr;
+
 use super::engine::Engine;
 use super::parameters::Parameters;
 use crate::foundation::Secret;
 use crate::issuance::id_token::{self, IdTokenClaims};
 use crate::protocol::OAuthError;
 use crate::sessions::SessionKind;
+use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
 
 /// What came of a logout request.
@@ -14,9 +17,9 @@ pub enum Logout {
     /// Ask the person first: nobody vouched for the request.
     Confirm,
     /// Done: send the browser on.
-    Redirect(String, Vec<SessionId>),
+    Redirect(String),
     /// Done: say so.
-    SignedOut(Vec<SessionId>),
+    SignedOut,
 }
 
 impl Engine {
@@ -28,7 +31,7 @@ impl Engine {
     }
 
     /// Processes a logout request. With an `id_token_hint` the app vouches for it, which needs no browser at all; otherwise
-    /// the person must have `confirmed`.
+    /// the person must have `confirmed`. Every session that ended is audited.
     ///
     /// # Errors
     /// `invalid_request` when hint, client or redirect URI do not fit together; then nothing is signed out.
@@ -37,6 +40,7 @@ impl Engine {
         parameters: &Parameters,
         cookie: Option<&Secret<String>>,
         confirmed: bool,
+        address: Option<IpAddr>,
     ) -> Result<Logout, OAuthError> {
         let hint = match parameters.get("id_token_hint") {
             None => None,
@@ -56,36 +60,42 @@ impl Engine {
         if hint.is_none() && !confirmed {
             return Ok(Logout::Confirm);
         }
-        let mut ended = Vec::new();
+        let event = AuditEvent::granted(codes::SESSION_ENDED).address(address).detail("logout");
+        // Without a hint a person came by themselves, whatever app the browser was sent by.
+        let event = vouched.map_or(event, |client_id| event.client_id(client_id));
         if let Some(claims) = &hint
             && let Some(sid) = claims.sid
         {
-            self.end_with_browser(sid, &claims.sub, &mut ended).await?;
+            self.end_with_browser(sid, &claims.sub, event).await?;
         }
         // The browser's own session ends too, unless the hint speaks of another person.
         if let Some(browser) = self.browser_session(cookie).await?
             && hint.as_ref().is_none_or(|claims| claims.sub == browser.session.sub)
-            && self.sessions().end(browser.id).await?.is_some()
         {
-            ended.push(browser.id);
+            self.end_for(browser.id, event).await?;
         }
         Ok(match redirect {
-            Some(uri) => Logout::Redirect(uri, ended),
-            None => Logout::SignedOut(ended),
+            Some(uri) => Logout::Redirect(uri),
+            None => Logout::SignedOut,
         })
     }
 
     /// Ends a session that `sub` owns, and the browser session in which it was granted.
-    async fn end_with_browser(&self, sid: SessionId, sub: &str, ended: &mut Vec<SessionId>) -> Result<(), OAuthError> {
+    async fn end_with_browser(&self, sid: SessionId, sub: &str, event: AuditEvent<'_>) -> Result<(), OAuthError> {
         let Some(loaded) = self.sessions().find(sid).await?.filter(|loaded| loaded.session.sub == sub) else { return Ok(()) };
-        if self.sessions().end(sid).await?.is_some() {
-            ended.push(sid);
-        }
+        self.end_for(sid, event).await?;
         if loaded.session.kind != SessionKind::Browser
             && let Some(browser) = loaded.session.browser
-            && self.sessions().end(browser).await?.is_some()
         {
-            ended.push(browser);
+            self.end_for(browser, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends one session and writes the event, unless it had ended before.
+    async fn end_for(&self, sid: SessionId, event: AuditEvent<'_>) -> Result<(), OAuthError> {
+        if let Some(session) = self.sessions().end(sid).await? {
+            event.subject(&session.sub).sid(&sid).emit();
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
 use crate::issuance::{TokenResponse, handler};
 use crate::protocol::{ErrorCode, OAuthError, names};
 use crate::sessions::GrantId;
-use crate::telemetry::{AuditEvent, Code, codes};
+use crate::telemetry::{Code, codes};
 use crate::tokens::session_id::SessionId;
 
 /// One call of an endpoint at which clients authenticate.
@@ -31,16 +31,27 @@ pub struct TokenCall<'a> {
 pub struct Facts {
     /// The grant type, once known.
     pub grant: &'static str,
-    /// The authenticated client.
+    /// The client: the authenticated one, or the one that failed to authenticate, if there is such a client.
     pub client_id: Option<String>,
     /// The person.
     pub subject: Option<String>,
     /// The session.
     pub sid: Option<SessionId>,
+    /// What began, changed or ended beside it, as an audit code of its own.
+    pub change: Option<Code>,
     /// What was remarkable, as an audit code of its own.
     pub note: Option<Code>,
     /// What the guard cut from the handler's decision.
     pub clamps: Vec<&'static str>,
+}
+
+impl Facts {
+    /// Notes `code` about a refusal, unless it was the server that failed.
+    pub(super) fn note_refusal(&mut self, code: Code, error: &OAuthError) {
+        if error.code == ErrorCode::InvalidGrant {
+            self.note = Some(code);
+        }
+    }
 }
 
 impl Engine {
@@ -54,8 +65,7 @@ impl Engine {
         if matches!(request, TokenRequest::TokenExchange(_)) && !self.handlers().is_enabled() {
             return Err(handler::none_enabled());
         }
-        let client = self.authenticate(call).await?;
-        facts.client_id = Some(client.client().id.clone());
+        let client = self.authenticate(call, facts).await?;
         if !client.client().allows_grant(request.grant_type()) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant_type."));
         }
@@ -71,20 +81,23 @@ impl Engine {
     ///
     /// # Errors
     /// `invalid_client`, or `invalid_request` when no or more than one method is used.
-    pub async fn authenticate(&self, call: &TokenCall<'_>) -> Result<AuthenticatedClient, OAuthError> {
+    pub async fn authenticate(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<AuthenticatedClient, OAuthError> {
         let presented = presented(call)?;
         let issuer = &self.settings().server.issuer;
         let token_endpoint = issuer.endpoint("/token");
         let audiences = [issuer.text.as_str(), token_endpoint.as_str(), call.endpoint];
-        authenticate(self.clients(), self.store(), self.clock(), &audiences, presented).await.map_err(OAuthError::from)
+        let result = authenticate(self.clients(), self.store(), self.clock(), &audiences, presented).await;
+        facts.client_id = match &result {
+            Ok(client) => Some(client.client().id.clone()),
+            Err(error) => error.client_id().map(str::to_owned),
+        };
+        result.map_err(OAuthError::from)
     }
 }
 
-/// Notes that an app's new grant put an older one of its own out of the session.
-pub(super) fn displaced(grant: Option<&GrantId>, client_id: &str, sid: SessionId) {
-    if grant.is_some() {
-        AuditEvent::granted(codes::GRANT_DISPLACED).client_id(client_id).sid(&sid.to_string()).emit();
-    }
+/// What an app's new grant did to a session that was there before: the app is new in it, or an older grant of its own had to go.
+pub(super) fn entered(joins: bool, displaced: Option<&GrantId>) -> Option<Code> {
+    if joins { Some(codes::DEVICE_SESSION_JOINED) } else { displaced.map(|_| codes::GRANT_DISPLACED) }
 }
 
 fn presented(call: &TokenCall<'_>) -> Result<Presented, OAuthError> {

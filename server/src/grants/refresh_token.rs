@@ -123,7 +123,7 @@ impl Engine {
         facts: &mut Facts,
     ) -> Result<Option<Secret<String>>, OAuthError> {
         let successor = self.issuer().keys().derive("refresh", &[handle.session.as_bytes(), &handle.tag, handle.secret.expose()]);
-        let mut replay = None;
+        let (mut replay, mut issued) = (None, false);
         let sid = loaded.id;
         let outcome = self
             .sessions()
@@ -158,7 +158,8 @@ impl Engine {
                     }
                 }
                 if let (Some(Secretly::Own(secret)), Some(device)) = (device_secret, session.device.as_mut()) {
-                    write |= device.accept(secret, &client.id, now);
+                    issued = device.accept(secret, &client.id, now);
+                    write |= issued;
                 }
                 if write {
                     session.last_used = now;
@@ -178,6 +179,7 @@ impl Engine {
             None => Err(OAuthError::invalid_grant("the session ended meanwhile")),
             Some(Err(cause)) => Err(OAuthError::invalid_grant(cause)),
             Some(Ok(rotate)) => {
+                facts.change = issued.then_some(codes::DEVICE_SECRET_ISSUED);
                 Ok(rotate.then(|| RefreshHandle { session: handle.session, tag: handle.tag, secret: successor }.to_text()))
             }
         }

@@ -7,7 +7,19 @@ use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::protocol::OAuthError;
 use crate::sessions::Presented;
+use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
+
+/// What ended with an app's grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SignedOut {
+    /// Nothing: the grant had ended before.
+    Nothing,
+    /// The grant.
+    App,
+    /// The grant, and the session that was there for it alone.
+    Session,
+}
 
 impl Engine {
     /// Answers a revocation request. A token that is worth nothing already is no error (RFC 7009 section 2.2).
@@ -15,9 +27,8 @@ impl Engine {
     /// # Errors
     /// `invalid_request` without a token, `invalid_client`, or when the store fails.
     pub async fn revoke(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<(), OAuthError> {
-        let client = self.authenticate(call).await?;
+        let client = self.authenticate(call, facts).await?;
         let client = client.client();
-        facts.client_id = Some(client.id.clone());
         let token = call.parameters.require("token", "The parameter token is missing.")?;
         if token.starts_with("ds_") {
             facts.grant = "device_secret";
@@ -38,6 +49,7 @@ impl Engine {
             facts.subject = Some(token.claims().sub.clone());
             facts.sid = token.claims().sid;
             self.issuer().revoke_access_token(text, &token).await?;
+            facts.change = Some(codes::TOKEN_REVOKED);
         }
         Ok(())
     }
@@ -59,28 +71,40 @@ impl Engine {
             facts.subject = Some(loaded.session.sub.clone());
             facts.sid = Some(loaded.id);
             let id = grant.id.clone();
-            self.sign_out_app(loaded.id, &client.id, &id).await?;
+            match self.sign_out_app(loaded.id, &client.id, &id).await? {
+                SignedOut::Nothing => {}
+                SignedOut::App => facts.change = Some(codes::REFRESH_REVOKED),
+                SignedOut::Session => {
+                    facts.change = Some(codes::REFRESH_REVOKED);
+                    facts.note = Some(codes::SESSION_ENDED);
+                }
+            }
         }
         Ok(())
     }
 
-    /// Ends one app's grant. The device stays signed in for its other apps, and for the app's own next exchange.
+    /// Ends one app's grant; says what ended. The device stays signed in for its other apps, and for the app's own next exchange.
     pub(super) async fn sign_out_app(
         &self,
         session: crate::tokens::session_id::SessionId,
         client_id: &str,
         grant: &crate::sessions::GrantId,
-    ) -> Result<(), OAuthError> {
+    ) -> Result<SignedOut, OAuthError> {
         use crate::sessions::{Change, SessionKind};
-        self.sessions()
+        let ended = self
+            .sessions()
             .update(session, |session, _| {
                 if !session.remove_grant(client_id, grant) {
-                    return Change::Keep(());
+                    return Change::Keep(SignedOut::Nothing);
                 }
-                if session.kind == SessionKind::Offline && session.apps.is_empty() { Change::End(()) } else { Change::Write(()) }
+                if session.kind == SessionKind::Offline && session.apps.is_empty() {
+                    Change::End(SignedOut::Session)
+                } else {
+                    Change::Write(SignedOut::App)
+                }
             })
             .await?;
-        Ok(())
+        Ok(ended.unwrap_or(SignedOut::Nothing))
     }
 
     async fn revoke_device_secret(&self, client: &Client, text: &str, facts: &mut Facts) -> Result<(), OAuthError> {
@@ -91,7 +115,9 @@ impl Engine {
         }
         facts.subject = Some(device.session().sub.clone());
         facts.sid = Some(device.id());
-        self.sessions().end(device.id()).await?;
+        if self.sessions().end(device.id()).await?.is_some() {
+            facts.change = Some(codes::SESSION_ENDED);
+        }
         Ok(())
     }
 

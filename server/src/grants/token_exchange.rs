@@ -21,6 +21,7 @@ use crate::issuance::mint::Bearer;
 use crate::issuance::{TokenResponse, id_token};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::{Change, Entry, GrantId, Session, VerifiedDevice};
+use crate::telemetry::codes;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::keys::Verified;
 use crate::tokens::session_id::SessionId;
@@ -39,10 +40,13 @@ impl Engine {
         if request.scope.as_ref().is_some_and(|scope| !scope.is_subset(&client.scope)) {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for."));
         }
-        let token = self.verify_subject_token(&request)?;
-        let device = self.verify_device(&request, &token.claims, facts).await?;
+        let token =
+            self.verify_subject_token(&request).inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
+        let device = self.verify_device(&request, &token.claims, facts).await;
+        let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
-        let ceiling = self.verify_sharing(client, source, device.session()).await?;
+        let ceiling = self.verify_sharing(client, source, device.session()).await;
+        let ceiling = ceiling.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error))?;
         self.check_age(device.session())?;
 
         let now = self.clock().now();
@@ -90,18 +94,18 @@ impl Engine {
         let sid = loaded.id;
         self.issuer().record(&minted).await?;
         let usual = self.settings().tokens.access_token_lifetime;
-        let mut displaced = None;
         let written = self
             .sessions()
             .change(loaded, |session, now| {
-                displaced = session.add_grant(&client.id, stored.clone(), Entry::LetIn(ceiling.clone()), usual, now);
-                Change::Write(())
+                let joins = !session.apps.contains_key(&client.id);
+                let displaced = session.add_grant(&client.id, stored.clone(), Entry::LetIn(ceiling.clone()), usual, now);
+                Change::Write(pipeline::entered(joins, displaced.as_ref()))
             })
             .await?;
-        if written.is_none() {
+        let Some(change) = written else {
             return Err(OAuthError::invalid_grant("the device session ended while the exchange was under way"));
-        }
-        pipeline::displaced(displaced.as_ref(), &client.id, sid);
+        };
+        facts.change = change;
         let refresh = plan.refresh().map(|_| RefreshHandle { session: sid, tag, secret }.to_text());
         // Secret and ID token go out together or not at all, and only to an app that may carry the sign-on further.
         let carries_on =

@@ -48,13 +48,9 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
 
 fn refused(request: &HttpRequest, shared: &Shared, client_id: Option<&str>, error: &crate::protocol::OAuthError) {
     // What a stranger calls a client is logged only as far as a client_id can go.
-    let client_id = client_id.filter(|id| id.len() <= 256).unwrap_or_default();
+    let client_id = client_id.filter(|id| id.len() <= 256);
     let address = origin::address(request, &shared.engine.settings().proxy);
     let reason = error.cause.as_deref().unwrap_or(&error.description);
-    AuditEvent::refused(codes::AUTHORIZATION_REFUSED)
-        .client_id(client_id)
-        .address(address)
-        .reason(reason)
-        .detail(error.code.as_str())
-        .emit();
+    let event = AuditEvent::refused(codes::AUTHORIZATION_REFUSED).address(address).reason(reason).detail(error.code.as_str());
+    client_id.map_or(event, |client_id| event.client_id(client_id)).emit();
 }

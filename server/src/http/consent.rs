@@ -6,9 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use super::body::{self, Accept};
 use super::serve::Shared;
 use super::sign_in::over;
-use super::{browser, pages, respond};
+use super::{browser, origin, pages, respond};
 use crate::protocol::OAuthError;
-use crate::telemetry::{AuditEvent, codes};
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -44,13 +43,9 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         _ => return pages::problem(&OAuthError::invalid_request("The form says neither allow nor deny.")),
     };
     let visitor = browser::recognise(&request, &engine.settings().server.issuer);
-    match engine.decide(transaction, &visitor.browser, allow).await {
-        Ok(Some(to)) => {
-            let event =
-                if allow { AuditEvent::granted(codes::CONSENT_GIVEN) } else { AuditEvent::refused(codes::CONSENT_DENIED) };
-            event.emit();
-            respond::see_other(&to)
-        }
+    let address = origin::address(&request, &engine.settings().proxy);
+    match engine.decide(transaction, &visitor.browser, allow, address).await {
+        Ok(Some(to)) => respond::see_other(&to),
         Ok(None) => over(),
         Err(error) => pages::problem(&error),
     }

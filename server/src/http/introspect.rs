@@ -4,8 +4,9 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{origin, respond, token};
-use crate::grants::TokenCall;
+use super::{audit, origin, respond, token};
+use crate::grants::{Facts, TokenCall};
+use crate::protocol::ErrorCode;
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -17,23 +18,21 @@ pub fn resource() -> Resource {
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
+    let address = origin::address(&request, &engine.settings().proxy);
+    let mut facts = Facts::default();
     let result = match token::form(&request, payload, &shared).await {
         Err(error) => Err(error),
         Ok(parameters) => {
-            let address = origin::address(&request, &engine.settings().proxy);
-            engine
-                .introspect(&TokenCall {
-                    parameters: &parameters,
-                    authorization,
-                    endpoint: &shared.endpoints.introspect,
-                    address,
-                })
-                .await
+            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.introspect, address };
+            engine.introspect(&call, &mut facts).await
         }
     };
     match result {
         Ok(answer) => respond::json(&answer),
         Err(error) => {
+            if error.code == ErrorCode::InvalidClient {
+                audit::client_refused(&facts, address, "introspect", &error);
+            }
             tracing::debug!(error = %error, cause = error.cause, "introspection refused");
             respond::refusal(&error, authorization.is_some())
         }

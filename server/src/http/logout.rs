@@ -4,13 +4,11 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{body, browser, pages, respond};
+use super::{body, browser, origin, pages, respond};
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::{Digest, Secret};
 use crate::grants::logout::Logout;
 use crate::protocol::OAuthError;
-use crate::telemetry::{AuditEvent, codes};
-use crate::tokens::session_id::SessionId;
 
 /// Parameters that the confirmation page hands on.
 const HANDED_ON: [&str; 3] = ["client_id", "post_logout_redirect_uri", "state"];
@@ -40,24 +38,22 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         return pages::message("Still signed in", "You are still signed in on this browser.");
     }
     let confirmed = answered && parameters.get("logout") == Some("yes");
-    let mut answer = match engine.log_out(&parameters, cookie, confirmed).await {
+    let address = origin::address(&request, &engine.settings().proxy);
+    let mut answer = match engine.log_out(&parameters, cookie, confirmed, address).await {
         Ok(Logout::Confirm) => {
             let mut fields = vec![("proof", proof.as_str())];
             fields.extend(HANDED_ON.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value))));
             pages::ask_logout(engine, &fields)
         }
-        Ok(Logout::Redirect(to, ended)) => signed_out(respond::see_other(&to), &ended, cookie, &shared),
-        Ok(Logout::SignedOut(ended)) => signed_out(pages::message("Signed out", "You are signed out."), &ended, cookie, &shared),
+        Ok(Logout::Redirect(to)) => signed_out(respond::see_other(&to), cookie, &shared),
+        Ok(Logout::SignedOut) => signed_out(pages::message("Signed out", "You are signed out."), cookie, &shared),
         Err(error) => problem(&error),
     };
     browser::bind(&visitor, issuer, &mut answer);
     answer
 }
 
-fn signed_out(mut answer: HttpResponse, ended: &[SessionId], cookie: Option<&Secret<String>>, shared: &Shared) -> HttpResponse {
-    for sid in ended {
-        AuditEvent::granted(codes::SESSION_ENDED).sid(&sid.to_string()).detail("logout").emit();
-    }
+fn signed_out(mut answer: HttpResponse, cookie: Option<&Secret<String>>, shared: &Shared) -> HttpResponse {
     if cookie.is_some() {
         browser::clear_session(&shared.engine.settings().server.issuer, &mut answer);
     }

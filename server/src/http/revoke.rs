@@ -5,9 +5,9 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{cors, origin, respond, token};
+use super::{audit, cors, origin, respond, token};
 use crate::grants::{Facts, TokenCall};
-use crate::telemetry::{AuditEvent, codes};
+use crate::protocol::ErrorCode;
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -20,11 +20,11 @@ pub fn resource() -> Resource {
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
+    let address = origin::address(&request, &engine.settings().proxy);
     let mut facts = Facts::default();
     let result = match token::form(&request, payload, &shared).await {
         Err(error) => Err(error),
         Ok(parameters) => {
-            let address = origin::address(&request, &engine.settings().proxy);
             let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.revoke, address };
             engine.revoke(&call, &mut facts).await
         }
@@ -33,10 +33,9 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Ok(()) => respond::no_store(StatusCode::OK).finish(),
         Err(error) => respond::refusal(error, authorization.is_some()),
     };
-    if let (Ok(()), Some(client_id), Some(sub)) = (&result, &facts.client_id, &facts.subject) {
-        let code = if facts.grant == "device_secret" { codes::SESSION_ENDED } else { codes::TOKEN_REVOKED };
-        let sid = facts.sid.map(|sid| sid.to_string()).unwrap_or_default();
-        AuditEvent::granted(code).client_id(client_id).subject(sub).sid(&sid).detail(facts.grant).emit();
+    match &result {
+        Err(error) if error.code == ErrorCode::InvalidClient => audit::client_refused(&facts, address, "revoke", error),
+        _ => audit::revocation(&facts, address),
     }
     if let (Some(origin), Some(id)) = (cors::origin(&request), &facts.client_id)
         && let Ok(client) = engine.clients().find(id).await

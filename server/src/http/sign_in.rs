@@ -10,7 +10,7 @@ use super::{browser, origin, pages, respond};
 use crate::foundation::Secret;
 use crate::grants::authorize::sign_in::{Next, SignIn};
 use crate::protocol::OAuthError;
-use crate::telemetry::{AuditEvent, codes, metrics};
+use crate::telemetry::metrics;
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -37,8 +37,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let visitor = browser::recognise(&request, issuer);
     let address = origin::address(&request, &engine.settings().proxy);
     match engine.sign_in(transaction, username, password, &visitor.browser, address).await {
-        Ok(SignIn::Done { cookie, subject, sid, next }) => {
-            AuditEvent::granted(codes::SIGNED_IN).address(address).subject(&subject).sid(&sid.to_string()).emit();
+        Ok(SignIn::Done { cookie, next }) => {
             metrics::sign_in("ok");
             let mut answer = match next {
                 Next::Consent(transaction) => {
@@ -50,12 +49,10 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
             answer
         }
         Ok(SignIn::Refused(page)) => {
-            AuditEvent::refused(codes::SIGN_IN_FAILED).address(address).emit();
             metrics::sign_in("failed");
             pages::show(engine, &page, StatusCode::OK)
         }
         Ok(SignIn::Throttled(page, retry)) => {
-            AuditEvent::refused(codes::SIGN_IN_THROTTLED).address(address).emit();
             metrics::sign_in("throttled");
             let mut answer = pages::show(engine, &page, StatusCode::TOO_MANY_REQUESTS);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry.seconds()));

@@ -1,6 +1,5 @@
 //! `POST /token` (RFC 6749 section 3.2).
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::http::header::AUTHORIZATION;
@@ -8,10 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{cors, origin, respond};
+use super::{audit, cors, origin, respond};
 use crate::grants::{Facts, Parameters, TokenCall};
-use crate::protocol::{ErrorCode, OAuthError};
-use crate::telemetry::{AuditEvent, Outcome, codes, metrics};
+use crate::protocol::OAuthError;
+use crate::telemetry::metrics;
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -36,7 +35,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
             engine.token(&call, &mut facts).await
         }
     };
-    audit(&facts, address, result.as_ref().err());
+    audit::token_request(&facts, address, result.as_ref().err());
     let mut answer = match &result {
         Ok(response) => respond::json(response),
         Err(error) => respond::refusal(error, authorization.is_some()),
@@ -49,40 +48,6 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         cors::for_client(Some(origin), client.as_deref(), &mut answer);
     }
     answer
-}
-
-/// One audit event for each decision, and one more for what was remarkable about it.
-fn audit(facts: &Facts, address: Option<IpAddr>, error: Option<&OAuthError>) {
-    let outcome = if error.is_some() { Outcome::Refused } else { Outcome::Granted };
-    let sid = facts.sid.map(|sid| sid.to_string());
-    let clamps = facts.clamps.join(" ");
-    let mut event = AuditEvent::token_request(facts.grant, outcome).address(address);
-    if let Some(id) = &facts.client_id {
-        event = event.client_id(id);
-    }
-    if let Some(sub) = &facts.subject {
-        event = event.subject(sub);
-    }
-    if let Some(sid) = &sid {
-        event = event.sid(sid);
-    }
-    if !clamps.is_empty() {
-        event = event.detail(&clamps);
-    }
-    if let Some(error) = error {
-        event = event.reason(error.cause.as_deref().unwrap_or(&error.description));
-        if error.code == ErrorCode::InvalidClient {
-            event.with_code(codes::CLIENT_AUTHENTICATION_FAILED).emit();
-            return;
-        }
-        if error.code == ErrorCode::ServerError {
-            tracing::error!(cause = error.cause, "a token request failed");
-        }
-    }
-    event.emit();
-    if let Some(code) = facts.note {
-        event.with_code(code).emit();
-    }
 }
 
 /// The parameters of an endpoint that takes a form and an authenticated client.

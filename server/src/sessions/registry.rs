@@ -173,20 +173,21 @@ impl Sessions {
         Ok(found)
     }
 
-    /// Ends all sessions of a person; says how many there were. Looks again until there are none: a session that was made
+    /// Ends all sessions of a person; tells `ended` of each. Looks again until there are none: a session that was made
     /// from one of the others while that was being ended is found, or finds its origin gone.
     ///
     /// # Errors
     /// When the store fails; those already ended stay ended.
-    pub async fn end_all_of(&self, sub: &str) -> Result<usize, StorageError> {
-        let mut count = 0;
+    pub async fn end_all_of(&self, sub: &str, mut ended: impl FnMut(SessionId)) -> Result<(), StorageError> {
         loop {
             let living = self.of_subject(sub).await?;
             if living.is_empty() {
-                return Ok(count);
+                return Ok(());
             }
             for loaded in living {
-                count += usize::from(self.end(loaded.id).await?.is_some());
+                if self.end(loaded.id).await?.is_some() {
+                    ended(loaded.id);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Audit events: one log line for each decision, with a stable code and ids. There is no field for a secret.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::codes::{self, Code};
@@ -22,6 +23,16 @@ impl Outcome {
     }
 }
 
+/// An id that is written only if somebody listens.
+#[derive(Clone, Copy)]
+struct Id<'a>(&'a (dyn fmt::Display + Sync));
+
+impl fmt::Debug for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A decision to be reported. Begin with [`AuditEvent::granted`] or [`AuditEvent::refused`], name what is known, end with
 /// [`AuditEvent::emit`]. Nothing is formatted unless somebody listens.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +42,7 @@ pub struct AuditEvent<'a> {
     outcome: Outcome,
     client_id: Option<&'a str>,
     subject: Option<&'a str>,
-    sid: Option<&'a str>,
+    sid: Option<Id<'a>>,
     address: Option<IpAddr>,
     reason: Option<&'a str>,
     grant: Option<&'a str>,
@@ -75,9 +86,15 @@ impl<'a> AuditEvent<'a> {
         Self { code, ..self }
     }
 
-    /// A token request by its grant type, with the code that belongs to both.
+    /// The same facts as something that was done, whatever became of the rest.
+    pub const fn done(self, code: Code) -> Self {
+        Self { code, outcome: Outcome::Granted, reason: None, ..self }
+    }
+
+    /// A token request by its grant type (empty = it is not known), with the code that belongs to both.
     pub fn token_request(grant: &'a str, outcome: Outcome) -> Self {
-        Self { grant: Some(grant), ..Self::new(codes::token_request(grant, outcome), outcome) }
+        let grant_type = if grant.is_empty() { None } else { Some(grant) };
+        Self { grant: grant_type, ..Self::new(codes::token_request(grant, outcome), outcome) }
     }
 
     /// The client that asked.
@@ -91,8 +108,8 @@ impl<'a> AuditEvent<'a> {
     }
 
     /// The session concerned, by its id.
-    pub const fn sid(self, sid: &'a str) -> Self {
-        Self { sid: Some(sid), ..self }
+    pub const fn sid(self, sid: &'a (dyn fmt::Display + Sync)) -> Self {
+        Self { sid: Some(Id(sid)), ..self }
     }
 
     /// Where the request came from, when known.
@@ -138,7 +155,7 @@ impl<'a> AuditEvent<'a> {
             outcome = self.outcome.as_str(),
             client_id = self.client_id,
             subject = self.subject,
-            sid = self.sid,
+            sid = self.sid.map(tracing::field::debug),
             address = self.address.map(tracing::field::display),
             reason = self.reason,
             grant = self.grant,
@@ -155,47 +172,30 @@ impl<'a> AuditEvent<'a> {
 /// The load line of a handler, in the words that operators of Connect2id servers search their logs for.
 pub fn handler_loaded(class: &str, enabled: bool) {
     let code = codes::HANDLER_LOADED.id;
-    tracing::info!(target: "symbolon::audit", code, "[{code}] Loaded device SSO handler: class={class} enabled={enabled}");
+    let outcome = Outcome::Granted.as_str();
+    tracing::info!(target: "symbolon::audit", code, outcome, handler = class, "[{code}] Loaded device SSO handler: class={class} enabled={enabled}");
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::super::init::subscriber;
+    use super::super::listening;
     use super::*;
-    use crate::settings::meaning::Telemetry;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn written(json: bool, level: &str, emit: impl FnOnce()) -> String {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let settings = Telemetry { json, level: level.to_owned() };
-        let subscriber = subscriber(&settings, move || writer.clone(), false).unwrap();
-        tracing::subscriber::with_default(subscriber, emit);
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        let (lines, guard) = listening::listen(json, level);
+        emit();
+        drop(guard);
+        lines.take()
     }
 
     fn sample() {
         AuditEvent::token_request("refresh_token", Outcome::Refused)
             .client_id("app-one")
             .subject("alice")
-            .sid("s1")
+            .sid(&"s1")
             .address(Some(IpAddr::from([192, 0, 2, 1])))
             .reason("expired\n\"quoted\"")
             .emit();
@@ -227,9 +227,38 @@ mod tests {
         assert_eq!(written(true, "info,symbolon::audit=off", sample), "");
     }
 
+    /// An id whose digits were never asked for.
+    struct Unread(AtomicBool);
+
+    impl fmt::Display for Unread {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.store(true, Ordering::Relaxed);
+            f.write_str("s1")
+        }
+    }
+
+    #[test]
+    fn nothing_is_formatted_unless_somebody_listens() {
+        for (level, formatted) in [("warn", false), ("info", true)] {
+            let sid = Unread(false.into());
+            written(true, level, || AuditEvent::granted(codes::SESSION_ENDED).sid(&sid).emit());
+            assert_eq!(sid.0.load(Ordering::Relaxed), formatted, "{level}");
+        }
+    }
+
     #[test]
     fn the_load_line_reads_as_in_connect2id() {
         let line = written(false, "info", || handler_loaded("local-device-sso", true));
         assert!(line.contains("[OP7106] Loaded device SSO handler: class=local-device-sso enabled=true"), "{line}");
+    }
+
+    #[test]
+    fn what_a_code_promises_is_what_an_event_has() {
+        let members = ["client_id", "subject", "sid", "address", "reason", "grant", "handler", "kid", "actor", "detail"];
+        for code in codes::ALL {
+            for (member, _) in code.members() {
+                assert!(members.contains(&member), "{}: {member}", code.id);
+            }
+        }
     }
 }

@@ -12,82 +12,91 @@ pub struct Code {
     pub id: &'static str,
     /// What happened, in words.
     pub meaning: &'static str,
+    /// The members of the event, separated by spaces; one with `?` is there when it is known.
+    named: &'static str,
+}
+
+impl Code {
+    /// The members that an event of this code has beside `code` and `outcome`, and whether each is always there.
+    pub fn members(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        self.named.split_ascii_whitespace().map(|name| match name.strip_suffix('?') {
+            Some(name) => (name, false),
+            None => (name, true),
+        })
+    }
 }
 
 /// Declares the codes and the list of all of them, so that none is missing in the reference.
 macro_rules! codes {
-    ($($name:ident = $id:literal: $meaning:literal;)*) => {
-        $(#[doc = $meaning] pub const $name: Code = Code { id: $id, meaning: $meaning };)*
+    ($($name:ident = $id:literal: $meaning:literal ($named:literal);)*) => {
+        $(#[doc = $meaning] pub const $name: Code = Code { id: $id, meaning: $meaning, named: $named };)*
         /// Every code, in order.
         pub const ALL: &[Code] = &[$($name),*];
     };
 }
 
 codes! {
-    SERVER_STARTED = "OP7001": "server started";
-    SERVER_STOPPED = "OP7002": "server stopped";
-    HANDLER_LOADED = "OP7106": "device SSO handler loaded";
-    HANDLER_NOT_LOADED = "OP7107": "device SSO handler not loaded";
-    HANDLERS_RELOADED = "OP7108": "device SSO handlers reloaded";
-    HANDLER_FAILED = "OP7109": "device SSO handler failed: panic, crash, deadline or nonsense";
-    HANDLER_SUSPENDED = "OP7110": "device SSO handler left alone for failing too often, until a trial succeeds";
-    HANDLER_RESUMED = "OP7111": "device SSO handler in service again";
-    RELOAD_REFUSED = "OP7112": "reload of the device SSO handlers refused; those in service stay";
-    SHADOW_DIFFERED = "OP7113": "shadow handler would have decided otherwise";
+    SERVER_STARTED = "OP7001": "server started" ("detail");
+    SERVER_STOPPED = "OP7002": "server stopped" ("reason?");
+    HANDLER_LOADED = "OP7106": "device SSO handler loaded" ("handler");
+    HANDLER_NOT_LOADED = "OP7107": "device SSO handler not loaded" ("reason");
+    HANDLERS_RELOADED = "OP7108": "device SSO handlers reloaded" ("reason detail");
+    HANDLER_FAILED = "OP7109": "device SSO handler failed: panic, crash, deadline or nonsense" ("handler reason");
+    HANDLER_SUSPENDED = "OP7110": "device SSO handler left alone for failing too often, until a trial succeeds" ("handler detail");
+    HANDLER_RESUMED = "OP7111": "device SSO handler in service again" ("handler");
+    RELOAD_REFUSED = "OP7112": "reload of the device SSO handlers refused; those in service stay" ("reason detail");
+    SHADOW_DIFFERED = "OP7113": "shadow handler would have decided otherwise" ("handler client_id sid reason detail");
 
-    CODE_GRANT_ISSUED = "TK1001": "tokens issued for an authorization code";
-    CODE_GRANT_REFUSED = "TK1002": "authorization code grant refused";
-    REFRESH_GRANT_ISSUED = "TK1011": "tokens issued for a refresh token";
-    REFRESH_GRANT_REFUSED = "TK1012": "refresh token grant refused";
-    CREDENTIALS_GRANT_ISSUED = "TK1021": "token issued for client credentials";
-    CREDENTIALS_GRANT_REFUSED = "TK1022": "client credentials grant refused";
-    EXCHANGE_GRANT_ISSUED = "TK1031": "tokens issued for a device session";
-    EXCHANGE_GRANT_REFUSED = "TK1032": "token exchange refused";
-    OTHER_GRANT_ISSUED = "TK1091": "tokens issued for another grant";
-    OTHER_GRANT_REFUSED = "TK1092": "token request refused before its grant was known";
-    CODE_REPLAYED = "TK1101": "authorization code used a second time; what the first use issued is revoked";
-    TOKEN_REVOKED = "TK1201": "token revoked by its client";
+    CODE_GRANT_ISSUED = "TK1001": "tokens issued for an authorization code" ("client_id subject sid address grant detail?");
+    CODE_GRANT_REFUSED = "TK1002": "authorization code grant refused" ("client_id? subject? sid? address grant reason detail?");
+    REFRESH_GRANT_ISSUED = "TK1011": "tokens issued for a refresh token" ("client_id subject sid address grant detail?");
+    REFRESH_GRANT_REFUSED = "TK1012": "refresh token grant refused" ("client_id? subject? sid? address grant reason detail?");
+    CREDENTIALS_GRANT_ISSUED = "TK1021": "token issued for client credentials" ("client_id address grant detail?");
+    CREDENTIALS_GRANT_REFUSED = "TK1022": "client credentials grant refused" ("client_id? address grant reason");
+    EXCHANGE_GRANT_ISSUED = "TK1031": "tokens issued for a device session" ("client_id subject sid address grant detail?");
+    EXCHANGE_GRANT_REFUSED = "TK1032": "token exchange refused" ("client_id? subject? sid? address grant reason detail?");
+    UNKNOWN_GRANT_REFUSED = "TK1092": "token request refused before its grant was known" ("address reason");
+    CODE_REPLAYED = "TK1101": "authorization code used a second time; what the first use issued is revoked, with the session if nothing is left in it" ("client_id subject? sid address grant reason?");
+    TOKEN_REVOKED = "TK1201": "access token revoked by its client" ("client_id subject sid? address detail");
 
-    SIGNED_IN = "SI2001": "person signed in";
-    SIGN_IN_FAILED = "SI2002": "sign-in failed";
-    SIGN_IN_THROTTLED = "SI2003": "sign-in refused after too many attempts";
-    SIGN_IN_DISABLED = "SI2004": "sign-in to a disabled account refused";
-    CONSENT_GIVEN = "SI2011": "consent given";
-    CONSENT_DENIED = "SI2012": "consent denied";
-    AUTHORIZATION_REFUSED = "SI2021": "authorization request refused";
+    SIGNED_IN = "SI2001": "person signed in" ("client_id subject sid address");
+    SIGN_IN_FAILED = "SI2002": "sign-in failed" ("client_id subject? address reason");
+    SIGN_IN_THROTTLED = "SI2003": "sign-in refused after too many attempts" ("client_id subject? address reason");
+    SIGN_IN_DISABLED = "SI2004": "sign-in to a disabled account refused; the password was right" ("client_id subject address");
+    CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail?");
+    CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail?");
+    AUTHORIZATION_REFUSED = "SI2021": "authorization request refused" ("client_id? address reason detail");
 
-    DEVICE_SESSION_STARTED = "SE3001": "device session started";
-    DEVICE_SESSION_JOINED = "SE3002": "app joined a device session";
-    BROWSER_SESSION_STARTED = "SE3003": "browser session started";
-    OFFLINE_SESSION_STARTED = "SE3004": "offline session started";
-    SESSION_ENDED = "SE3011": "session ended by its person or client";
-    SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator";
-    SESSION_EXPIRED = "SE3013": "session expired";
-    DEVICE_SECRET_ROTATED = "SE3021": "device secret rotated";
-    DEVICE_SECRET_REFUSED = "SE3022": "device secret and ID token refused";
+    DEVICE_SESSION_STARTED = "SE3001": "device session started" ("client_id subject sid address grant");
+    DEVICE_SESSION_JOINED = "SE3002": "app joined a device session" ("client_id subject sid address grant");
+    BROWSER_SESSION_STARTED = "SE3003": "browser session started" ("client_id subject sid address");
+    OFFLINE_SESSION_STARTED = "SE3004": "offline session started" ("client_id subject sid address grant");
+    SESSION_ENDED = "SE3011": "session ended by its person or client" ("client_id? subject sid address detail");
+    SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator" ("subject sid actor detail");
+    DEVICE_SECRET_ISSUED = "SE3021": "app of a device session given a device secret of its own" ("client_id subject sid address grant");
+    DEVICE_SECRET_REFUSED = "SE3022": "device secret and ID token refused" ("client_id subject? sid? address grant reason");
 
-    REFRESH_REPLAY_ANSWERED = "RT4001": "refresh token used again while its successor is unused; answered again";
-    REFRESH_FAMILY_REVOKED = "RT4002": "refresh token used again after its successor; the family is revoked";
-    REFRESH_REVOKED = "RT4003": "refresh token revoked";
-    GRANT_DISPLACED = "RT4004": "an app has more grants in one session than are kept; the least used one was ended";
+    REFRESH_REPLAY_ANSWERED = "RT4001": "refresh token used again while its successor is unused; answered again" ("client_id subject sid address grant reason?");
+    REFRESH_FAMILY_REVOKED = "RT4002": "refresh token used again after its successor; the family is revoked, with the session if nothing is left in it" ("client_id subject sid address grant reason");
+    REFRESH_REVOKED = "RT4003": "refresh token revoked by its client" ("client_id subject sid address detail");
+    GRANT_DISPLACED = "RT4004": "an app has more grants in one session than are kept; the least used one was ended" ("client_id subject sid address grant");
 
-    CLIENT_AUTHENTICATION_FAILED = "CL5001": "client authentication failed";
-    CLIENT_NOT_IN_FAMILY = "CL5002": "client may not share the device session";
+    CLIENT_AUTHENTICATION_FAILED = "CL5001": "client authentication failed" ("client_id? address grant? reason detail");
+    CLIENT_NOT_IN_FAMILY = "CL5002": "client may not share the device session" ("client_id subject sid address grant reason");
 
-    KEY_GENERATED = "KY6001": "signing key generated";
-    KEY_IN_USE = "KY6002": "signing key began to sign";
-    KEY_RETIRED = "KY6003": "signing key retired";
-    KEY_ROTATED = "KY6004": "signing key rotation asked for";
+    KEY_GENERATED = "KY6001": "signing key generated" ("kid detail");
+    KEY_IN_USE = "KY6002": "signing key in use: what this server signs is signed with it from now on" ("kid detail");
+    KEY_REMOVED = "KY6003": "signing key removed: it verifies no longer" ("kid detail");
+    KEY_ROTATED = "KY6004": "signing key rotation asked for" ("actor detail");
 
-    USER_ADDED = "AD8001": "person added";
-    USER_CHANGED = "AD8002": "person changed";
-    USER_DISABLED = "AD8003": "person disabled or enabled";
-    USER_DELETED = "AD8004": "person deleted";
-    PASSWORD_SET = "AD8005": "password set";
-    CLIENT_ADDED = "AD8011": "client added";
-    CLIENT_CHANGED = "AD8012": "client changed";
-    CLIENT_DELETED = "AD8013": "client deleted";
-    SETTINGS_RELOADED = "AD8021": "settings reloaded";
+    USER_ADDED = "AD8001": "person added" ("subject actor");
+    USER_DISABLED = "AD8003": "person disabled" ("subject actor");
+    USER_DELETED = "AD8004": "person deleted" ("subject actor");
+    PASSWORD_SET = "AD8005": "password set" ("subject actor");
+    USER_ENABLED = "AD8006": "person enabled" ("subject actor");
+    CLIENT_ADDED = "AD8011": "client added" ("client_id actor");
+    CLIENT_CHANGED = "AD8012": "client changed" ("client_id actor");
+    CLIENT_DELETED = "AD8013": "client deleted" ("client_id actor");
 }
 
 /// The code of a token request, by its `grant_type`.
@@ -98,7 +107,8 @@ pub fn token_request(grant: &str, outcome: Outcome) -> Code {
         names::REFRESH_TOKEN => (REFRESH_GRANT_ISSUED, REFRESH_GRANT_REFUSED),
         names::CLIENT_CREDENTIALS => (CREDENTIALS_GRANT_ISSUED, CREDENTIALS_GRANT_REFUSED),
         names::TOKEN_EXCHANGE => (EXCHANGE_GRANT_ISSUED, EXCHANGE_GRANT_REFUSED),
-        _ => (OTHER_GRANT_ISSUED, OTHER_GRANT_REFUSED),
+        // Nothing is issued for a grant that is not known.
+        _ => return UNKNOWN_GRANT_REFUSED,
     };
     match outcome {
         Outcome::Granted => issued,
@@ -110,11 +120,17 @@ pub fn token_request(grant: &str, outcome: Outcome) -> Code {
 #[must_use]
 pub fn reference() -> String {
     let mut page = "\n# Audit events\n\nEach decision is one log line with the target `symbolon::audit`; it names ids, never secrets. To keep \
-                    them while the rest is quiet: `telemetry.level = \"warn,symbolon::audit=info\"`.\n\n| code | meaning |\n|---|---|\n"
+                    them while the rest is quiet: `telemetry.level = \"warn,symbolon::audit=info\"`.\n\nEvery event has `code` and `outcome` \
+                    (`granted` or `refused`) and the members of its row; one in brackets is there when it is known. A request may be several \
+                    events: what came of it, and each thing that began, changed, ended or was remarkable with it. A `client_id` or `subject` is one that \
+                    exists here, except that `SI2021` repeats the `client_id` of its request. A command on a stopped server writes its events to its \
+                    own standard error.\n\n| code | meaning | members |\n|---|---|---|\n"
         .to_owned();
     for code in ALL {
+        let members: Vec<String> =
+            code.members().map(|(name, always)| if always { format!("`{name}`") } else { format!("[`{name}`]") }).collect();
         // Writing into a String cannot fail.
-        let _ = writeln!(page, "| `{}` | {} |", code.id, code.meaning);
+        let _ = writeln!(page, "| `{}` | {} | {} |", code.id, code.meaning, members.join(" "));
     }
     page
 }
@@ -133,7 +149,7 @@ mod tests {
                     && letters.bytes().all(|b| b.is_ascii_uppercase())
                     && digits.bytes().all(|b| b.is_ascii_digit())
             );
-            assert!(reference().contains(&format!("| `{}` | {} |", code.id, code.meaning)));
+            assert!(reference().contains(&format!("| `{}` | {} | ", code.id, code.meaning)));
         }
     }
 
@@ -141,6 +157,6 @@ mod tests {
     fn token_requests_have_a_code_for_each_grant() {
         assert_eq!(token_request("refresh_token", Outcome::Granted), REFRESH_GRANT_ISSUED);
         assert_eq!(token_request(names::TOKEN_EXCHANGE, Outcome::Refused), EXCHANGE_GRANT_REFUSED);
-        assert_eq!(token_request("password", Outcome::Refused), OTHER_GRANT_REFUSED);
+        assert_eq!(token_request("password", Outcome::Refused), UNKNOWN_GRANT_REFUSED);
     }
 }

@@ -4,6 +4,8 @@
 pub mod audit;
 pub mod codes;
 mod init;
+#[cfg(test)]
+pub(crate) mod listening;
 pub mod metrics;
 
 pub use audit::{AuditEvent, Outcome};

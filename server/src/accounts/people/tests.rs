@@ -72,14 +72,26 @@ async fn what_breaks_a_rule_is_not_added() {
 async fn only_the_password_of_an_enabled_person_verifies() {
     let (people, ..) = house();
     let alice = add(&people, "alice").await.unwrap();
-    assert_eq!(people.verify_password("Alice", secret(PASSWORD)).await.unwrap().unwrap().sub, alice.sub);
-    for (name, password) in [("alice", "wrong horse"), ("alice", ""), ("bob", PASSWORD), ("", PASSWORD)] {
-        assert!(people.verify_password(name, secret(password)).await.unwrap().is_none(), "{name}");
+    let check = async |name: &str, password: &str| people.verify_password(name, secret(password)).await.unwrap();
+    assert!(matches!(check("Alice", PASSWORD).await, PasswordCheck::Right(person) if person.sub == alice.sub));
+    for password in ["wrong horse", ""] {
+        assert!(matches!(check("alice", password).await, PasswordCheck::Wrong(sub) if sub == alice.sub), "{password}");
+    }
+    for name in ["bob", ""] {
+        assert!(matches!(check(name, PASSWORD).await, PasswordCheck::Nobody), "{name}");
     }
     people.set_disabled(&alice.sub, true).await.unwrap();
-    assert!(people.verify_password("alice", secret(PASSWORD)).await.unwrap().is_none());
+    assert!(matches!(check("alice", PASSWORD).await, PasswordCheck::Disabled(sub) if sub == alice.sub));
+    assert!(
+        matches!(check("alice", "wrong horse").await, PasswordCheck::Wrong(_)),
+        "who is disabled is for whoever knows the password"
+    );
     people.set_disabled(&alice.sub, false).await.unwrap();
-    assert!(people.verify_password("alice", secret(PASSWORD)).await.unwrap().is_some());
+    assert!(matches!(check("alice", PASSWORD).await, PasswordCheck::Right(_)));
+}
+
+async fn is_right(people: &People, password: Secret<String>) -> bool {
+    matches!(people.verify_password("alice", password).await.unwrap(), PasswordCheck::Right(_))
 }
 
 #[tokio::test]
@@ -89,8 +101,8 @@ async fn a_new_password_replaces_the_old() {
     clock.advance(Duration::from_secs(9));
     let changed = people.set_password(&alice.sub, secret("battery staple")).await.unwrap();
     assert_eq!((changed.created, changed.updated), (Timestamp(NOW), Timestamp(NOW + 9)));
-    assert!(people.verify_password("alice", secret(PASSWORD)).await.unwrap().is_none());
-    assert!(people.verify_password("alice", secret("battery staple")).await.unwrap().is_some());
+    assert!(!is_right(&people, secret(PASSWORD)).await);
+    assert!(is_right(&people, secret("battery staple")).await);
     assert!(matches!(people.set_password(&alice.sub, secret("short")).await, Err(PeopleError::PasswordLength { .. })));
     assert!(matches!(people.set_password("nobody", secret(PASSWORD)).await, Err(PeopleError::Unknown)));
     assert!(matches!(people.set_disabled("nobody", true).await, Err(PeopleError::Unknown)));
@@ -114,12 +126,12 @@ async fn new_parameters_renew_the_digest_at_sign_in() {
     let (people, clock, store) = house();
     let alice = add(&people, "alice").await.unwrap();
     let stricter = People::new(Arc::clone(&store), clock, PasswordPolicy { iterations: 2, ..CHEAP }).unwrap();
-    assert!(stricter.verify_password("alice", secret("wrong horse")).await.unwrap().is_none());
+    assert!(!is_right(&stricter, secret("wrong horse")).await);
     assert_eq!(people.find_by_sub(&alice.sub).await.unwrap().unwrap().password, alice.password);
-    assert!(stricter.verify_password("alice", secret(PASSWORD)).await.unwrap().is_some());
+    assert!(is_right(&stricter, secret(PASSWORD)).await);
     let renewed = people.find_by_sub(&alice.sub).await.unwrap().unwrap().password;
     assert!(renewed.contains("t=2") && renewed != alice.password);
-    assert!(stricter.verify_password("alice", secret(PASSWORD)).await.unwrap().is_some());
+    assert!(is_right(&stricter, secret(PASSWORD)).await);
 }
 
 #[tokio::test]

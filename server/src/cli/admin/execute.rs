@@ -1,4 +1,4 @@
-//! What each command does. Every change is audited.
+//! What each command does. Every change is audited as soon as it is done, whatever becomes of the rest of the command.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,9 @@ use crate::sessions::Loaded;
 use crate::settings::meaning::SigningAlg;
 use crate::telemetry::{AuditEvent, Code, codes};
 use crate::tokens::session_id::SessionId;
+
+/// Who does all this: whoever may read the data folder.
+const ACTOR: &str = "administrator";
 
 /// Carries out one command.
 ///
@@ -47,6 +50,8 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         }
         AdminCommand::KeyList => shown(&engine.issuer().keys().list()),
         AdminCommand::KeyRotate { alg, immediately } => {
+            let detail =
+                format!("{} {}", alg.as_deref().unwrap_or("all"), if immediately { "immediately" } else { "when published" });
             let alg = match alg {
                 None => None,
                 Some(name) => Some(
@@ -55,7 +60,7 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
                 ),
             };
             let keys = engine.issuer().keys().rotate(alg, immediately).await.map_err(AdminRefusal::because)?;
-            changed(codes::KEY_ROTATED, None, None);
+            AuditEvent::granted(codes::KEY_ROTATED).actor(ACTOR).detail(&detail).emit();
             shown(&keys)
         }
         AdminCommand::HandlerList => shown(&engine.handlers().loaded()),
@@ -89,17 +94,16 @@ async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRe
         AdminCommand::UserDisable { name, disabled } => {
             let person = find(engine, &name).await?;
             people.set_disabled(&person.sub, disabled).await.map_err(AdminRefusal::because)?;
+            changed(if disabled { codes::USER_DISABLED } else { codes::USER_ENABLED }, None, Some(&person.sub));
             // Nothing that was issued to a disabled person may go on.
-            let ended =
-                if disabled { engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)? } else { 0 };
-            changed(codes::USER_DISABLED, None, Some(&person.sub));
+            let ended = if disabled { end_all(engine, &person.sub, "disabled").await? } else { 0 };
             Ok(json!({ "sub": person.sub, "name": person.name, "disabled": disabled, "sessions_ended": ended }))
         }
         AdminCommand::UserDelete { name } => {
             let person = find(engine, &name).await?;
             people.delete(&person.sub).await.map_err(AdminRefusal::because)?;
-            let ended = engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)?;
             changed(codes::USER_DELETED, None, Some(&person.sub));
+            let ended = end_all(engine, &person.sub, "deleted").await?;
             Ok(json!({ "sub": person.sub, "deleted": person.name, "sessions_ended": ended }))
         }
         command => sessions(engine, command).await,
@@ -122,24 +126,30 @@ async fn sessions(engine: &Engine, command: AdminCommand) -> Result<Value, Admin
             match engine.sessions().end(id).await.map_err(AdminRefusal::because)? {
                 None => Err(AdminRefusal(format!("there is no living session {sid}"))),
                 Some(session) => {
-                    AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR)
-                        .sid(&sid)
-                        .subject(&session.sub)
-                        .actor("administrator")
-                        .emit();
+                    session_ended(id, &session.sub, "session end");
                     Ok(json!({ "ended": sid }))
                 }
             }
         }
         AdminCommand::SessionEndAll { user } => {
             let person = find(engine, &user).await?;
-            let ended = engine.sessions().end_all_of(&person.sub).await.map_err(AdminRefusal::because)?;
-            changed(codes::SESSION_ENDED_BY_ADMINISTRATOR, None, Some(&person.sub));
+            let ended = end_all(engine, &person.sub, "session end").await?;
             Ok(json!({ "sub": person.sub, "sessions_ended": ended }))
         }
         // `execute` and `people` take all others.
         other => Err(AdminRefusal(format!("{other:?} is not a command of this place"))),
     }
+}
+
+/// Ends all sessions of a person, each with an event of its own; says how many there were.
+async fn end_all(engine: &Engine, sub: &str, why: &str) -> Result<usize, AdminRefusal> {
+    let mut count = 0;
+    let ended = |sid| {
+        session_ended(sid, sub, why);
+        count += 1;
+    };
+    engine.sessions().end_all_of(sub, ended).await.map_err(AdminRefusal::because)?;
+    Ok(count)
 }
 
 async fn find(engine: &Engine, name: &str) -> Result<Person, AdminRefusal> {
@@ -151,8 +161,12 @@ fn parse_sid(text: &str) -> Result<SessionId, AdminRefusal> {
     text.parse().map_err(|_| AdminRefusal(format!("{text} is not a session id")))
 }
 
+fn session_ended(sid: SessionId, sub: &str, why: &str) {
+    AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR).sid(&sid).subject(sub).actor(ACTOR).detail(why).emit();
+}
+
 fn changed(code: Code, client_id: Option<&str>, subject: Option<&str>) {
-    let mut event = AuditEvent::granted(code).actor("administrator");
+    let mut event = AuditEvent::granted(code).actor(ACTOR);
     if let Some(client_id) = client_id {
         event = event.client_id(client_id);
     }

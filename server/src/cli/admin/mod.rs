@@ -14,6 +14,8 @@ use super::arguments::Place;
 use super::assemble;
 use super::output::Failure;
 use crate::settings;
+use crate::settings::meaning::Telemetry;
+use crate::telemetry::{self, InitError};
 
 impl From<AdminRefusal> for Failure {
     fn from(refusal: AdminRefusal) -> Self {
@@ -30,10 +32,21 @@ pub async fn call(place: &Place, command: AdminCommand) -> Result<Value, Failure
     if let Some(answer) = socket::ask(&loaded.settings.storage.path, &command).await? {
         return answer.map_err(Failure::from);
     }
+    // No server is there to write down what this command does, so the command does, where its other words to the operator go.
+    listen(&loaded.settings.telemetry)?;
     let with_handlers = matches!(command, AdminCommand::HandlerExplain { .. });
     let engine = assemble::offline(loaded.settings, with_handlers).await?;
     let answer = execute(&engine, command).await;
     // What was answered must be on disk before the process ends.
     engine.store().close().await.map_err(|error| Failure::refusal(error.to_string()))?;
     answer.map_err(Failure::from)
+}
+
+/// Sends log lines to standard error in the server's format and at its level; results stay alone on standard output.
+fn listen(settings: &Telemetry) -> Result<(), Failure> {
+    match telemetry::init(settings) {
+        // A second command of the same process.
+        Ok(()) | Err(InitError::Again(_)) => Ok(()),
+        Err(error) => Err(Failure::refusal_of(error)),
+    }
 }

@@ -1,5 +1,7 @@
 //! From a valid request to its answer: who is there, must they sign in, must they agree, and then the code.
 
+use std::net::IpAddr;
+
 use super::request::{AuthorizationRequest, RedirectError, Refusal};
 use super::transaction::{Transaction, Waiting};
 use crate::clients::Client;
@@ -8,6 +10,7 @@ use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sessions::{Change, CodeGrant, Loaded, SessionKind};
+use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::handle::{HandleKind, SessionHandle};
 
 /// What a browser brings along.
@@ -211,13 +214,25 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn decide(&self, handle: Secret<String>, browser: &Browser, allow: bool) -> Result<Option<String>, OAuthError> {
+    pub async fn decide(
+        &self,
+        handle: Secret<String>,
+        browser: &Browser,
+        allow: bool,
+        address: Option<IpAddr>,
+    ) -> Result<Option<String>, OAuthError> {
         let Some((waiting, session)) = self.signed_in_transaction(handle, browser).await? else { return Ok(None) };
         if !self.transactions().finish(&waiting.handle).await? {
             return Ok(None);
         }
         let request = waiting.transaction.request;
+        let scope = request.scope.to_string();
+        let event = |event: AuditEvent<'_>| {
+            let event = event.client_id(&request.client_id).subject(&session.session.sub).sid(&session.id).address(address);
+            if scope.is_empty() { event } else { event.detail(&scope) }.emit();
+        };
         if !allow {
+            event(AuditEvent::refused(codes::CONSENT_DENIED));
             let pairs = [("error", "access_denied"), ("error_description", "The person did not agree.")];
             return Ok(Some(AuthorizationRequest::answer(
                 &request.redirect_uri,
@@ -227,6 +242,7 @@ impl Engine {
             )));
         }
         self.remember_consent(&session.session.sub, &request.client_id, &request.scope).await?;
+        event(AuditEvent::granted(codes::CONSENT_GIVEN));
         self.answer_with_code(request, session, &browser.user_agent).await.map(Some)
     }
 

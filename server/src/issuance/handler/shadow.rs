@@ -80,7 +80,7 @@ impl Shadow {
         AuditEvent::granted(codes::SHADOW_DIFFERED)
             .handler(&self.handler.name)
             .client_id(client_id)
-            .sid(sid)
+            .sid(&sid)
             .reason(&format!("{enabled} decides {}, {} would decide {}", verdict.word(), self.handler.name, own.word()))
             .detail(&differences.join("; "))
             .emit();

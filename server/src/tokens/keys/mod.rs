@@ -9,6 +9,7 @@ use aws_lc_rs::hmac;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+mod news;
 mod pair;
 mod record;
 mod schedule;
@@ -70,8 +71,9 @@ struct Inner {
     clock: Clock,
     sealing: SealingKey,
     policy: KeyPolicy,
-    /// One change at a time in this process; among processes compare-and-swap decides.
-    changing: tokio::sync::Mutex<()>,
+    /// One change at a time in this process; among processes compare-and-swap decides. Holds the names of the keys that signed
+    /// when somebody last looked: that the time of a key has come is nobody's deed, so it takes a look to report it.
+    changing: tokio::sync::Mutex<Vec<String>>,
 }
 
 impl fmt::Debug for SigningKeys {
@@ -87,8 +89,14 @@ impl SigningKeys {
     /// When the store fails, the record was sealed with another key, or it is damaged.
     pub async fn open(store: SharedStore, clock: Clock, sealing: SealingKey, policy: KeyPolicy) -> Result<Self, KeyError> {
         let (record, version) = change(&store, &sealing, &policy, &clock, Wish::Due).await?;
-        let set = ArcSwap::from_pointee(KeySet::new(&record, version, &policy)?);
-        Ok(Self(Arc::new(Inner { set, store, clock, sealing, policy, changing: tokio::sync::Mutex::default() })))
+        let set = KeySet::new(&record, version, &policy)?;
+        let changing = tokio::sync::Mutex::new(set.in_use(&clock).map(|key| key.kid.clone()).collect());
+        Ok(Self(Arc::new(Inner { set: ArcSwap::from_pointee(set), store, clock, sealing, policy, changing })))
+    }
+
+    /// Reports the keys that sign, as a server does when it starts: the time of one may have come while none was running.
+    pub fn announce(&self) {
+        self.0.set.load().in_use(&self.0.clock).for_each(|key| news::in_use(key.alg, &key.kid));
     }
 
     /// A signed JWT with header `{"alg", "typ", "kid"}`. `claims` must serialise to a JSON object.
@@ -156,12 +164,17 @@ impl SigningKeys {
 
     async fn apply(&self, wish: Wish) -> Result<(), KeyError> {
         let inner = &*self.0;
-        let _one_at_a_time = inner.changing.lock().await;
+        let mut in_use = inner.changing.lock().await;
         let (record, version) = change(&inner.store, &inner.sealing, &inner.policy, &inner.clock, wish).await?;
         if version != inner.set.load().version {
             inner.set.store(Arc::new(KeySet::new(&record, version, &inner.policy)?));
-            tracing::info!(keys = record.keys.len(), "the signing keys changed");
+            tracing::debug!(keys = record.keys.len(), "the signing keys changed");
         }
+        let set = inner.set.load();
+        for key in set.in_use(&inner.clock).filter(|key| !in_use.contains(&key.kid)) {
+            news::in_use(key.alg, &key.kid);
+        }
+        *in_use = set.in_use(&inner.clock).map(|key| key.kid.clone()).collect();
         Ok(())
     }
 }
@@ -184,6 +197,7 @@ async fn change(
             Some(Stored { value, .. }) => Record::open(sealing, value)?,
             None => Record::new(),
         };
+        let before = record.clone();
         let now = clock.now();
         let wanted = wish.wants(&record, policy, now);
         let missing: Vec<_> = wanted.iter().copied().filter(|alg| !ready.iter().any(|(made, _)| made == alg)).collect();
@@ -201,6 +215,7 @@ async fn change(
         };
         // Once more either way: to learn the version of what was written, or to start from what another wrote.
         if written {
+            news::changed(&before, &record);
             wish = Wish::Due;
         }
     }

@@ -132,6 +132,11 @@ impl KeySet {
         chosen.map(|at| &self.members[*at]).ok_or(KeyError::Damaged("there is no key for a signing algorithm"))
     }
 
+    /// The keys that sign now, one for each algorithm.
+    pub(super) fn in_use(&self, clock: &Clock) -> impl Iterator<Item = &Member> {
+        SigningAlg::ALL.into_iter().filter_map(|alg| self.signing(alg, clock).ok())
+    }
+
     /// The key of that name.
     pub(super) fn find(&self, kid: &str) -> Option<&Member> {
         self.by_kid.get(kid).map(|at| &self.members[*at])

@@ -13,6 +13,7 @@ use super::*;
 use crate::foundation::{Timestamp, encoding};
 use crate::storage::{Index, Outcome, Store};
 
+mod audit;
 mod forgery;
 mod rotation;
 
