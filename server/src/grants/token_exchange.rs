@@ -176,7 +176,7 @@ impl Engine {
     /// A sign-in that is too old must be renewed in the browser (`sessions.device.auth_lifetime`).
     pub(super) fn check_age(&self, session: &Session) -> Result<(), OAuthError> {
         let age = self.clock().now().since(session.auth_time);
-        match self.settings().sessions.device.auth_lifetime {
+        match self.settings().sessions.device_auth_lifetime {
             Some(most) if age >= most => {
                 let mut error = OAuthError::new(
                     ErrorCode::InteractionRequired,

@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Handlers, Outbound, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
+    AccessTokenFormat, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
     SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
@@ -185,12 +185,13 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         tokens: tokens(layers)?,
         sessions: Sessions {
             device: session_limits(layers, "device")?,
+            device_auth_lifetime: layers.limit("sessions.device.auth_lifetime")?,
             browser: session_limits(layers, "browser")?,
+            browser_auth_lifetime: layers.limit("sessions.browser.auth_lifetime")?,
             offline: session_limits(layers, "offline")?,
         },
         sign_in: sign_in(layers)?,
         proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
-        outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
         scopes: sections.scopes,
@@ -245,7 +246,6 @@ fn session_limits(layers: &Layers, sort: &str) -> Option<SessionLimits> {
     Some(SessionLimits {
         max_lifetime: layers.limit(&format!("sessions.{sort}.max_lifetime"))?,
         max_idle: layers.limit(&format!("sessions.{sort}.max_idle"))?,
-        auth_lifetime: layers.limit(&format!("sessions.{sort}.auth_lifetime"))?,
     })
 }
 

@@ -97,7 +97,7 @@ impl Engine {
     /// Whether a session's authentication satisfies the request.
     fn is_enough(&self, session: &Loaded, request: &AuthorizationRequest) -> bool {
         let age = self.clock().now().since(session.session.auth_time).as_secs();
-        let limit = self.settings().sessions.browser.auth_lifetime;
+        let limit = self.settings().sessions.browser_auth_lifetime;
         !request.prompt.login
             && !request.prompt.select_account
             && request.max_age.is_none_or(|most| most > 0 && age <= most)
