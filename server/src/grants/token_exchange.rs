@@ -112,7 +112,7 @@ impl Engine {
     /// The `audience` must be the issuer (Native SSO section 4.2).
     fn check_audience(&self, audiences: &[String]) -> Result<(), OAuthError> {
         let issuer = &self.settings().server.issuer.text;
-        if audiences.iter().all(|audience| audience.trim_end_matches('/') == issuer.trim_end_matches('/')) {
+        if audiences.iter().all(|audience| audience == issuer) {
             Ok(())
         } else {
             Err(OAuthError::new(
