@@ -1,10 +1,9 @@
 //! `POST /introspect` (RFC 7662).
 
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{origin, respond, token};
+use super::{authorization, origin, respond, token};
 use crate::grants::TokenCall;
 
 /// The endpoint.
@@ -16,10 +15,10 @@ pub fn resource() -> Resource {
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
-    let result = match token::form(&request, payload, &shared).await {
-        Err(error) => Err(error),
-        Ok(parameters) => {
+    let authorization = authorization::header(&request);
+    let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
+        (Err(error), _) | (_, Err(error)) => Err(error),
+        (Ok(parameters), Ok(authorization)) => {
             let address = origin::address(&request, &engine.settings().proxy);
             engine
                 .introspect(&TokenCall {
@@ -35,7 +34,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Ok(answer) => respond::json(&answer),
         Err(error) => {
             tracing::debug!(error = %error, cause = error.cause, "introspection refused");
-            respond::refusal(&error, authorization.is_some())
+            respond::refusal(&error, matches!(authorization, Ok(Some(_))))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One file an endpoint; the only place that names actix-web. Translates between HTTP and the floors below and decides
 //! nothing of its own.
 
+pub mod authorization;
 pub mod authorize;
 pub mod body;
 pub mod browser;

@@ -157,11 +157,13 @@ impl Engine {
                 return Err(OAuthError::new(code, "The server does not take authorization requests in this form."));
             }
         }
-        if parameters.require("response_type", "The parameter response_type is missing.")? != "code" {
+        let response_type = parameters.require("response_type", "The parameter response_type is missing.")?;
+        if response_type != "code" {
             return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "The server supports response_type code alone."));
         }
-        if !client.allows_grant(names::AUTHORIZATION_CODE) {
-            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for authorization codes."));
+        // Registered together with the grant type authorization_code (RFC 7591 section 2.1).
+        if !client.allows_response_type(response_type) {
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this response_type."));
         }
         if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
             return Err(OAuthError::invalid_request("The server supports response_mode query alone."));
