@@ -7,6 +7,7 @@ mod harness;
 mod authorize;
 mod cli;
 mod client_authentication;
+mod client_deletion;
 mod config;
 mod consent_and_sso;
 mod cors;

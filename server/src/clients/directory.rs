@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -252,7 +253,8 @@ impl Clients {
         Err(ClientsError::Conflict(client_id.to_owned()))
     }
 
-    /// Deletes a stored client; says whether there was one.
+    /// Deletes a stored client; says whether there was one. Takes up to a second: by the times of registration and issue one tells
+    /// what was issued to a client from what was issued to an earlier one of its id, and these times are in whole seconds.
     ///
     /// # Errors
     /// When the client is read-only or the store fails.
@@ -267,6 +269,9 @@ impl Clients {
         if inner.store.get(&key).await?.is_some() {
             // Registered again meanwhile: its index entry may be the one just removed.
             inner.store.index_add(index(), client_id.as_bytes().to_vec(), None).await?;
+        }
+        if was_there {
+            tokio::time::sleep(Duration::from_millis(1000 - inner.clock.now_millis() % 1000)).await;
         }
         Ok(was_there)
     }

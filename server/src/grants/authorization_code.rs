@@ -257,7 +257,7 @@ fn renew(session: &mut Session, grant: &CodeGrant, expires: Option<crate::founda
 
 /// The code must come back from the client, for the redirect URI and with the verifier that it was issued for.
 fn check_binding(grant: &CodeGrant, client: &Client, request: &AuthorizationCode) -> Result<(), OAuthError> {
-    if grant.client_id != client.id {
+    if grant.client_id != client.id || grant.issued.is_some_and(|issued| !client.stood_at(issued)) {
         return Err(OAuthError::invalid_grant("the code belongs to another client"));
     }
     check_verifier(grant, request)?;

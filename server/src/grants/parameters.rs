@@ -119,7 +119,7 @@ fn decode(text: &[u8]) -> Result<String, OAuthError> {
 fn named(name: &str) -> String {
     match name.chars().count() {
         0 => "without a name".to_owned(),
-        ..=LONGEST_NAME => name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '?' }).collect(),
+        1..=LONGEST_NAME => name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '?' }).collect(),
         _ => "with a long name".to_owned(),
     }
 }

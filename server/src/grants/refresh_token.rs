@@ -234,7 +234,9 @@ fn touch_every(max_idle: Option<u64>) -> Duration {
 
 fn find_grant<'a>(session: &'a Session, client: &Client, handle: &RefreshHandle) -> Option<&'a Grant> {
     let tag = Digest::of(handle.tag);
-    session.apps.get(&client.id)?.grants.iter().find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
+    let own = session.apps.get(&client.id)?.grants.iter();
+    own.filter(|grant| client.stood_at(grant.issued))
+        .find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
 }
 
 fn find_grant_mut<'a>(session: &'a mut Session, client: &Client, handle: &RefreshHandle) -> Option<&'a mut Grant> {

@@ -42,7 +42,7 @@ impl Engine {
         let token = self.verify_subject_token(&request)?;
         let device = self.verify_device(&request, &token.claims, facts).await?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
-        let ceiling = self.verify_sharing(client, source).await?;
+        let ceiling = self.verify_sharing(client, source, token.claims.iat).await?;
         self.check_age(device.session())?;
 
         let now = self.clock().now();
@@ -166,10 +166,15 @@ impl Engine {
         Ok(device)
     }
 
-    /// Whether the app that was given the ID token may bring in this client (Native SSO section 4.3, 5).
-    pub(super) async fn verify_sharing(&self, target: &Arc<Client>, source: &str) -> Result<Ceiling, OAuthError> {
-        let source =
-            self.clients().find(source).await?.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
+    /// Whether the app that was given the ID token at `issued` may bring in this client (Native SSO section 4.3, 5).
+    pub(super) async fn verify_sharing(
+        &self,
+        target: &Arc<Client>,
+        source: &str,
+        issued: Timestamp,
+    ) -> Result<Ceiling, OAuthError> {
+        let source = self.clients().find(source).await?.filter(|source| source.stood_at(issued));
+        let source = source.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
         sharing::may_share(&source, target).map_err(|not| OAuthError::invalid_grant(not.to_string()))
     }
 
@@ -196,6 +201,7 @@ struct SubjectClaims {
     iss: String,
     sub: String,
     aud: Audience,
+    iat: Timestamp,
     #[serde(default)]
     sid: Option<SessionId>,
     #[serde(default)]

@@ -115,10 +115,12 @@ impl Engine {
         Ok(self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?)
     }
 
+    /// The client of a request, as long as it is the one that made it.
     pub(super) async fn client_of(&self, request: &AuthorizationRequest) -> Result<std::sync::Arc<Client>, OAuthError> {
         self.clients()
             .find(&request.client_id)
             .await?
+            .filter(|client| request.received.is_none_or(|received| client.stood_at(received)))
             .ok_or_else(|| OAuthError::new(ErrorCode::UnauthorizedClient, "The client was removed."))
     }
 
@@ -175,6 +177,7 @@ impl Engine {
             sub: session.session.sub.clone(),
             authentication: session.session.authentication(),
             browser: id,
+            issued: Some(self.clock().now()),
             device_description: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
         };
         let touched = self
@@ -217,6 +220,7 @@ impl Engine {
             return Ok(None);
         }
         let request = waiting.transaction.request;
+        let client = self.client_of(&request).await?;
         if !allow {
             let pairs = [("error", "access_denied"), ("error_description", "The person did not agree.")];
             return Ok(Some(AuthorizationRequest::answer(
@@ -226,7 +230,7 @@ impl Engine {
                 &self.settings().server.issuer.text,
             )));
         }
-        self.remember_consent(&session.session.sub, &request.client_id, &request.scope).await?;
+        self.remember_consent(&session.session.sub, &client, &request.scope).await?;
         self.answer_with_code(request, session, &browser.user_agent).await.map(Some)
     }
 

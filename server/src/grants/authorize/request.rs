@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use crate::clients::Client;
+use crate::foundation::Timestamp;
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::grants::request::parse_scope;
@@ -48,6 +49,9 @@ pub struct AuthorizationRequest {
     /// The person whom `id_token_hint` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
+    /// When it came; absent in records that are older than this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Timestamp>,
 }
 
 /// The values of `prompt` (OpenID Connect Core section 3.1.2.1).
@@ -188,6 +192,7 @@ impl Engine {
             max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
             hinted_sub,
+            received: Some(self.clock().now()),
         })
     }
 
