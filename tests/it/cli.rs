@@ -210,6 +210,28 @@ fn keys_are_listed_and_rotated_stopped_too() {
 }
 
 #[test]
+fn a_running_server_lists_as_much_as_a_stopped_one() {
+    let server = Setup::new().start();
+    let password = file(&server, "pass word");
+    let claim = format!("note={}", "x".repeat(60_000));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (server, password, claim) = (&server, &password, &claim);
+            scope.spawn(move || {
+                for n in 0..19 {
+                    let name = format!("person-{thread}-{n}");
+                    server.command(&["user", "add", &name, "--password-file", password, "--claim", claim]).fine();
+                }
+            });
+        }
+    });
+    let running = server.command(&["user", "list", "--json"]).fine().stdout;
+    assert!(running.len() > 4 * 1024 * 1024);
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(server.command(&["user", "list", "--json"]).fine().stdout, running);
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     let server = shared::usual();
     for arguments in [
