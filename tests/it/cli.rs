@@ -242,12 +242,23 @@ fn wrong_usage_is_exit_code_2() {
         &["user", "add"],
         &["session", "end"],
         &["serve", "--unheard-of"],
+        &["user", "add", "ada", "--password-file", "/nowhere", "--claim", "novalue"],
+        &["user", "add", "ada", "--password-file", "/nowhere", "--claim", "=value"],
+        &["key", "rotate", "--alg", "HS256"],
+        &["handler", "explain", "--client", "a", "--session", "b", "--claims", "{"],
     ] {
         let ran = server.command(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
         assert!(ran.stdout.is_empty(), "{ran:?}");
         assert!(!ran.stderr.is_empty());
+        // The same for machines: one JSON object on the same stream as every other error.
+        let ran = server.command(&[arguments, &["--json"]].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran:?}");
+        let said: Value = serde_json::from_str(&ran.stderr).unwrap_or_else(|error| panic!("not JSON ({error}): {ran:?}"));
+        assert!(said["error"].as_str().is_some_and(|text| !text.is_empty() && !text.contains('\u{1b}')), "{said}");
     }
+    let said = server.command(&["key", "rotate", "--alg", "HS256"]).stderr;
+    assert!(["RS256", "ES256", "PS256", "EdDSA"].iter().all(|alg| said.contains(alg)), "{said}");
 }
 
 #[test]
@@ -256,6 +267,8 @@ fn help_and_version_need_no_settings() {
         let ran = Ran::run(std::process::Command::new(crate::harness::binaries::symbolon()).args(arguments), "").fine();
         assert!(!ran.stdout.is_empty());
     }
+    let ran = Ran::run(std::process::Command::new(crate::harness::binaries::symbolon()).args(["--json", "--version"]), "").fine();
+    assert!(ran.stdout.starts_with("symbolon "), "{ran:?}");
 }
 
 #[test]

@@ -106,6 +106,14 @@ impl Output {
         }
     }
 
+    /// Prints what is wrong with the command line; gives the exit code.
+    #[must_use]
+    pub fn wrong_usage(&self, sentence: &str) -> ExitCode {
+        // Refused or not understood: both read the same, only the exit code differs.
+        let _refusal = self.fail(&Failure::refusal(sentence));
+        ExitCode::from(2)
+    }
+
     /// Prints a failure; gives the exit code.
     #[must_use]
     pub fn fail(&self, failure: &Failure) -> ExitCode {
