@@ -113,7 +113,7 @@ async fn list(place: &Place, output: Output) -> Result<(), Failure> {
     } else {
         let load = Handlers::load(&loaded.settings)?;
         for warning in &load.warnings {
-            output.warn(warning, &warning.to_string());
+            output.finding(warning);
         }
         serde_json::to_value(load.handlers.loaded()).map_err(Failure::refusal_of)?
     };

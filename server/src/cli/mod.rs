@@ -7,6 +7,7 @@ pub mod assemble;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod examine;
 pub mod handler;
 pub mod key;
 pub mod output;
@@ -67,7 +68,7 @@ fn in_words(error: &clap::Error) -> String {
 async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let place = &arguments.place;
     match arguments.command {
-        Command::Serve => serve::run(place).await,
+        Command::Serve => serve::run(place, output).await,
         Command::Config(command) => config::run(&command, place, output),
         Command::Client(command) => client::run(command, place, output).await,
         Command::User(command) => user::run(command, place, output).await,

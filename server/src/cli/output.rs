@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::settings::Findings;
+use crate::settings::{Finding, Findings};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,11 @@ impl Output {
     /// Tells the operator something that is no result.
     pub fn note(&self, text: &str) {
         eprintln!("{text}");
+    }
+
+    /// Prints a finding that is not fatal.
+    pub fn finding(&self, finding: &Finding) {
+        self.warn(finding, &finding.to_string());
     }
 
     /// Prints findings that are not fatal.

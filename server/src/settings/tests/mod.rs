@@ -32,7 +32,7 @@ fn in_memory(toml: &str, overrides: &[&str], environment: &[(&str, &str)]) -> Re
     let document = Document::new(toml.to_owned(), Path::new("/etc/symbolon/symbolon.toml"));
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    load_document(Ok(Some(&document)), &overrides, environment)
+    load_document(Ok(Some(&document)), &overrides, environment)?.finish()
 }
 
 fn good(toml: &str, overrides: &[&str], environment: &[(&str, &str)]) -> Loaded {
