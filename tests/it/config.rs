@@ -160,7 +160,8 @@ fn check_says_whether_device_sso_is_on_and_why_not() {
 
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("symbolon.toml");
-    std::fs::write(&config, "[handlers]\nfolder = \"nowhere\"\n").expect("a file");
+    std::fs::write(&config, "[handlers]\nfolder = \"nowhere\"\nproperties = [\"p\"]\n").expect("a file");
+    std::fs::write(folder.path().join("p"), "op.deviceSSOHandler.enable=true\n").expect("a file");
     let run = |arguments: &[&str]| {
         Ran::run(std::process::Command::new(binaries::symbolon()).args(arguments).arg("--config").arg(&config), "")
     };

@@ -83,8 +83,8 @@ impl Rehearsal {
             Ok(shadow) => self.shadow = shadow,
             Err(findings) => self.findings.extend(findings),
         }
-        // While a handler is refused, it is not known what it would have read, or whether it would have decided.
-        if self.findings.is_empty() {
+        // While a handler is refused or there is no folder, it is not known what would have been read, or who would have decided.
+        if self.findings.is_empty() && self.warnings.iter().all(|warning| warning.id != NO_FOLDER) {
             self.warn_of_unread();
             self.warn_of_none_enabled();
         }
@@ -171,7 +171,7 @@ impl Rehearsal {
     /// Whoever names a folder wants a handler to decide. Without a word it is not obvious that nobody will.
     fn warn_of_none_enabled(&mut self) {
         let Some(folder) = &self.settings.folder else { return };
-        if self.enabled().is_some() || self.warnings.iter().any(|warning| warning.id == NO_FOLDER) {
+        if self.enabled().is_some() {
             return;
         }
         let switches: Vec<String> =
@@ -227,7 +227,7 @@ fn look(settings: &HandlerSettings, warnings: &mut Vec<Finding>) -> Vec<Found> {
             place: folder.display().to_string(),
             seen: error.to_string(),
             expected: "the folder with the handler libraries (handlers.folder)".to_owned(),
-            remedy: format!("make it, for nobody else to write, and copy a handler's library into it; {WITHOUT}"),
+            remedy: format!("do as it says, and copy a handler's library into the folder; {WITHOUT}"),
         });
         Vec::new()
     })
