@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cast::{BACKEND, ONE, TWO};
 use crate::harness::command::Ran;
+use crate::harness::setup::DEFAULT_HANDLER;
 use crate::harness::{Setup, binaries, shared};
 
 /// Runs `config check` on this settings text.
@@ -178,6 +179,55 @@ fn check_says_whether_device_sso_is_on_and_why_not() {
     let said = run(&["config", "check"]).fine();
     assert_eq!(said.stderr, "", "who names no folder wants no handlers");
     assert!(said.stdout.contains("Device SSO is off"), "{said:?}");
+}
+
+#[test]
+fn the_tour_is_ready_once_its_handler_folder_is_filled() {
+    let tour = binaries::repository().join("config/symbolon.toml");
+    let text = std::fs::read_to_string(&tour).expect("the tour");
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |handlers: &std::path::Path| {
+        let mut command = std::process::Command::new(binaries::symbolon());
+        command.args(["config", "check", "--config"]).arg(&tour).arg("-D");
+        Ran::run(command.arg(format!("handlers.folder={}", handlers.display())), "").fine()
+    };
+    let said = check(&folder.path().join("nowhere"));
+    assert!(said.stderr.contains("handler.folder"), "{said:?}");
+    std::fs::copy(binaries::handler(DEFAULT_HANDLER), folder.path().join("default.so")).expect("a copy");
+    let said = check(folder.path());
+    assert_eq!(said.stderr, "", "nothing to warn of");
+    assert!(said.stdout.contains("Device SSO is on"), "{said:?}");
+    // What makes the folder stands beside the setting.
+    let library = binaries::handler(DEFAULT_HANDLER);
+    let name = library.file_name().and_then(|name| name.to_str()).expect("a name");
+    assert!(
+        text.contains("mkdir -m 700 -p target/handlers") && text.contains(&format!("cp target/release/{name} target/handlers/"))
+    );
+}
+
+#[test]
+fn members_of_metadata_that_are_our_own_are_documented() {
+    let read = |path: &str| std::fs::read_to_string(binaries::repository().join(path)).expect("a page");
+    let source = read("server/src/clients/metadata/mod.rs") + &read("server/src/clients/metadata/extensions.rs");
+    for page in ["README.md", "config/reference.md"] {
+        let text = read(page);
+        for name in [
+            "device_sso_family",
+            "device_sso_sources",
+            "first_party",
+            "access_token_format",
+            "access_token_encrypted_response_alg",
+            "access_token_encrypted_response_enc",
+            "compat_device_token",
+            "allow_dotless_redirect_schemes",
+            "require_pkce",
+            "introspection",
+        ] {
+            assert!(source.contains(&format!("\"{name}\"")), "{name} is read");
+            assert!(text.contains(&format!("`{name}`")), "{name} is missing in {page}");
+        }
+    }
+    assert!(read("SECURITY.md").contains("`introspection`"));
 }
 
 #[test]
