@@ -31,6 +31,7 @@ mod handler_versions;
 mod handler_webhook;
 mod introspect_revoke;
 mod jwks;
+mod log_levels;
 mod native_sso_exchange;
 mod native_sso_issue;
 mod no_secrets_in_logs;
