@@ -84,7 +84,7 @@ pub enum RefreshLifetime {
     Default,
     /// No expiry of its own; it still ends with the device session.
     Never,
-    /// This long, more than zero. Cut to the server's maximum and to the end of the device session.
+    /// This long, more than zero, whatever the server's default is. It still ends with the device session.
     For(Duration),
 }
 

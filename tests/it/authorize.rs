@@ -1,8 +1,10 @@
 //! The authorization endpoint: what is refused, where the refusal is told, and how PKCE is demanded.
 
+use serde_json::json;
+
 use crate::harness::cast::{BACKEND, CLAIMED, DOTLESS, FIRST_PARTY, NO_DEVICE_SCOPE, ONE, SCHEME, SERVICE};
 use crate::harness::server::http;
-use crate::harness::{Authorization, Browser, Form, Landing, Server, shared};
+use crate::harness::{Authorization, Browser, Form, Landing, Server, Setup, shared};
 
 /// A request that must end on an error page: nothing about it may be told to the redirect URI.
 #[track_caller]
@@ -106,6 +108,42 @@ fn response_types_and_modes() {
     }
     refused(&Authorization::new(ONE, "openid").without("response_type"), "invalid_request");
     refused(&Authorization::new(ONE, "openid").set("response_mode", "fragment"), "invalid_request");
+}
+
+#[test]
+fn a_response_type_that_the_client_did_not_register_is_refused() {
+    // RFC 6749 section 4.1.2.1
+    let server = Setup::new().client(SERVICE.id, "redirect_uris", json!([SERVICE.redirect])).start();
+    let request = Authorization::new(SERVICE, "read");
+    assert_eq!(Browser::new().ask(&server, &request).error(&request, &server), "unauthorized_client");
+}
+
+#[test]
+fn a_query_that_is_too_long_is_told_on_a_page() {
+    let server = shared::usual();
+    let long = Authorization::new(ONE, "openid").set("ui_locales", &"a".repeat(40_000));
+    let page = Browser::new().ask(server, &long).page();
+    assert_eq!(page.status, 414);
+    assert!(page.is_html());
+    // What fits is no affair of the query's.
+    let fits = Authorization::new(ONE, "openid").set("ui_locales", &"a".repeat(30_000));
+    assert_eq!(Browser::new().ask(server, &fits).page().status, 200);
+}
+
+#[test]
+fn a_repeated_parameter_is_named_on_the_page_in_harmless_letters() {
+    let server = shared::usual();
+    let ask = |name: &str| {
+        let form = Authorization::new(ONE, "openid").form.and(name, "1").and(name, "2");
+        let mut url: url::Url = server.url("/authorize").parse().expect("a URL");
+        url.set_query(Some(&form.encoded()));
+        Browser::new().get(&url)
+    };
+    let page = ask("ui_locales");
+    assert_eq!(page.status, 400);
+    assert!(page.body.contains("ui_locales"), "{}", page.body);
+    let page = ask("call <b>5550</b> now & pay");
+    assert!(!page.body.contains("<b>") && !page.body.contains("call <") && !page.body.contains("call 5"), "{}", page.body);
 }
 
 #[test]

@@ -210,6 +210,28 @@ fn keys_are_listed_and_rotated_stopped_too() {
 }
 
 #[test]
+fn a_running_server_lists_as_much_as_a_stopped_one() {
+    let server = Setup::new().start();
+    let password = file(&server, "pass word");
+    let claim = format!("note={}", "x".repeat(60_000));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (server, password, claim) = (&server, &password, &claim);
+            scope.spawn(move || {
+                for n in 0..19 {
+                    let name = format!("person-{thread}-{n}");
+                    server.command(&["user", "add", &name, "--password-file", password, "--claim", claim]).fine();
+                }
+            });
+        }
+    });
+    let running = server.command(&["user", "list", "--json"]).fine().stdout;
+    assert!(running.len() > 4 * 1024 * 1024);
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(server.command(&["user", "list", "--json"]).fine().stdout, running);
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     let server = shared::usual();
     for arguments in [
@@ -220,12 +242,23 @@ fn wrong_usage_is_exit_code_2() {
         &["user", "add"],
         &["session", "end"],
         &["serve", "--unheard-of"],
+        &["user", "add", "ada", "--password-file", "/nowhere", "--claim", "novalue"],
+        &["user", "add", "ada", "--password-file", "/nowhere", "--claim", "=value"],
+        &["key", "rotate", "--alg", "HS256"],
+        &["handler", "explain", "--client", "a", "--session", "b", "--claims", "{"],
     ] {
         let ran = server.command(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
         assert!(ran.stdout.is_empty(), "{ran:?}");
         assert!(!ran.stderr.is_empty());
+        // The same for machines: one JSON object on the same stream as every other error.
+        let ran = server.command(&[arguments, &["--json"]].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran:?}");
+        let said: Value = serde_json::from_str(&ran.stderr).unwrap_or_else(|error| panic!("not JSON ({error}): {ran:?}"));
+        assert!(said["error"].as_str().is_some_and(|text| !text.is_empty() && !text.contains('\u{1b}')), "{said}");
     }
+    let said = server.command(&["key", "rotate", "--alg", "HS256"]).stderr;
+    assert!(["RS256", "ES256", "PS256", "EdDSA"].iter().all(|alg| said.contains(alg)), "{said}");
 }
 
 #[test]
@@ -234,6 +267,8 @@ fn help_and_version_need_no_settings() {
         let ran = Ran::run(std::process::Command::new(crate::harness::binaries::symbolon()).args(arguments), "").fine();
         assert!(!ran.stdout.is_empty());
     }
+    let ran = Ran::run(std::process::Command::new(crate::harness::binaries::symbolon()).args(["--json", "--version"]), "").fine();
+    assert!(ran.stdout.starts_with("symbolon "), "{ran:?}");
 }
 
 #[test]

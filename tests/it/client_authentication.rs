@@ -95,6 +95,23 @@ fn two_methods_at_once_are_one_too_many() {
 }
 
 #[test]
+fn two_authorization_headers_are_one_too_many() {
+    let server = shared::usual();
+    let form = credentials().encoded();
+    for path in ["/token", "/introspect", "/revoke"] {
+        for second in [basic(BACKEND.id, SECRET), "Bearer abc".to_owned()] {
+            let request = http().post(server.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = request.header(AUTHORIZATION, basic(BACKEND.id, SECRET)).header(AUTHORIZATION, second);
+            let body = Server::send(request.body(form.clone())).refused(400, "invalid_request");
+            assert!(body["error_description"].as_str().is_some_and(|text| text.contains("Authorization")), "{path}: {body}");
+        }
+    }
+    let token = server.device(ONE).access().to_owned();
+    let answer = Server::send(http().get(server.url("/userinfo")).bearer_auth(&token).bearer_auth(&token));
+    answer.refused(400, "invalid_request");
+}
+
+#[test]
 fn the_header_and_the_body_name_the_same_client() {
     let header = basic(BACKEND.id, SECRET);
     assert_eq!(post(&credentials().and("client_id", BACKEND.id), Some(&header)).status, 200);

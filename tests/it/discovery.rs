@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::harness::server::http;
 use crate::harness::{Server, TOKEN_EXCHANGE, shared};
 
 fn list<'a>(document: &'a Value, name: &str) -> Vec<&'a str> {
@@ -69,7 +70,7 @@ fn rfc_8414_puts_the_path_of_the_issuer_behind_the_well_known_part() {
     let server = shared::below_a_path();
     let (origin, path) = server.issuer.split_at(server.issuer.find("/tenant").expect("a path"));
     let url = format!("{origin}/.well-known/oauth-authorization-server{path}");
-    check(server, &Server::send(crate::harness::server::http().get(url)).ok());
+    check(server, &Server::send(http().get(url)).ok());
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn the_endpoints_named_are_there() {
     let document = server.get("/.well-known/openid-configuration").ok();
     for (name, value) in document.as_object().expect("an object") {
         if name.ends_with("_endpoint") || name == "jwks_uri" {
-            let answer = Server::send(crate::harness::server::http().get(value.as_str().expect("a URL")));
+            let answer = Server::send(http().get(value.as_str().expect("a URL")));
             assert_ne!(answer.status, 404, "{name} {value}");
             assert!(answer.status < 500, "{name}: {}", answer.body);
         }
@@ -112,5 +113,14 @@ fn health_and_readiness() {
     assert_eq!(server.get("/healthz").status, 200);
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(server.get("/nowhere").status, 404);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let (get, head) = (server.get(path), Server::send(http().head(server.url(path))));
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let answer = Server::send(http().request(method.parse().expect("a method"), server.url(path)));
+            assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method} {path}");
+        }
+    }
     assert!(server.log().contains(&format!("listening on http://{} issuer {}", &server.issuer[7..], server.issuer)));
 }

@@ -49,21 +49,18 @@ type Change = fn(Form) -> Form;
 #[test]
 fn a_wrong_verifier_redirect_uri_or_client_is_refused() {
     let server = shared::usual();
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 4] = [
         ("verifier", |form| form.set("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong")),
-        ("no verifier", |form| form.without("code_verifier")),
         ("short verifier", |form| form.set("code_verifier", "x")),
         ("redirect", |form| form.set("redirect_uri", "http://127.0.0.1:10/callback")),
-        ("no redirect", |form| form.without("redirect_uri")),
         ("code", |form| form.set("code", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
     ];
     for (name, change) in changes {
         let request = Authorization::new(ONE, "openid");
         let code = code_for(&request);
         let answer = server.token(ONE, change(request.redeem(&code)));
-        let body = answer.json();
         assert_eq!(answer.status, 400, "{name}");
-        assert!(matches!(body["error"].as_str(), Some("invalid_grant" | "invalid_request")), "{name}: {body}");
+        answer.refused(400, "invalid_grant");
     }
     let request = Authorization::new(ONE, "openid");
     let code = code_for(&request);
@@ -72,11 +69,46 @@ fn a_wrong_verifier_redirect_uri_or_client_is_refused() {
 }
 
 #[test]
-fn a_confidential_client_that_used_pkce_must_finish_it() {
+fn a_missing_parameter_is_named_to_the_client_of_the_code_alone() {
     let server = shared::usual();
-    let request = Authorization::new(BACKEND, "openid");
+    let named = |answer: &Answer, code: &str, name: &str| {
+        let body = answer.refused(400, code);
+        assert!(body["error_description"].as_str().is_some_and(|text| text.contains(name)), "{name}: {body}");
+    };
+    for client in [ONE, BACKEND] {
+        let request = Authorization::new(client, "openid");
+        let code = code_for(&request);
+        let form = request.redeem(&code);
+        // RFC 6749 section 5.2. It is said before any code is looked at, so it tells nothing about this one.
+        let without = form.clone().without("code_verifier");
+        named(&server.token(client, without.clone()), "invalid_request", "code_verifier");
+        named(&server.token(client, without.set("code", "made-up")), "invalid_request", "code_verifier");
+        // RFC 6749 section 4.1.3. Whoever has the verifier began the flow and may know what else the code wants.
+        named(&server.token(client, form.clone().without("redirect_uri")), "invalid_request", "redirect_uri");
+        named(&server.token(client, form.clone().set("redirect_uri", "https://x.example/")), "invalid_grant", "redirect_uri");
+        let stranger = if client.id == ONE.id { TWO } else { ONE };
+        let opaque = server.token(stranger, form.clone().set("code", "made-up")).refused(400, "invalid_grant");
+        for wrong in [
+            form.clone().without("redirect_uri"),
+            form.clone(),
+            form.clone().set("code_verifier", &"x".repeat(50)).without("redirect_uri"),
+        ] {
+            assert_eq!(server.token(stranger, wrong).refused(400, "invalid_grant"), opaque, "a stranger learns nothing");
+        }
+        let guess = form.clone().set("code_verifier", &"x".repeat(50)).without("redirect_uri");
+        assert_eq!(server.token(client, guess).refused(400, "invalid_grant"), opaque, "nor does who has no verifier");
+        server.token(client, form).ok();
+    }
+}
+
+#[test]
+fn a_client_that_used_pkce_without_need_must_finish_it() {
+    let server = shared::usual();
+    let request = Authorization::new(BACKEND_POST, "openid");
     let code = code_for(&request);
-    server.token(BACKEND, request.redeem(&code).without("code_verifier")).refused(400, "invalid_grant");
+    let body = server.token(BACKEND_POST, request.redeem(&code).without("code_verifier")).refused(400, "invalid_request");
+    assert!(body["error_description"].as_str().is_some_and(|text| text.contains("code_verifier")), "{body}");
+    server.token(BACKEND_POST, request.redeem(&code)).ok();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::harness::cast::{BACKEND, ONE, TWO};
-use crate::harness::{Form, Server, Setup, Tokens, jwt, shared, until};
+use crate::harness::{Client, Form, Server, Setup, TOKEN_EXCHANGE, Tokens, jwt, shared, until};
 
 const OFFLINE: &str = "openid profile offline_access";
 
@@ -178,6 +178,43 @@ fn a_refresh_narrowed_away_from_device_sso_has_no_secret() {
     let tokens = Tokens(server.token(ONE, refresh_form(device.refresh()).and("scope", "openid")).ok());
     assert!(!tokens.has("device_secret"));
     assert!(jwt::claims(tokens.id())["ds_hash"].is_null(), "both or neither");
+}
+
+#[test]
+fn device_sso_alone_is_no_scope_to_refresh_with() {
+    let server = shared::usual();
+    let device = server.device(ONE);
+    // Native SSO section 3.4.3: with device_sso comes a device secret, and with that an ID token, which needs openid.
+    for scope in ["device_sso", "profile device_sso"] {
+        server.token(ONE, refresh_form(device.refresh()).and("scope", scope)).refused(400, "invalid_scope");
+    }
+    let tokens = Tokens(server.token(ONE, refresh_form(device.refresh()).and("scope", "openid device_sso")).ok());
+    assert!(tokens.has("device_secret") && tokens.has("id_token"));
+    assert_eq!(tokens.scope(), ["device_sso", "openid"]);
+}
+
+#[test]
+fn a_client_that_may_have_no_secret_any_more_is_not_told_that_it_has_the_scope() {
+    let server = shared::usual();
+    let client = Client { id: "app-changing", ..ONE };
+    let file = server.folder().join("changing.json");
+    let metadata = |grants: &[&str]| {
+        let metadata = serde_json::json!({
+            "client_id": client.id, "token_endpoint_auth_method": "none", "redirect_uris": [client.redirect],
+            "application_type": "native", "grant_types": grants, "scope": "openid offline_access device_sso", "device_sso_family": "acme",
+        });
+        std::fs::write(&file, metadata.to_string()).expect("a file");
+    };
+    let from = ["--from", file.to_str().expect("a UTF-8 path")];
+    metadata(&["authorization_code", "refresh_token", TOKEN_EXCHANGE]);
+    server.command(&["client", "add", from[0], from[1]]).fine();
+    let device = server.sign_in(client, &server.person(), "openid offline_access device_sso");
+    assert!(device.has("device_secret"));
+    metadata(&["authorization_code", "refresh_token"]);
+    server.command(&["client", "update", client.id, from[0], from[1]]).fine();
+    let next = Tokens(server.refresh(client, device.refresh()).ok());
+    assert!(!next.has("device_secret"));
+    assert_eq!(next.scope(), ["offline_access", "openid"]);
 }
 
 #[test]

@@ -86,9 +86,12 @@ fn the_shape_of_the_request() {
 fn the_audience_is_the_issuer() {
     let server = shared::usual();
     let device = server.device(ONE);
-    for audience in ["https://other.example.com", TWO.id, &server.url("/token")] {
-        let body = server.token(TWO, form(&device).set("audience", audience)).json();
-        assert!(matches!(body["error"].as_str(), Some("invalid_target" | "invalid_request")), "{audience}: {body}");
+    let slash = |n: usize| format!("{}{}", server.issuer, "/".repeat(n));
+    for audience in
+        ["https://other.example.com", TWO.id, &server.url("/token"), &slash(1), &slash(3), &server.issuer.to_uppercase()]
+    {
+        let body = server.token(TWO, form(&device).set("audience", audience)).refused(400, "invalid_target");
+        assert!(body["error_description"].as_str().is_some_and(|text| text.contains("issuer")), "{audience}: {body}");
     }
     let both = form(&device).and("audience", "https://other.example.com");
     assert_ne!(server.token(TWO, both).status, 200);

@@ -115,7 +115,7 @@ fn clients(server: &Server, secrets: &mut Secrets) {
 #[test]
 fn nothing_secret_is_ever_logged() {
     for format in ["pretty", "json"] {
-        let server = Setup::new().set("telemetry.level", "debug").set("telemetry.format", format).start();
+        let server = Setup::new().set("telemetry.level", "trace").set("telemetry.format", format).start();
         let mut secrets = Secrets::default();
         walk(&server, &mut secrets);
         refusals(&server, &mut secrets);

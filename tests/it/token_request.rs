@@ -14,6 +14,17 @@ fn post(content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
     Server::send(http().post(shared::usual().url("/token")).header(CONTENT_TYPE, content_type).body(body.into()))
 }
 
+/// What a refusal says.
+#[track_caller]
+fn description(answer: &Answer) -> String {
+    let body = answer.refused(400, "invalid_request");
+    let text = body["error_description"].as_str().expect("a description").to_owned();
+    // RFC 6749 section 5.2: %x20-21 / %x23-5B / %x5D-7E
+    assert!(text.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{text}");
+    assert!(text.len() < 160, "{text}");
+    text
+}
+
 /// Sends a form and expects this refusal.
 #[track_caller]
 fn refused(parameters: &[(&str, &str)], code: &str) {
@@ -49,11 +60,28 @@ fn grants_that_are_unknown_or_not_for_this_client() {
 fn repeated_parameters() {
     for name in ["grant_type", "client_id", "code", "scope", "redirect_uri", "code_verifier"] {
         let form = Form::of(&[("grant_type", "authorization_code"), ("client_id", ONE.id), ("code", "x")]);
-        post(FORM, form.and(name, "1").and(name, "2").encoded()).refused(400, "invalid_request");
+        let said = description(&post(FORM, form.and(name, "1").and(name, "2").encoded()));
+        assert!(said.contains(&format!(" {name} ")), "the parameter is named: {said}");
     }
     let exchange = shared::usual().exchange_form("a.b.c", "secret").and("client_id", ONE.id);
     for name in ["subject_token", "actor_token", "actor_token_type"] {
         post(FORM, exchange.clone().and(name, "2").encoded()).refused(400, "invalid_request");
+    }
+}
+
+#[test]
+fn a_name_that_a_stranger_made_up_does_no_harm_in_a_description() {
+    let twice = |name: &str| description(&post(FORM, Form::of(&[(name, "1"), (name, "2")]).encoded()));
+    assert!(twice("app.version").contains("app.version"));
+    for name in ["a\"b\\c", "<b>caf\u{e9}</b>", "a b\r\nc", "", &"n".repeat(5000)] {
+        let said = twice(name);
+        assert!(!said.contains(['<', '>', '\u{e9}']), "{said}");
+    }
+    // A credential that slipped into the place of a name is not repeated.
+    let device = shared::usual().device(ONE);
+    for secret in [device.secret(), device.refresh(), device.id()] {
+        let said = twice(secret);
+        assert!(!said.contains(&secret[..20]), "{said}");
     }
 }
 
@@ -65,7 +93,9 @@ fn bodies_that_are_no_form() {
         ("application/xml", "<grant/>"),
         ("nonsense", "grant_type=client_credentials"),
     ] {
-        post(content_type, body).refused(415, "invalid_request");
+        let body = post(content_type, body).refused(415, "invalid_request");
+        let said = body["error_description"].as_str().unwrap_or_default();
+        assert!(said.contains("x-www-form-urlencoded") && said.contains("application/json"), "both are taken: {said}");
     }
     post(FORM, "").refused(400, "invalid_request");
     post(FORM, "&&&&").refused(400, "invalid_request");
@@ -149,7 +179,8 @@ fn broken_json_is_refused() {
         "17".to_owned(),
         "{}".to_owned(),
         format!("{{\"grant_type\":null,\"client_id\":\"{id}\"}}"),
-        format!("{{\"grant_type\":[\"refresh_token\"],\"client_id\":\"{id}\"}}"),
+        format!("{{\"grant_type\":[\"refresh_token\"],\"client_id\":\"{id}\",\"refresh_token\":\"x\"}}"),
+        format!("{{\"grant_type\":\"refresh_token\",\"client_id\":\"{id}\",\"refresh_token\":\"a\\u0000b\"}}"),
         format!("{{\"grant_type\":{{\"a\":1}},\"client_id\":\"{id}\"}}"),
         format!("{{\"grant_type\":\"refresh_token\",\"grant_type\":\"password\",\"client_id\":\"{id}\"}}"),
         format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)),
@@ -161,6 +192,25 @@ fn broken_json_is_refused() {
     let flag = format!("{{\"grant_type\":\"refresh_token\",\"client_id\":\"{id}\",\"refresh_token\":true}}");
     post("application/json", flag).refused(400, "invalid_grant");
     post("application/json", b"{\"grant_type\":\"\xff\"}".as_slice()).refused(400, "invalid_request");
+}
+
+#[test]
+fn a_json_member_of_the_wrong_kind_is_named() {
+    for (body, name) in [
+        (r#"{"grant_type":["x"]}"#, "grant_type"),
+        (r#"{"grant_type":[]}"#, "grant_type"),
+        (r#"{"grant_type":"refresh_token","refresh_token":{"a":1}}"#, "refresh_token"),
+        (r#"{"grant_type":"refresh_token","scope":1.5}"#, "scope"),
+        (r#"{"grant_type":"refresh_token","resource":["https://a.example",1]}"#, "resource"),
+        (r#"{"grant_type":"refresh_token","resource":{}}"#, "resource"),
+    ] {
+        let said = description(&post("application/json", body));
+        assert!(said.contains(&format!(" {name} ")) && said.contains("string"), "{body}: {said}");
+    }
+    let said = description(&post("application/json", r#"{"scope":{}}"#));
+    assert!(said.contains("number") && said.contains("true or false"), "numbers and booleans pass: {said}");
+    assert!(description(&post("application/json", "[]")).contains("object"));
+    assert!(description(&post("application/json", "{")).contains("not JSON"));
 }
 
 #[test]

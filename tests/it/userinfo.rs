@@ -52,6 +52,11 @@ fn the_token_may_come_in_three_ways_but_one_at_a_time() {
     Server::send(http().post(&url).header("content-type", FORM).body(body.clone())).ok();
     let twice = http().post(&url).bearer_auth(tokens.access()).header("content-type", FORM).body(body);
     assert_eq!(Server::send(twice).status, 400, "RFC 6750 section 2");
+    // Beside a header a body of another kind says nothing about the token, so it is not looked at.
+    for kind in ["application/json", "text/plain"] {
+        Server::send(http().post(&url).bearer_auth(tokens.access()).header("content-type", kind).body("{\"a\":1}")).ok();
+    }
+    Server::send(http().post(&url).header("content-type", "application/json").body("{}")).refused(415, "invalid_request");
     let query = format!("{url}?access_token={}", tokens.access());
     assert_eq!(Server::send(http().get(query)).status, 401, "not in the query");
 }

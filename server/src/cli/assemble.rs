@@ -11,6 +11,7 @@ use crate::accounts::{PasswordPolicy, People, Throttle, ThrottleLimits};
 use crate::clients::Clients;
 use crate::foundation::Clock;
 use crate::grants::Engine;
+use crate::issuance::handler::Rehearsal;
 use crate::issuance::{Handlers, Issuer};
 use crate::settings::meaning::{SealingKeySource, SessionLimits};
 use crate::settings::{Finding, Settings};
@@ -25,9 +26,9 @@ const SEALING_KEY: &str = "sealing.key";
 /// The engine of a server that will serve, with its handlers.
 ///
 /// # Errors
-/// Findings, or what cannot be opened.
-pub async fn serving(settings: Settings) -> Result<Arc<Engine>, Failure> {
-    let load = Handlers::load(&settings)?;
+/// What cannot be opened.
+pub async fn serving(settings: Settings, handlers: Rehearsal) -> Result<Arc<Engine>, Failure> {
+    let load = Handlers::begin(handlers)?;
     load.warnings.iter().for_each(warn);
     load.handlers.announce();
     assemble(settings, load.handlers).await
@@ -44,7 +45,7 @@ pub async fn offline(settings: Settings, with_handlers: bool) -> Result<Arc<Engi
 
 /// Writes a finding that stops nobody to the log.
 pub fn warn(finding: &Finding) {
-    if finding.id == "handler.left_out" {
+    if ["handler.left_out", "handler.folder"].contains(&finding.id) {
         AuditEvent::refused(codes::HANDLER_NOT_LOADED).reason(&finding.to_string()).emit();
     } else {
         tracing::warn!(id = finding.id, place = finding.place, "{finding}");

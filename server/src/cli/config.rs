@@ -1,17 +1,13 @@
 //! `symbolon config …`
 
-use std::sync::Arc;
-
 use clap::Subcommand;
 use serde_json::json;
 
 use super::arguments::Place;
+use super::examine::examine;
 use super::output::{Failure, Output};
-use crate::clients::Clients;
-use crate::foundation::Clock;
 use crate::issuance::Handlers;
 use crate::settings;
-use crate::storage::memory::Memory;
 use crate::telemetry;
 
 /// What to do with the settings.
@@ -53,18 +49,21 @@ pub fn run(command: &ConfigCommand, place: &Place, output: Output) -> Result<(),
 }
 
 fn check(place: &Place, output: Output) -> Result<(), Failure> {
-    let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
-    // The clients of the file are checked as at start; the store that goes with them stays empty.
-    let clock = Clock::system();
-    Clients::new(Arc::new(Memory::new(clock.clone())), clock, &loaded.settings.clients, loaded.settings.scopes.clone())?;
-    let load = Handlers::load(&loaded.settings)?;
-    for warning in &load.warnings {
-        output.warn(warning, &warning.to_string());
-    }
+    let draft = settings::draft_from_process(place.config.as_deref(), &place.define)?;
+    let (_, handlers) = examine(draft).finish(output)?;
+    handlers.warnings.iter().for_each(|warning| output.finding(warning));
+    let decides = handlers.enabled().map(str::to_owned);
+    let warnings = handlers.warnings.clone();
+    // Some things go wrong only when a handler begins.
+    Handlers::begin(handlers)?;
     if output.is_json() {
-        output.value(&json!({ "findings": [], "warnings": load.warnings }));
-    } else {
-        output.line("The settings are fine.");
+        output.value(&json!({ "findings": [], "warnings": warnings, "device_sso": decides }));
+        return Ok(());
+    }
+    output.line("The settings are fine.");
+    match decides {
+        Some(name) => output.line(&format!("Device SSO is on: {name} decides.")),
+        None => output.line("Device SSO is off: no handler is enabled."),
     }
     Ok(())
 }

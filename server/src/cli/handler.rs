@@ -61,8 +61,8 @@ pub struct ExplainOptions {
     #[arg(long, value_name = "VALUES")]
     acr_values: Option<String>,
     /// The claims parameter, a JSON object
-    #[arg(long, value_name = "JSON")]
-    claims: Option<String>,
+    #[arg(long, value_name = "JSON", value_parser = parse_json)]
+    claims: Option<Value>,
     /// A resource parameter (repeatable)
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
@@ -113,7 +113,7 @@ async fn list(place: &Place, output: Output) -> Result<(), Failure> {
     } else {
         let load = Handlers::load(&loaded.settings)?;
         for warning in &load.warnings {
-            output.warn(warning, &warning.to_string());
+            output.finding(warning);
         }
         serde_json::to_value(load.handlers.loaded()).map_err(Failure::refusal_of)?
     };
@@ -158,8 +158,6 @@ async fn reload(place: &Place, output: Output) -> Result<(), Failure> {
 }
 
 async fn explain(options: ExplainOptions, place: &Place, output: Output) -> Result<(), Failure> {
-    let claims = options.claims.as_deref().map(serde_json::from_str::<Value>).transpose();
-    let claims = claims.map_err(|error| Failure::refusal(format!("--claims is not JSON: {error}")))?;
     // The running server has another working directory.
     let handler = options
         .handler
@@ -169,11 +167,15 @@ async fn explain(options: ExplainOptions, place: &Place, output: Output) -> Resu
         sid: options.session,
         scope: options.scope,
         acr_values: options.acr_values,
-        claims,
+        claims: options.claims,
         resources: options.resources,
         source: options.source,
         handler: handler.transpose()?,
     };
     output.value(&admin::call(place, AdminCommand::HandlerExplain { wanted: Box::new(wanted) }).await?);
     Ok(())
+}
+
+fn parse_json(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(text)
 }

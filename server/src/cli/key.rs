@@ -1,10 +1,12 @@
 //! `symbolon key …`
 
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 
 use super::admin::{self, AdminCommand};
 use super::arguments::Place;
 use super::output::{Failure, Output};
+use crate::settings::meaning::SigningAlg;
 
 /// What to do with signing keys.
 #[derive(Debug, Subcommand)]
@@ -13,8 +15,8 @@ pub enum KeyCommand {
     List,
     /// Make new keys: published at once, used after `tokens.keys.publish_before_use`
     Rotate {
-        /// One algorithm only: RS256, ES256, PS256 or `EdDSA`
-        #[arg(long, value_name = "ALG")]
+        /// One algorithm only
+        #[arg(long, value_name = "ALG", value_parser = PossibleValuesParser::new(SigningAlg::ALL.map(SigningAlg::as_str)))]
         alg: Option<String>,
         /// Use the new key at once, e.g. after a leak; clients that cached the old JWKS must fetch it again
         #[arg(long)]

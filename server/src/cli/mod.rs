@@ -7,6 +7,7 @@ pub mod assemble;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod examine;
 pub mod handler;
 pub mod key;
 pub mod output;
@@ -19,6 +20,7 @@ pub mod user;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use arguments::{Arguments, Command};
 use output::{Failure, Output};
@@ -26,8 +28,12 @@ use output::{Failure, Output};
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    // Usage mistakes end here with exit code 2, help and version with 0.
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && wants_json() => return Output::new(true).wrong_usage(&in_words(&error)),
+        // Usage mistakes end here with exit code 2, help and version with 0.
+        Err(error) => error.exit(),
+    };
     if let Command::Handler(handler::HandlerCommand::Host { .. }) = arguments.command {
         return crate::issuance::handler::process::guest::run();
     }
@@ -42,10 +48,27 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether JSON was asked for on a command line that could not be understood.
+fn wants_json() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What was wrong with the usage, without the help that goes with it for people.
+fn in_words(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; --help lists them".to_owned();
+    }
+    let text = error.render().to_string();
+    let text = ["\n\nUsage:", "\n\nFor more information"]
+        .iter()
+        .fold(text.as_str(), |text, help| text.split(help).next().unwrap_or(text));
+    text.strip_prefix("error: ").unwrap_or(text).trim().to_owned()
+}
+
 async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let place = &arguments.place;
     match arguments.command {
-        Command::Serve => serve::run(place).await,
+        Command::Serve => serve::run(place, output).await,
         Command::Config(command) => config::run(&command, place, output),
         Command::Client(command) => client::run(command, place, output).await,
         Command::User(command) => user::run(command, place, output).await,

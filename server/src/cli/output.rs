@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::settings::Findings;
+use crate::settings::{Finding, Findings};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +97,11 @@ impl Output {
         eprintln!("{text}");
     }
 
+    /// Prints a finding that is not fatal.
+    pub fn finding(&self, finding: &Finding) {
+        self.warn(finding, &finding.to_string());
+    }
+
     /// Prints findings that are not fatal.
     pub fn warn(&self, findings: &impl Serialize, text: &str) {
         if self.json {
@@ -104,6 +109,14 @@ impl Output {
         } else if !text.is_empty() {
             eprintln!("warning: {text}");
         }
+    }
+
+    /// Prints what is wrong with the command line; gives the exit code.
+    #[must_use]
+    pub fn wrong_usage(&self, sentence: &str) -> ExitCode {
+        // Refused or not understood: both read the same, only the exit code differs.
+        let _refusal = self.fail(&Failure::refusal(sentence));
+        ExitCode::from(2)
     }
 
     /// Prints a failure; gives the exit code.

@@ -139,14 +139,13 @@ async fn look(settings: HandlerSettings) -> Picture {
 /// Settings outside of `[handlers]` that were written anew: they hold from the next start on.
 fn waiting(began_with: &[Shown], now: &[Shown]) -> Option<Finding> {
     const OURS: &str = "handlers.";
-    const SECTIONS: [&str; 11] = [
+    const SECTIONS: [&str; 10] = [
         "server.",
         "storage.",
         "tokens.",
         "sessions.",
         "sign_in.",
         "proxy.",
-        "outbound.",
         "telemetry.",
         "scopes.",
         "resource_servers.",

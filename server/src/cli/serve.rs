@@ -9,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::admin::socket::AdminSocket;
 use super::arguments::Place;
 use super::assemble;
-use super::output::Failure;
+use super::examine::examine;
+use super::output::{Failure, Output};
 use super::reload::Reloader;
 use crate::grants::Engine;
 use crate::issuance::handler::process::keep_memory_to_itself;
@@ -23,13 +24,17 @@ const TICK: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// Findings, or why it cannot start.
-pub async fn run(place: &Place) -> Result<(), Failure> {
-    let loaded = settings::from_process(place.config.as_deref(), &place.define)?;
-    telemetry::init(&loaded.settings.telemetry).map_err(Failure::refusal_of)?;
+pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
+    let draft = settings::draft_from_process(place.config.as_deref(), &place.define)?;
+    // Handlers that are tried may log. Who has mistaken the settings is shown the findings alone.
+    if draft.findings.0.is_empty() {
+        telemetry::init(&draft.loaded.settings.telemetry).map_err(Failure::refusal_of)?;
+    }
     keep_memory_to_itself();
+    let (loaded, handlers) = examine(draft).finish(output)?;
     let metrics = telemetry::metrics::install();
     let began_with = loaded.show();
-    let engine = assemble::serving(loaded.settings).await?;
+    let engine = assemble::serving(loaded.settings, handlers).await?;
     let server = &engine.settings().server;
     let listener = TcpListener::bind(server.listen).map_err(|error| {
         Failure::refusal(format!("cannot listen on {}: {error}; correct server.listen or stop who holds it", server.listen))

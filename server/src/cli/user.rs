@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::admin::command::Password;
 use super::admin::{self, AdminCommand};
@@ -22,8 +22,8 @@ pub enum UserCommand {
         #[arg(long, value_name = "FILE")]
         password_file: PathBuf,
         /// A claim, e.g. email=ada@example.com; JSON values are taken as such
-        #[arg(long, value_name = "NAME=VALUE")]
-        claim: Vec<String>,
+        #[arg(long, value_name = "NAME=VALUE", value_parser = parse_claim)]
+        claim: Vec<(String, Value)>,
     },
     /// List all people
     List,
@@ -69,7 +69,7 @@ pub async fn run(command: UserCommand, place: &Place, output: Output) -> Result<
             return Ok(());
         }
         UserCommand::Add { name, password_file, claim } => {
-            AdminCommand::UserAdd { name, password: read_password(&password_file)?, claims: parse_claims(&claim)? }
+            AdminCommand::UserAdd { name, password: read_password(&password_file)?, claims: claim.into_iter().collect() }
         }
         UserCommand::Show { name } => AdminCommand::UserShow { name },
         UserCommand::SetPassword { name, password_file } => {
@@ -90,14 +90,8 @@ pub(super) fn read_password(path: &Path) -> Result<Password, Failure> {
     Ok(Password(Secret::new(trimmed.strip_suffix('\r').unwrap_or(trimmed).to_owned())))
 }
 
-fn parse_claims(claims: &[String]) -> Result<Map<String, Value>, Failure> {
-    let mut parsed = Map::new();
-    for claim in claims {
-        let (name, value) =
-            claim.split_once('=').ok_or_else(|| Failure::refusal(format!("--claim {claim} is not of the form name=value")))?;
-        // What parses as JSON is JSON; everything else is text.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        parsed.insert(name.to_owned(), value);
-    }
-    Ok(parsed)
+fn parse_claim(claim: &str) -> Result<(String, Value), &'static str> {
+    let (name, value) = claim.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("it is not of the form name=value")?;
+    // What parses as JSON is JSON; everything else is text.
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))))
 }

@@ -159,6 +159,13 @@ impl Client {
         matches!(self.auth, ClientAuth::None)
     }
 
+    /// Whether this registration stood at `time`. What was issued before was issued to another client of the same id, and ended
+    /// when that was deleted (RFC 7592 section 2.3). A client of the settings file has stood for ever.
+    #[must_use]
+    pub fn stood_at(&self, time: Timestamp) -> bool {
+        self.issued_at.is_none_or(|since| since <= time)
+    }
+
     /// Whether it registered this grant type.
     #[must_use]
     pub fn allows_grant(&self, grant_type: &str) -> bool {

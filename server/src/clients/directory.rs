@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -113,27 +114,7 @@ impl Clients {
         file_clients: &[FileClient],
         known_scopes: BTreeMap<String, ScopeMeaning>,
     ) -> Result<Self, Findings> {
-        let mut findings = Findings::default();
-        let mut file: HashMap<String, Arc<Client>> = HashMap::new();
-        for entry in file_clients {
-            match read_file_client(entry, &known_scopes) {
-                Ok(client) => {
-                    if let Some(earlier) = file.get(&client.id) {
-                        let Origin::File(first) = &earlier.origin else { continue };
-                        findings.0.push(Finding {
-                            id: "client.duplicate",
-                            place: entry.place.clone(),
-                            seen: format!("client_id {:?}, as in {first}", client.id),
-                            expected: "each client_id once".to_owned(),
-                            remedy: "rename or remove one of the two".to_owned(),
-                        });
-                    } else {
-                        file.insert(client.id.clone(), Arc::new(client));
-                    }
-                }
-                Err(mut found) => findings.0.append(&mut found),
-            }
-        }
+        let (file, findings) = read_file_clients(file_clients, &known_scopes);
         findings.unless_any(())?;
         Ok(Self(Arc::new(Inner { store, clock, file, known_scopes, cache: Cache::default() })))
     }
@@ -252,7 +233,8 @@ impl Clients {
         Err(ClientsError::Conflict(client_id.to_owned()))
     }
 
-    /// Deletes a stored client; says whether there was one.
+    /// Deletes a stored client; says whether there was one. Takes up to a second: by the times of registration and issue one tells
+    /// what was issued to a client from what was issued to an earlier one of its id, and these times are in whole seconds.
     ///
     /// # Errors
     /// When the client is read-only or the store fails.
@@ -268,6 +250,9 @@ impl Clients {
             // Registered again meanwhile: its index entry may be the one just removed.
             inner.store.index_add(index(), client_id.as_bytes().to_vec(), None).await?;
         }
+        if was_there {
+            tokio::time::sleep(Duration::from_millis(1000 - inner.clock.now_millis() % 1000)).await;
+        }
         Ok(was_there)
     }
 
@@ -281,6 +266,39 @@ impl Clients {
 
 fn added(registration: Registration) -> Added {
     Added { client: Arc::new(registration.client), client_secret: registration.client_secret }
+}
+
+/// Everything that is wrong with the `[[clients]]` of the settings, each with its place.
+#[must_use]
+pub fn check(file_clients: &[FileClient], known_scopes: &BTreeMap<String, ScopeMeaning>) -> Findings {
+    read_file_clients(file_clients, known_scopes).1
+}
+
+fn read_file_clients(
+    file_clients: &[FileClient],
+    known_scopes: &BTreeMap<String, ScopeMeaning>,
+) -> (HashMap<String, Arc<Client>>, Findings) {
+    let mut findings = Findings::default();
+    let mut file: HashMap<String, Arc<Client>> = HashMap::new();
+    let mut places: HashMap<&str, &str> = HashMap::new();
+    for entry in file_clients {
+        let id = entry.metadata.get("client_id").and_then(Value::as_str).unwrap_or_default();
+        match places.get(id).filter(|_| !id.is_empty()) {
+            None => drop(places.insert(id, &entry.place)),
+            Some(first) => findings.0.push(Finding {
+                id: "client.duplicate",
+                place: entry.place.clone(),
+                seen: format!("client_id {id:?}, as in {first}"),
+                expected: "each client_id once".to_owned(),
+                remedy: "rename or remove one of the two".to_owned(),
+            }),
+        }
+        match read_file_client(entry, known_scopes) {
+            Ok(client) => drop(file.insert(client.id.clone(), Arc::new(client))),
+            Err(mut found) => findings.0.append(&mut found),
+        }
+    }
+    (file, findings)
 }
 
 /// One `[[clients]]` entry: nothing is made up for it, because what is made at one start would differ at the next.

@@ -12,7 +12,7 @@ use crate::issuance::guard::{self, AudienceLimit, Limits};
 use crate::issuance::mint::Bearer;
 use crate::issuance::proposal::{IdTokenProposal, RefreshProposal};
 use crate::issuance::{IssuePlan, Proposal, TokenResponse};
-use crate::protocol::{OAuthError, names};
+use crate::protocol::{ErrorCode, OAuthError, names};
 use crate::sessions::code::{Found, Tombstone};
 use crate::sessions::device::Device;
 use crate::sessions::{
@@ -60,6 +60,10 @@ impl Engine {
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
+        // Said before the code is looked at, so that it tells nobody whether the code is any good (RFC 6749 section 5.2).
+        if client.require_pkce && request.code_verifier.is_none() {
+            return Err(OAuthError::invalid_request("The parameter code_verifier is missing."));
+        }
         let grant = match self.codes().find(&request.code).await? {
             None => return Err(OAuthError::invalid_grant("the code is unknown or expired")),
             Some(Found::Redeemed(tombstone)) => return Err(self.punish_replay(&request.code, &tombstone, client, facts).await?),
@@ -280,21 +284,27 @@ fn renew(session: &mut Session, grant: &CodeGrant, expires: Option<crate::founda
 
 /// The code must come back from the client, for the redirect URI and with the verifier that it was issued for.
 fn check_binding(grant: &CodeGrant, client: &Client, request: &AuthorizationCode) -> Result<(), OAuthError> {
-    if grant.client_id != client.id {
+    if grant.client_id != client.id || grant.issued.is_some_and(|issued| !client.stood_at(issued)) {
         return Err(OAuthError::invalid_grant("the code belongs to another client"));
     }
-    let same_redirect = match &request.redirect_uri {
-        Some(uri) => *uri == grant.redirect_uri,
-        None => !grant.redirect_uri_given,
-    };
-    if !same_redirect {
-        return Err(OAuthError::invalid_grant("redirect_uri is not the one of the authorization request"));
+    check_verifier(grant, request)?;
+    // Whoever comes as far as here is the client that the code was issued to, and may be told precisely (RFC 6749 section 4.1.3).
+    match &request.redirect_uri {
+        Some(uri) if *uri == grant.redirect_uri => Ok(()),
+        None if !grant.redirect_uri_given => Ok(()),
+        Some(_) => Err(OAuthError::new(ErrorCode::InvalidGrant, "The redirect_uri is not that of the authorization request.")),
+        None => Err(OAuthError::invalid_request("The parameter redirect_uri is missing; the authorization request had it.")),
     }
+}
+
+/// The proof of RFC 7636 section 4.6.
+fn check_verifier(grant: &CodeGrant, request: &AuthorizationCode) -> Result<(), OAuthError> {
     match (&grant.code_challenge, &request.code_verifier) {
         (None, None) => Ok(()),
         // RFC 9700 section 4.8.2: a verifier without a challenge is a downgrade.
         (None, Some(_)) => Err(OAuthError::invalid_grant("a code_verifier was sent for a code without a challenge")),
-        (Some(_), None) => Err(OAuthError::invalid_grant("the code_verifier is missing")),
+        // Only a client that authenticates may be registered without PKCE, so this is told to nobody else.
+        (Some(_), None) => Err(OAuthError::invalid_request("The parameter code_verifier is missing.")),
         (Some(challenge), Some(verifier)) => {
             // RFC 7636 section 4.1: 43 to 128 unreserved characters.
             let text = verifier.expose();

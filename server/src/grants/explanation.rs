@@ -142,7 +142,7 @@ impl Engine {
             return Err(OAuthError::new(InvalidScope, "The scope is beyond what this client is registered for."));
         }
         let resources = target::check(wanted.resources.clone(), self.settings())?;
-        let ceiling = self.verify_sharing(client, source, session).await?;
+        let ceiling = self.verify_sharing(client, source, self.clock().now(), session).await?;
         self.check_age(session)?;
         Ok((ceiling, scope, resources))
     }

@@ -31,14 +31,15 @@ impl Engine {
         Ok(answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))])))
     }
 
-    /// Checks a presented access token, whose client must still be there too; `None` = it is worth nothing.
+    /// Checks a presented access token, whose client must still be there too, and be the one it was issued to; `None` = it is worth
+    /// nothing.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn verify_access_token(&self, text: &str) -> Result<Option<VerifiedAccessToken>, OAuthError> {
         let Some(token) = self.issuer().verify_access_token(text).await? else { return Ok(None) };
         let client = self.clients().find(&token.claims().client_id).await?;
-        Ok(client.map(|_| token))
+        Ok(client.filter(|client| client.stood_at(token.claims().iat)).map(|_| token))
     }
 
     async fn introspect_access_token(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
@@ -68,6 +69,9 @@ impl Engine {
             Some((owner, grant, grant.refresh.as_ref()?))
         });
         let Some((owner, grant, refresh)) = found else { return Ok(None) };
+        if !self.clients().find(owner).await?.is_some_and(|owner| owner.stood_at(grant.issued)) {
+            return Ok(None);
+        }
         let entitled = client.introspection || *owner == client.id;
         // A predecessor is still answered at the token endpoint, so it counts as active.
         if !entitled || !refresh.is_alive(self.clock().now()) || refresh.classify(&handle.secret) == Presented::Replay {
@@ -90,7 +94,9 @@ impl Engine {
 
     async fn introspect_device_secret(&self, client: &Client, text: &str) -> Result<Option<Map<String, Value>>, OAuthError> {
         let Some(device) = self.sessions().verify_device_secret(&Secret::new(text.to_owned())).await? else { return Ok(None) };
-        if !(client.introspection || device.session().apps.contains_key(&client.id)) {
+        let own = device.session().apps.get(&client.id);
+        let is_app_of_it = own.is_some_and(|app| app.grants.iter().any(|grant| client.stood_at(grant.issued)));
+        if !(client.introspection || is_app_of_it) {
             return Ok(None);
         }
         let mut answer = self.session_members(&device.session().sub, device.id(), device.session());

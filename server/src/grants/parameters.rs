@@ -1,8 +1,8 @@
 //! The parameters of a request as name/value pairs, read strictly: each at most once, UTF-8, no stray escapes.
 
+mod json;
+
 use percent_encoding::percent_decode;
-use serde::Deserialize;
-use serde::de::{MapAccess, SeqAccess, Visitor};
 
 use crate::foundation::Secret;
 use crate::protocol::OAuthError;
@@ -11,6 +11,8 @@ use crate::protocol::OAuthError;
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
 /// The most parameters of one request.
 const MAX_PARAMETERS: usize = 100;
+/// Names up to here are repeated in a description. The shortest credential, a code, has 43 characters.
+const LONGEST_NAME: usize = 40;
 
 /// The parameters of one request. Values may be secrets, so nothing of them is shown.
 #[derive(Clone, Default)]
@@ -37,20 +39,13 @@ impl Parameters {
         Self::checked(pairs)
     }
 
-    /// Reads a JSON object as the Auth0 SDKs send it: members are strings, numbers or booleans; `resource` and `audience`
-    /// may be arrays of strings.
+    /// Reads a JSON object as the Auth0 SDKs send it: members are strings, whole numbers or booleans; `resource` and
+    /// `audience` may be arrays of strings.
     ///
     /// # Errors
     /// `invalid_request` when it is not such an object or a member repeats.
     pub fn from_json(text: &[u8]) -> Result<Self, OAuthError> {
-        let JsonPairs(pairs) = serde_json::from_slice(text).map_err(|error| {
-            OAuthError::invalid_request("The JSON body must be one object whose members are strings.").because(format!(
-                "line {}, column {}",
-                error.line(),
-                error.column()
-            ))
-        })?;
-        Self::checked(pairs)
+        Self::checked(json::pairs(text)?)
     }
 
     fn checked(pairs: Vec<(String, String)>) -> Result<Self, OAuthError> {
@@ -59,7 +54,8 @@ impl Parameters {
         }
         for (n, (name, _)) in pairs.iter().enumerate() {
             if !REPEATABLE.contains(&name.as_str()) && pairs[..n].iter().any(|(earlier, _)| earlier == name) {
-                return Err(OAuthError::invalid_request("A parameter must not be given more than once."));
+                let description = format!("The parameter {} must not be given more than once.", named(name));
+                return Err(OAuthError::invalid_request_naming(description));
             }
         }
         // A parameter sent without a value counts as omitted (RFC 6749 section 3.1).
@@ -118,76 +114,13 @@ fn decode(text: &[u8]) -> Result<String, OAuthError> {
     String::from_utf8(bytes).map_err(|_| OAuthError::invalid_request("The request is not UTF-8."))
 }
 
-/// A JSON object as pairs, in order, repetitions kept: a map would hide them.
-struct JsonPairs(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for JsonPairs {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = JsonPairs;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    for value in map.next_value::<Scalars>()?.0 {
-                        pairs.push((name.clone(), value));
-                    }
-                }
-                Ok(JsonPairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
-/// One scalar, or an array of strings.
-struct Scalars(Vec<String>);
-
-impl<'de> Deserialize<'de> for Scalars {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Scalars;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string, or an array of strings")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Scalars, E> {
-                if value.contains('\0') { Err(E::custom("a zero byte")) } else { Ok(Scalars(vec![value.to_owned()])) }
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Scalars, E> {
-                Ok(Scalars(vec![value.to_string()]))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Scalars, E> {
-                Ok(Scalars(vec![value.to_string()]))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Scalars, E> {
-                Ok(Scalars(vec![value.to_string()]))
-            }
-
-            fn visit_unit<E>(self) -> Result<Scalars, E> {
-                // `null` counts as omitted.
-                Ok(Scalars(Vec::new()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalars, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = seq.next_element::<String>()? {
-                    values.push(value);
-                }
-                Ok(Scalars(values))
-            }
-        }
-        deserializer.deserialize_any(Text)
+/// The name of a parameter in a sentence about it. A stranger made it up, and may have put a credential into its place: it is shown
+/// only when it is shorter than any of ours, in letters that mean nothing anywhere (RFC 6749 section 5.2 forbids some of the others).
+fn named(name: &str) -> String {
+    match name.chars().count() {
+        0 => "without a name".to_owned(),
+        1..=LONGEST_NAME => name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '?' }).collect(),
+        _ => "with a long name".to_owned(),
     }
 }
 
@@ -229,7 +162,17 @@ mod tests {
         assert_eq!(parameters.get("n"), Some("60"));
         assert_eq!(parameters.get("z"), None);
         assert_eq!(parameters.all("audience"), ["x", "y"]);
-        for bad in [r#"{"a":"1","a":"2"}"#, r#"{"a":{}}"#, r#"{"a":["1","2"]}"#, "[]", "{", "\"a\"", "{\"a\":[1]}", "{} x"] {
+        for bad in [
+            r#"{"a":"1","a":"2"}"#,
+            r#"{"a":{}}"#,
+            r#"{"a":["1","2"]}"#,
+            "[]",
+            "{",
+            "\"a\"",
+            "{\"a\":[1]}",
+            "{} x",
+            r#"{"a":["1"]}"#,
+        ] {
             assert!(Parameters::from_json(bad.as_bytes()).is_err(), "{bad}");
         }
         Ok(())

@@ -66,11 +66,17 @@ impl Engine {
 
         let scope = match request.scope {
             None => grant.scope.clone(),
+            // With device_sso comes a device secret, and with that an ID token (Native SSO section 3.4.3).
+            Some(scope) if scope.contains(names::DEVICE_SSO) && !scope.contains(names::OPENID) => {
+                return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope device_sso goes only together with openid."));
+            }
             Some(scope) if scope.is_subset(&grant.scope) => scope,
             Some(_) => return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what was granted.")),
         };
         let resources = target::check(request.resources, self.settings())?;
         let device_secret = self.device_secret_for(&loaded, client, &scope, request.device_secret).await?;
+        // Without a device secret the answer must not claim the scope that brings one.
+        let scope: Scope = scope.iter().filter(|value| device_secret.is_some() || *value != names::DEVICE_SSO).collect();
         let mut access = grant.access.clone();
         if !resources.is_empty() {
             access.audience = target::narrow(resources, &grant.access.audience)?;
@@ -232,7 +238,9 @@ fn touch_every(max_idle: Option<u64>) -> Duration {
 
 fn find_grant<'a>(session: &'a Session, client: &Client, handle: &RefreshHandle) -> Option<&'a Grant> {
     let tag = Digest::of(handle.tag);
-    session.apps.get(&client.id)?.grants.iter().find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
+    let own = session.apps.get(&client.id)?.grants.iter();
+    own.filter(|grant| client.stood_at(grant.issued))
+        .find(|grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.tag == tag))
 }
 
 fn find_grant_mut<'a>(session: &'a mut Session, client: &Client, handle: &RefreshHandle) -> Option<&'a mut Grant> {

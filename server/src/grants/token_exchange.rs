@@ -45,7 +45,7 @@ impl Engine {
         let device = self.verify_device(&request, &token.claims, facts).await;
         let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
-        let ceiling = self.verify_sharing(client, source, device.session()).await;
+        let ceiling = self.verify_sharing(client, source, token.claims.iat, device.session()).await;
         let ceiling = ceiling.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error))?;
         self.check_age(device.session())?;
 
@@ -119,7 +119,7 @@ impl Engine {
     /// The `audience` must be the issuer (Native SSO section 4.2).
     fn check_audience(&self, audiences: &[String]) -> Result<(), OAuthError> {
         let issuer = &self.settings().server.issuer.text;
-        if audiences.iter().all(|audience| audience.trim_end_matches('/') == issuer.trim_end_matches('/')) {
+        if audiences.iter().all(|audience| audience == issuer) {
             Ok(())
         } else {
             Err(OAuthError::new(
@@ -173,22 +173,30 @@ impl Engine {
         Ok(device)
     }
 
-    /// Whether the app that was given the ID token may bring in this client (Native SSO section 4.3, 5), and how far.
-    pub(super) async fn verify_sharing(&self, target: &Client, source: &str, session: &Session) -> Result<Ceiling, OAuthError> {
-        let shared = if source == target.id {
-            sharing::may_return(target, session.ceiling_of(source))
-        } else {
-            let source = self.clients().find(source).await?;
-            let source = source.ok_or_else(|| OAuthError::invalid_grant("the ID token's client is gone"))?;
-            sharing::may_share(&source, target)
-        };
-        Ok(shared?)
+    /// Whether the app that was given the ID token at `issued` may bring in this client (Native SSO section 4.3, 5), and how far.
+    pub(super) async fn verify_sharing(
+        &self,
+        target: &Client,
+        source: &str,
+        issued: Timestamp,
+        session: &Session,
+    ) -> Result<Ceiling, OAuthError> {
+        let gone = || OAuthError::invalid_grant("the ID token's client is gone");
+        if source == target.id {
+            return if target.stood_at(issued) {
+                Ok(sharing::may_return(target, session.ceiling_of(source))?)
+            } else {
+                Err(gone())
+            };
+        }
+        let source = self.clients().find(source).await?.filter(|source| source.stood_at(issued)).ok_or_else(gone)?;
+        Ok(sharing::may_share(&source, target)?)
     }
 
     /// A sign-in that is too old must be renewed in the browser (`sessions.device.auth_lifetime`).
     pub(super) fn check_age(&self, session: &Session) -> Result<(), OAuthError> {
         let age = self.clock().now().since(session.auth_time);
-        match self.settings().sessions.device.auth_lifetime {
+        match self.settings().sessions.device_auth_lifetime {
             Some(most) if age >= most => {
                 let mut error = OAuthError::new(
                     ErrorCode::InteractionRequired,
@@ -208,6 +216,7 @@ struct SubjectClaims {
     iss: String,
     sub: String,
     aud: Audience,
+    iat: Timestamp,
     #[serde(default)]
     sid: Option<SessionId>,
     #[serde(default)]

@@ -10,6 +10,8 @@ use actix_web::{HttpRequest, rt};
 use crate::grants::Parameters;
 use crate::protocol::OAuthError;
 
+/// The longest query in bytes. Beyond 64 KiB no address is read at all, and the connection's answer is an empty 400.
+const MAX_QUERY: usize = 32 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -27,12 +29,13 @@ pub enum Accept {
 /// # Errors
 /// `invalid_request`: too large (status 413), too slow (408), of the wrong type (415), or malformed.
 pub async fn read(request: &HttpRequest, payload: Payload, limit: usize, accept: Accept) -> Result<Parameters, OAuthError> {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    let json = media_type.eq_ignore_ascii_case("application/json") && accept == Accept::FormOrJson;
-    if !json && !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        let error = OAuthError::invalid_request("The body must be application/x-www-form-urlencoded.");
-        return Err(OAuthError { status: Some(415), ..error });
+    let json = media_type(request).eq_ignore_ascii_case("application/json") && accept == Accept::FormOrJson;
+    if !json && !is_form(request) {
+        let description = match accept {
+            Accept::Form => "The body must be application/x-www-form-urlencoded.",
+            Accept::FormOrJson => "The body must be application/x-www-form-urlencoded or application/json.",
+        };
+        return Err(OAuthError { status: Some(415), ..OAuthError::invalid_request(description) });
     }
     let body = match rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(limit)).await {
         Err(_) => {
@@ -45,21 +48,32 @@ pub async fn read(request: &HttpRequest, payload: Payload, limit: usize, accept:
     if json { Parameters::from_json(&body) } else { Parameters::from_form(&body) }
 }
 
+/// Whether the body says that it is a form.
+#[must_use]
+pub fn is_form(request: &HttpRequest) -> bool {
+    media_type(request).eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn media_type(request: &HttpRequest) -> &str {
+    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
 /// Reads the parameters of a page that takes GET and POST: of the query or of the form.
 ///
 /// # Errors
 /// `invalid_request`: too large, too slow, of the wrong type or malformed.
 pub async fn read_either(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Parameters, OAuthError> {
-    if request.method() == Method::POST { read(request, payload, limit, Accept::Form).await } else { query(request, limit) }
+    if request.method() == Method::POST { read(request, payload, limit, Accept::Form).await } else { query(request) }
 }
 
 /// Reads the parameters of a query.
 ///
 /// # Errors
 /// `invalid_request`: too large or malformed.
-pub fn query(request: &HttpRequest, limit: usize) -> Result<Parameters, OAuthError> {
+pub fn query(request: &HttpRequest) -> Result<Parameters, OAuthError> {
     let text = request.query_string();
-    if text.len() > limit {
+    if text.len() > MAX_QUERY {
         return Err(OAuthError { status: Some(414), ..OAuthError::invalid_request("The query is too large.") });
     }
     Parameters::from_form(text.as_bytes())

@@ -20,8 +20,7 @@ pub fn resource() -> Resource {
 async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let visitor = browser::recognise(&request, &engine.settings().server.issuer);
-    let transaction =
-        body::query(&request, engine.settings().server.max_body).ok().and_then(|parameters| parameters.secret("transaction"));
+    let transaction = body::query(&request).ok().and_then(|parameters| parameters.secret("transaction"));
     let Some(transaction) = transaction else { return over() };
     match engine.show_consent(transaction, &visitor.browser).await {
         Ok(Some(page)) => pages::show(engine, &page, StatusCode::OK),

@@ -8,10 +8,12 @@ use super::serve::Shared;
 
 /// The endpoints.
 pub fn routes(config: &mut web::ServiceConfig) {
+    // HEAD is answered as GET; the body is left out below us (RFC 9110 section 9.3.2).
+    let resource = |path| web::resource(path).default_service(web::to(async || respond::method_not_allowed("GET, HEAD")));
     config
-        .route("/healthz", web::get().to(health))
-        .route("/readyz", web::get().to(ready))
-        .route("/metrics", web::get().to(metrics));
+        .service(resource("/healthz").route(web::get().to(health)).route(web::head().to(health)))
+        .service(resource("/readyz").route(web::get().to(ready)).route(web::head().to(ready)))
+        .service(resource("/metrics").route(web::get().to(metrics)).route(web::head().to(metrics)));
 }
 
 /// The process runs.

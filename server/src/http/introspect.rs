@@ -1,10 +1,9 @@
 //! `POST /introspect` (RFC 7662).
 
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{audit, origin, respond, token};
+use super::{audit, authorization, origin, respond, token};
 use crate::grants::{Facts, TokenCall};
 use crate::protocol::ErrorCode;
 
@@ -17,12 +16,12 @@ pub fn resource() -> Resource {
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
+    let authorization = authorization::header(&request);
     let address = origin::address(&request, &engine.settings().proxy);
     let mut facts = Facts::default();
-    let result = match token::form(&request, payload, &shared).await {
-        Err(error) => Err(error),
-        Ok(parameters) => {
+    let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
+        (Err(error), _) | (_, Err(error)) => Err(error),
+        (Ok(parameters), Ok(authorization)) => {
             let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.introspect, address };
             engine.introspect(&call, &mut facts).await
         }
@@ -34,7 +33,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 audit::client_refused(&facts, address, "introspect", &error);
             }
             tracing::debug!(error = %error, cause = error.cause, "introspection refused");
-            respond::refusal(&error, authorization.is_some())
+            respond::refusal(&error, matches!(authorization, Ok(Some(_))))
         }
     }
 }

@@ -2,6 +2,7 @@
 //! nothing of its own.
 
 pub mod audit;
+pub mod authorization;
 pub mod authorize;
 pub mod body;
 pub mod browser;

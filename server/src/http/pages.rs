@@ -107,7 +107,8 @@ pub fn message(title: &str, text: &str) -> HttpResponse {
     finish(MessagePage { title, style: STYLE, role: "status", message: text }.render(), StatusCode::OK)
 }
 
-/// Says why there is nothing to see. Nothing of the request is repeated on the page.
+/// Says why there is nothing to see. Nothing of the request is repeated on the page but the name of a parameter, in letters that can
+/// do no harm.
 #[must_use]
 pub fn problem(error: &OAuthError) -> HttpResponse {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

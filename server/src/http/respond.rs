@@ -54,7 +54,7 @@ pub fn bearer_refusal(error: Option<&OAuthError>) -> HttpResponse {
     let Some(error) = error else {
         return no_store(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, "Bearer realm=\"symbolon\"")).finish();
     };
-    // The description is a static sentence of ours, without quotes.
+    // The description is a sentence of ours, without quotes (RFC 6749 section 5.2).
     let challenge =
         format!("Bearer realm=\"symbolon\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
     let mut answer = refusal(error, false);

@@ -1,11 +1,10 @@
 //! `POST /revoke` (RFC 7009).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{audit, cors, origin, respond, token};
+use super::{audit, authorization, cors, origin, respond, token};
 use crate::grants::{Facts, TokenCall};
 use crate::protocol::ErrorCode;
 
@@ -19,19 +18,19 @@ pub fn resource() -> Resource {
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
+    let authorization = authorization::header(&request);
     let address = origin::address(&request, &engine.settings().proxy);
     let mut facts = Facts::default();
-    let result = match token::form(&request, payload, &shared).await {
-        Err(error) => Err(error),
-        Ok(parameters) => {
+    let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
+        (Err(error), _) | (_, Err(error)) => Err(error),
+        (Ok(parameters), Ok(authorization)) => {
             let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.revoke, address };
             engine.revoke(&call, &mut facts).await
         }
     };
     let mut answer = match &result {
         Ok(()) => respond::no_store(StatusCode::OK).finish(),
-        Err(error) => respond::refusal(error, authorization.is_some()),
+        Err(error) => respond::refusal(error, matches!(authorization, Ok(Some(_)))),
     };
     match &result {
         Err(error) if error.code == ErrorCode::InvalidClient => audit::client_refused(&facts, address, "revoke", error),

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{audit, cors, origin, respond};
+use super::{audit, authorization, cors, origin, respond};
 use crate::grants::{Facts, Parameters, TokenCall};
 use crate::protocol::OAuthError;
 use crate::telemetry::metrics;
@@ -25,11 +24,11 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let engine = &shared.engine;
     let address = origin::address(&request, &engine.settings().proxy);
     let mut facts = Facts::default();
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("malformed"));
+    let authorization = authorization::header(&request);
     let mut named = None;
-    let result = match body::read(&request, payload, engine.settings().server.max_body, Accept::FormOrJson).await {
-        Err(error) => Err(error),
-        Ok(parameters) => {
+    let result = match (form(&request, payload, &shared).await, authorization.clone()) {
+        (Err(error), _) | (_, Err(error)) => Err(error),
+        (Ok(parameters), Ok(authorization)) => {
             named = cors::origin(&request).and_then(|_| parameters.get("client_id").map(str::to_owned));
             let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.token, address };
             engine.token(&call, &mut facts).await
@@ -38,7 +37,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     audit::token_request(&facts, address, result.as_ref().err());
     let mut answer = match &result {
         Ok(response) => respond::json(response),
-        Err(error) => respond::refusal(error, authorization.is_some()),
+        Err(error) => respond::refusal(error, matches!(authorization, Ok(Some(_)))),
     };
     metrics::token_request(facts.grant, result.as_ref().err().map_or("ok", |error| error.code.label()), began.elapsed());
     if let Some(origin) = cors::origin(&request)

@@ -1,12 +1,12 @@
 //! `GET` and `POST /userinfo` (OpenID Connect Core section 5.3, RFC 6750 section 2).
 
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{cors, respond};
+use super::{authorization, cors, respond};
 use crate::foundation::Secret;
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -45,20 +45,19 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
 /// The token of the header, or of the form of a POST; never of the query (RFC 9700 section 4.3.2).
 async fn presented(request: &HttpRequest, payload: web::Payload, shared: &Shared) -> Result<Option<Secret<String>>, OAuthError> {
     let malformed = || OAuthError::invalid_request("The Authorization header is not of the form: Bearer token.");
-    let header = match request.headers().get(AUTHORIZATION) {
+    let header = match authorization::header(request)? {
         None => None,
-        Some(value) => {
-            let text = value.to_str().map_err(|_| malformed())?;
-            match text.split_once(' ') {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
-                    Some(Secret::new(token.trim().to_owned()))
-                }
-                Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => None,
-                _ => return Err(malformed()),
+        Some(text) => match text.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
+                Some(Secret::new(token.trim().to_owned()))
             }
-        }
+            Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => None,
+            _ => return Err(malformed()),
+        },
     };
-    let form = if request.method() == Method::POST && request.headers().contains_key(actix_web::http::header::CONTENT_TYPE) {
+    // Only a form can carry a token (RFC 6750 section 2.2): beside a header any other body is left alone, without one it is told off.
+    let with_body = request.method() == Method::POST && request.headers().contains_key(CONTENT_TYPE);
+    let form = if with_body && (header.is_none() || body::is_form(request)) {
         body::read(request, payload, shared.engine.settings().server.max_body, Accept::Form).await?.secret("access_token")
     } else {
         None

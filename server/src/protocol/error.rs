@@ -162,6 +162,13 @@ impl OAuthError {
         Self::new(ErrorCode::InvalidRequest, description)
     }
 
+    /// `invalid_request` with a sentence that names a part of the request. Whoever makes it has seen to it that the sentence keeps
+    /// to the characters of an `error_description` (RFC 6749 section 5.2) and holds no value.
+    #[must_use]
+    pub fn invalid_request_naming(description: String) -> Self {
+        Self { description: Cow::Owned(description), ..Self::invalid_request("") }
+    }
+
     /// `invalid_grant`, the same sentence for every failed credential so that nothing can be probed.
     #[must_use]
     pub fn invalid_grant(cause: impl Into<String>) -> Self {

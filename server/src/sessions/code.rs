@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Authentication, GrantId};
-use crate::foundation::{Clock, Digest, Secret, encoding, random};
+use crate::foundation::{Clock, Digest, Secret, Timestamp, encoding, random};
 use crate::protocol::Scope;
 use crate::storage::{Key, Kind, SharedStore, StorageError};
 use crate::tokens::session_id::SessionId;
@@ -37,6 +37,9 @@ pub struct CodeGrant {
     pub authentication: Authentication,
     /// The browser session in which they agreed.
     pub browser: SessionId,
+    /// When the code was issued; absent in records that are older than this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Timestamp>,
     /// What the device called itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device_description: String,

@@ -32,6 +32,7 @@ pub(super) fn read(environment: impl Iterator<Item = (String, String)>, layers: 
         let origin = Origin::new(Layer::Environment, name.clone());
         let rest = &name[ENVIRONMENT_PREFIX.len()..];
         if value.contains(NOT_UNICODE) {
+            layers.doubt(&name);
             layers.find("config.unreadable_value", &name, "a value that is not UTF-8", "UTF-8 text", "write the value in UTF-8");
         } else if let Some(leaf) = LEAVES.iter().find(|leaf| leaf.environment_name() == name) {
             layers.offer(leaf, &Raw::Shell(value), origin);
@@ -43,6 +44,7 @@ pub(super) fn read(environment: impl Iterator<Item = (String, String)>, layers: 
                 || "unset it; `symbolon config reference` lists every name".to_owned(),
                 |known| format!("did you mean {known}?"),
             );
+            layers.doubt(&name);
             layers.find(
                 "config.unknown_environment",
                 &name,

@@ -24,13 +24,16 @@ fn read_section(document: &Document, path: &str, table: &DeTable<'_>, layers: &m
         } else if is_section(&key) {
             match value.get_ref() {
                 DeValue::Table(inner) => read_section(document, &key, inner, layers, sections),
-                other => layers.find(
-                    "config.wrong_type",
-                    &place,
-                    format!("{key} = {}", document::type_name(other)),
-                    format!("a section [{key}]"),
-                    format!("write [{key}] on a line of its own and its settings below"),
-                ),
+                other => {
+                    layers.doubt(&key);
+                    layers.find(
+                        "config.wrong_type",
+                        &place,
+                        format!("{key} = {}", document::type_name(other)),
+                        format!("a section [{key}]"),
+                        format!("write [{key}] on a line of its own and its settings below"),
+                    );
+                }
             }
         } else {
             unknown(&key, &place, layers);
@@ -40,6 +43,7 @@ fn read_section(document: &Document, path: &str, table: &DeTable<'_>, layers: &m
 
 /// Reports a name that is no setting.
 pub(super) fn unknown(key: &str, place: &str, layers: &mut Layers) {
+    layers.doubt(key);
     let last = key.rsplit('.').next().unwrap_or(key);
     let elsewhere = || LEAVES.iter().map(|leaf| leaf.key).find(|known| known.rsplit('.').next() == Some(last));
     let remedy = match nearest(key, known_names()).or_else(elsewhere) {

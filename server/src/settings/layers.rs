@@ -10,6 +10,7 @@ use super::finding::Finding;
 use super::kind::Kind;
 use super::leaves::{LEAVES, Leaf};
 use super::meaning::{Issuer, Network};
+use super::nearest::nearest;
 use super::value::{Mismatch, OUT_OF_RANGE, Raw, UNREADABLE, Value};
 
 /// Which layer a value comes from; a later one is stronger.
@@ -53,14 +54,21 @@ pub(super) struct Layers {
     wrong: BTreeSet<&'static str>,
     /// Everything that is wrong so far.
     pub(super) findings: Vec<Finding>,
+    /// Whether something was wrong that may have said which handler libraries there are and which of them are trusted.
+    pub(super) handlers_in_doubt: bool,
     folder: PathBuf,
 }
 
 impl Layers {
     /// The built-in layer. Relative paths of the settings file are taken from `folder`.
     pub(super) fn built_in(folder: &Path) -> Self {
-        let mut layers =
-            Self { entries: BTreeMap::new(), wrong: BTreeSet::new(), findings: Vec::new(), folder: folder.to_owned() };
+        let mut layers = Self {
+            entries: BTreeMap::new(),
+            wrong: BTreeSet::new(),
+            findings: Vec::new(),
+            handlers_in_doubt: false,
+            folder: folder.to_owned(),
+        };
         for leaf in LEAVES {
             layers.offer(leaf, &Raw::Shell(leaf.default.to_owned()), Origin::new(Layer::BuiltIn, "built-in"));
         }
@@ -83,6 +91,12 @@ impl Layers {
             expected: expected.into(),
             remedy: remedy.into(),
         });
+    }
+
+    /// Notes that something named like this was not understood.
+    pub(super) fn doubt(&mut self, name: &str) {
+        let name = name.to_lowercase();
+        self.handlers_in_doubt |= name.contains("trust") || name == "handlers.folder" || nearest(&name, ["handlers"]).is_some();
     }
 
     /// Lays a value over the weaker ones, or finds it wrong.
@@ -108,6 +122,7 @@ impl Layers {
             }
             Err(Mismatch { id, seen, remedy }) => {
                 self.wrong.insert(leaf.key);
+                self.doubt(leaf.key);
                 self.find(id, &origin.place, format!("{} = {seen}", leaf.key), leaf.kind.expected(), remedy);
             }
         }

@@ -167,13 +167,22 @@ pub(super) const LEAVES: &[Leaf] = &[
     leaf("tokens.keys.rotate_every", LIMIT, "90d", "How often a new signing key is made; `never`: only by hand."),
     leaf("sessions.device.max_lifetime", LIMIT, "90d", "The longest a device session lives, from sign-in."),
     leaf("sessions.device.max_idle", LIMIT, "30d", "How long a device session lives without a token request."),
-    leaf("sessions.device.auth_lifetime", LIMIT, "never", "How old the authentication of a device session may be."),
+    leaf(
+        "sessions.device.auth_lifetime",
+        LIMIT,
+        "never",
+        "How old the sign-in of a device session may be before the next app needs the person to sign in again. Apps that are signed in stay so.",
+    ),
     leaf("sessions.browser.max_lifetime", LIMIT, "12h", "The longest a browser session lives, from sign-in."),
     leaf("sessions.browser.max_idle", LIMIT, "1h", "How long a browser session lives without an authorization."),
-    leaf("sessions.browser.auth_lifetime", LIMIT, "never", "How old the authentication of a browser session may be."),
+    leaf(
+        "sessions.browser.auth_lifetime",
+        LIMIT,
+        "never",
+        "How old the sign-in of a browser session may be before an authorization needs the person to sign in again.",
+    ),
     leaf("sessions.offline.max_lifetime", LIMIT, "90d", "The longest an offline session lives, from sign-in."),
     leaf("sessions.offline.max_idle", LIMIT, "30d", "How long an offline session lives without a token request."),
-    leaf("sessions.offline.auth_lifetime", LIMIT, "never", "How old the authentication of an offline session may be."),
     leaf(
         "sign_in.transaction_lifetime",
         Kind::Duration { min: MINUTE, max: DAY, never: false },
@@ -219,12 +228,6 @@ pub(super) const LEAVES: &[Leaf] = &[
         Kind::Networks,
         "",
         "Addresses or CIDR networks of the reverse proxies whose `X-Forwarded-For` counts.",
-    ),
-    leaf(
-        "outbound.allow_private_addresses",
-        Kind::Flag,
-        "false",
-        "Whether the server may fetch from private and loopback addresses that a client registered. For development.",
     ),
     leaf(
         "handlers.folder",

@@ -7,14 +7,36 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Handlers, Outbound, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
-    SigningAlg, Storage, Telemetry, Tokens,
+    AccessTokenFormat, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg,
+    Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
 use super::{environment, file, overrides, relations};
 use crate::foundation::Secret;
+
+/// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
+/// the rest can be judged all the same.
+#[derive(Debug)]
+pub struct Draft {
+    /// Not to be served with while there are findings.
+    pub loaded: Loaded,
+    /// Everything that is wrong.
+    pub findings: Findings,
+    /// Whether the handler libraries may be tried: not while it is in doubt which of them the operator trusts.
+    pub handlers_are_known: bool,
+}
+
+impl Draft {
+    /// The settings, when nothing is wrong with them.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn finish(self) -> Result<Loaded, Findings> {
+        self.findings.unless_any(self.loaded)
+    }
+}
 
 /// Settings, and where each of them was written.
 #[derive(Debug, Clone)]
@@ -35,6 +57,14 @@ pub fn load(
     overrides: &[String],
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Loaded, Findings> {
+    draft(file, overrides, environment)?.finish()
+}
+
+fn draft(
+    file: Option<&Path>,
+    overrides: &[String],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Draft, Findings> {
     let document = match file {
         None => Ok(None),
         Some(path) => document::read_text(path).map(|text| Some(Document::new(text, path))).map_err(|why| Finding {
@@ -53,7 +83,15 @@ pub fn load(
 /// # Errors
 /// Everything that is wrong, at once.
 pub fn from_process(file: Option<&Path>, overrides: &[String]) -> Result<Loaded, Findings> {
-    load(file, overrides, environment::of_process())
+    draft_from_process(file, overrides)?.finish()
+}
+
+/// The same as far as it goes, for whoever wants to find more that is wrong.
+///
+/// # Errors
+/// Only for a mistake in the program.
+pub fn draft_from_process(file: Option<&Path>, overrides: &[String]) -> Result<Draft, Findings> {
+    draft(file, overrides, environment::of_process())
 }
 
 /// The same for a document that was read, or could not be.
@@ -61,7 +99,7 @@ pub(super) fn load_document(
     document: Result<Option<&Document>, Finding>,
     overrides: &[String],
     environment: impl Iterator<Item = (String, String)>,
-) -> Result<Loaded, Findings> {
+) -> Result<Draft, Findings> {
     let folder = document.as_ref().ok().and_then(Option::as_ref).map(|document| document.folder.clone()).unwrap_or_default();
     let mut layers = Layers::built_in(&folder);
     let mut sections = Sections::built_in();
@@ -90,13 +128,15 @@ pub(super) fn load_document(
         relations::check(&mut layers);
     }
     let sealing_key = sealing_key(&mut layers);
-    finish(layers, sections, properties, Rest { shadow, sealing_key })
+    let handlers_are_known = whole && !layers.handlers_in_doubt;
+    finish(layers, sections, properties, Rest { shadow, sealing_key, handlers_are_known })
 }
 
 /// What takes more than one setting to tell.
 struct Rest {
     shadow: Option<Shadow>,
     sealing_key: SealingKeySource,
+    handlers_are_known: bool,
 }
 
 /// The shadow handler with its properties: all, and over them those of its own files.
@@ -123,16 +163,14 @@ fn shadow(properties: &Properties, layers: &mut Layers) -> Option<Shadow> {
     Some(Shadow { name, properties: own.into_map() })
 }
 
-/// Built from every layer when nothing is wrong with any.
-fn finish(mut layers: Layers, sections: Sections, properties: Properties, rest: Rest) -> Result<Loaded, Findings> {
+/// Built from every layer. A value that was not understood never replaced the one below it.
+fn finish(mut layers: Layers, sections: Sections, properties: Properties, rest: Rest) -> Result<Draft, Findings> {
     let findings = Findings(std::mem::take(&mut layers.findings));
-    if !findings.0.is_empty() {
-        return Err(findings);
-    }
+    let handlers_are_known = rest.handlers_are_known;
     let shown = show::all(&layers, &sections, &properties);
     let origins = LEAVES.iter().filter_map(|leaf| layers.origin(leaf.key).map(|origin| (leaf.key, origin.clone()))).collect();
     match meaning(&layers, sections, properties, rest) {
-        Some(settings) => Ok(Loaded { settings, origins, shown }),
+        Some(settings) => Ok(Draft { loaded: Loaded { settings, origins, shown }, findings, handlers_are_known }),
         // Only a setting missing in the built-in list leads here; the tests read that list.
         None => Err(Findings(vec![Finding {
             id: "config.incomplete",
@@ -185,12 +223,13 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         tokens: tokens(layers)?,
         sessions: Sessions {
             device: session_limits(layers, "device")?,
+            device_auth_lifetime: layers.limit("sessions.device.auth_lifetime")?,
             browser: session_limits(layers, "browser")?,
+            browser_auth_lifetime: layers.limit("sessions.browser.auth_lifetime")?,
             offline: session_limits(layers, "offline")?,
         },
         sign_in: sign_in(layers)?,
         proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
-        outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
         scopes: sections.scopes,
@@ -245,7 +284,6 @@ fn session_limits(layers: &Layers, sort: &str) -> Option<SessionLimits> {
     Some(SessionLimits {
         max_lifetime: layers.limit(&format!("sessions.{sort}.max_lifetime"))?,
         max_idle: layers.limit(&format!("sessions.{sort}.max_idle"))?,
-        auth_lifetime: layers.limit(&format!("sessions.{sort}.auth_lifetime"))?,
     })
 }
 

@@ -31,8 +31,6 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// `[proxy]`
     pub proxy: Proxy,
-    /// `[outbound]`
-    pub outbound: Outbound,
     /// `[handlers]`
     pub handlers: Handlers,
     /// `[telemetry]`
@@ -197,18 +195,23 @@ pub struct SessionLimits {
     pub max_lifetime: Option<Duration>,
     /// Without a token request (device, offline) or an authorization (browser). `None` = no limit.
     pub max_idle: Option<Duration>,
-    /// How old an authentication may be before the person must sign in again. `None` = any age.
-    pub auth_lifetime: Option<Duration>,
 }
 
-/// `[sessions.device]`, `[sessions.browser]`, `[sessions.offline]`, each with `max_lifetime`, `max_idle`, `auth_lifetime`.
+/// `[sessions.device]`, `[sessions.browser]`, `[sessions.offline]`.
+///
+/// `auth_lifetime` is how old an authentication may be before the person must sign in again; `None` (the default) = any age. As in
+/// Connect2id it ends nothing. An offline session has none: it is one app's refresh token, and nobody is there to be asked.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    /// Default 90d, idle 30d, auth never.
+    /// Default 90d, idle 30d.
     pub device: SessionLimits,
-    /// Default 12h, idle 1h, auth never.
+    /// `sessions.device.auth_lifetime`, for a token exchange.
+    pub device_auth_lifetime: Option<Duration>,
+    /// Default 12h, idle 1h.
     pub browser: SessionLimits,
-    /// Default 90d, idle 30d, auth never.
+    /// `sessions.browser.auth_lifetime`, for an authorization.
+    pub browser_auth_lifetime: Option<Duration>,
+    /// Default 90d, idle 30d.
     pub offline: SessionLimits,
 }
 
@@ -270,13 +273,6 @@ impl Network {
             _ => false,
         }
     }
-}
-
-/// `[outbound]`
-#[derive(Debug, Clone)]
-pub struct Outbound {
-    /// `outbound.allow_private_addresses`, default false.
-    pub allow_private_addresses: bool,
 }
 
 /// `[telemetry]`

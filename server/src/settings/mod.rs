@@ -36,7 +36,7 @@ pub use environment::own_environment;
 pub use finding::{Finding, Findings};
 pub use isolation::isolation;
 pub use layers::{Layer, Origin};
-pub use load::{Loaded, from_process, load};
+pub use load::{Draft, Loaded, draft_from_process, from_process, load};
 pub use meaning::Settings;
 pub use reference::reference;
 pub use schema::schema;

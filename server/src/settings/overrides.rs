@@ -11,6 +11,7 @@ use super::value::Raw;
 pub(super) fn read(overrides: &[String], layers: &mut Layers, properties: &mut Properties) {
     for text in overrides {
         let Some((name, value)) = text.split_once('=') else {
+            layers.doubt(text);
             layers.find("config.override", "-D", format!("{text:?}"), "name=value", "write -D name=value");
             continue;
         };

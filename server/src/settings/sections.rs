@@ -14,6 +14,7 @@ use super::meaning::{FileClient, ResourceServer, ScopeMeaning};
 use super::nearest::nearest;
 use super::value::Raw;
 use super::{address, scopes};
+use crate::foundation::{encoding, random};
 use crate::protocol::Scope;
 
 /// What these sections say.
@@ -110,6 +111,8 @@ fn read_scope(
             format!("a section [scopes.{scope}]"),
             "write claims = [\"…\"] and description = \"…\" below it",
         );
+        // It exists, whatever it means: clients that ask for it are not to be blamed.
+        sections.scopes.entry(scope.to_owned()).or_default();
         return;
     };
     // What is written about a standard scope replaces that part of its meaning.
@@ -242,7 +245,8 @@ fn check_jwks(keys: Value, place: &str, layers: &mut Layers) -> Option<Value> {
 fn read_client(document: &Document, table: &DeTable<'_>, place: String, layers: &mut Layers, sections: &mut Sections) {
     let mut unfit = Vec::new();
     let mut metadata = document::json_object(table, &mut unfit);
-    report_unfit(document, &unfit, layers);
+    // With members missing that were written, the rest cannot be judged.
+    let whole = report_unfit(document, &unfit, layers);
     if let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == "client_secret_file") {
         let here = document.place(&key.span());
         metadata.remove("client_secret_file");
@@ -254,9 +258,10 @@ fn read_client(document: &Document, table: &DeTable<'_>, place: String, layers: 
                 "one of the two",
                 "take client_secret out",
             );
-        } else if let Some(secret) = referenced_file(document, "client_secret_file", value.get_ref(), &here, layers) {
-            let secret = secret.trim_end_matches(['\r', '\n']);
-            if secret.is_empty() {
+        } else {
+            let secret = referenced_file(document, "client_secret_file", value.get_ref(), &here, layers);
+            let secret = secret.map(|secret| secret.trim_end_matches(['\r', '\n']).to_owned());
+            if secret.as_ref().is_some_and(String::is_empty) {
                 layers.find(
                     "config.unreadable_file",
                     &here,
@@ -265,8 +270,14 @@ fn read_client(document: &Document, table: &DeTable<'_>, place: String, layers: 
                     "write the secret into it",
                 );
             }
+            // The rest of the client is judged as if it had a secret: one that nobody knows.
+            let secret = secret.filter(|secret| !secret.is_empty());
+            let secret = secret.unwrap_or_else(|| encoding::encode(random::secret().expose()));
             metadata.insert("client_secret".to_owned(), Value::from(secret));
         }
+    }
+    if !whole {
+        return;
     }
     sections.clients.push(FileClient { metadata, place });
 }

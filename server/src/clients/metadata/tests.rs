@@ -262,3 +262,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_reference_names_every_algorithm_of_encryption() {
+    let page = crate::settings::reference();
+    for name in tokens::jwe::ALGS.iter().chain(&tokens::jwe::ENCS) {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}

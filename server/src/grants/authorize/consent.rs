@@ -24,37 +24,38 @@ impl Engine {
         if client.first_party {
             return Ok(false);
         }
-        Ok(!self.consented(sub, &client.id).await?.is_some_and(|agreed| scope.is_subset(&agreed)))
-    }
-
-    async fn consented(&self, sub: &str, client_id: &str) -> Result<Option<Scope>, StorageError> {
-        let Some(stored) = self.store().get(&key(sub, client_id)).await? else { return Ok(None) };
-        decode(&stored.value).map(|consent| Some(consent.scope))
+        let Some(stored) = self.store().get(&key(sub, &client.id)).await? else { return Ok(true) };
+        Ok(!scope.is_subset(&agreed_to(client, decode(&stored.value)?)))
     }
 
     /// Remembers what the person agreed to, beside what they agreed to before.
     ///
     /// # Errors
     /// When the store fails.
-    pub(super) async fn remember_consent(&self, sub: &str, client_id: &str, scope: &Scope) -> Result<(), StorageError> {
+    pub(super) async fn remember_consent(&self, sub: &str, client: &Client, scope: &Scope) -> Result<(), StorageError> {
         loop {
-            let stored = self.store().get(&key(sub, client_id)).await?;
+            let stored = self.store().get(&key(sub, &client.id)).await?;
             let mut agreed = match &stored {
-                Some(stored) => decode(&stored.value)?.scope,
+                Some(stored) => agreed_to(client, decode(&stored.value)?),
                 None => Scope::default(),
             };
             scope.iter().for_each(|value| agreed.insert(value));
             let consent = Consent { v: 1, scope: agreed, given: self.clock().now() };
             let value = serde_json::to_vec(&consent).map_err(|error| StorageError::Damaged(error.to_string()))?;
             let written = match stored {
-                Some(stored) => self.store().compare_and_swap(key(sub, client_id), stored.version, value, None).await?,
-                None => self.store().insert(key(sub, client_id), value, None).await?,
+                Some(stored) => self.store().compare_and_swap(key(sub, &client.id), stored.version, value, None).await?,
+                None => self.store().insert(key(sub, &client.id), value, None).await?,
             };
             if written {
                 return Ok(());
             }
         }
     }
+}
+
+/// What was agreed to for this client: nothing, if it was said to an earlier one of the same id.
+fn agreed_to(client: &Client, consent: Consent) -> Scope {
+    if client.stood_at(consent.given) { consent.scope } else { Scope::default() }
 }
 
 fn key(sub: &str, client_id: &str) -> Key {

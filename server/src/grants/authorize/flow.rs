@@ -100,7 +100,7 @@ impl Engine {
     /// Whether a session's authentication satisfies the request.
     fn is_enough(&self, session: &Loaded, request: &AuthorizationRequest) -> bool {
         let age = self.clock().now().since(session.session.auth_time).as_secs();
-        let limit = self.settings().sessions.browser.auth_lifetime;
+        let limit = self.settings().sessions.browser_auth_lifetime;
         !request.prompt.login
             && !request.prompt.select_account
             && request.max_age.is_none_or(|most| most > 0 && age <= most)
@@ -118,10 +118,12 @@ impl Engine {
         Ok(self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?)
     }
 
+    /// The client of a request, as long as it is the one that made it.
     pub(super) async fn client_of(&self, request: &AuthorizationRequest) -> Result<std::sync::Arc<Client>, OAuthError> {
         self.clients()
             .find(&request.client_id)
             .await?
+            .filter(|client| request.received.is_none_or(|received| client.stood_at(received)))
             .ok_or_else(|| OAuthError::new(ErrorCode::UnauthorizedClient, "The client was removed."))
     }
 
@@ -178,6 +180,7 @@ impl Engine {
             sub: session.session.sub.clone(),
             authentication: session.session.authentication(),
             browser: id,
+            issued: Some(self.clock().now()),
             device_description: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
         };
         let touched = self
@@ -231,6 +234,7 @@ impl Engine {
             let event = event.client_id(&request.client_id).subject(&session.session.sub).sid(&session.id).address(address);
             if scope.is_empty() { event } else { event.detail(&scope) }.emit();
         };
+        let client = self.client_of(&request).await?;
         if !allow {
             event(AuditEvent::refused(codes::CONSENT_DENIED));
             let pairs = [("error", "access_denied"), ("error_description", "The person did not agree.")];
@@ -241,7 +245,7 @@ impl Engine {
                 &self.settings().server.issuer.text,
             )));
         }
-        self.remember_consent(&session.session.sub, &request.client_id, &request.scope).await?;
+        self.remember_consent(&session.session.sub, &client, &request.scope).await?;
         event(AuditEvent::granted(codes::CONSENT_GIVEN));
         self.answer_with_code(request, session, &browser.user_agent).await.map(Some)
     }

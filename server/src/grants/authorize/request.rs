@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use crate::clients::Client;
+use crate::foundation::Timestamp;
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::grants::request::parse_scope;
@@ -48,6 +49,9 @@ pub struct AuthorizationRequest {
     /// The person whom `id_token_hint` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
+    /// When it came; absent in records that are older than this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Timestamp>,
 }
 
 /// The values of `prompt` (OpenID Connect Core section 3.1.2.1).
@@ -157,11 +161,13 @@ impl Engine {
                 return Err(OAuthError::new(code, "The server does not take authorization requests in this form."));
             }
         }
-        if parameters.require("response_type", "The parameter response_type is missing.")? != "code" {
+        let response_type = parameters.require("response_type", "The parameter response_type is missing.")?;
+        if response_type != "code" {
             return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "The server supports response_type code alone."));
         }
-        if !client.allows_grant(names::AUTHORIZATION_CODE) {
-            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for authorization codes."));
+        // Registered together with the grant type authorization_code (RFC 7591 section 2.1).
+        if !client.allows_response_type(response_type) {
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this response_type."));
         }
         if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
             return Err(OAuthError::invalid_request("The server supports response_mode query alone."));
@@ -186,6 +192,7 @@ impl Engine {
             max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
             hinted_sub,
+            received: Some(self.clock().now()),
         })
     }
 

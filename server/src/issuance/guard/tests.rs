@@ -26,7 +26,7 @@ fn app() -> Arc<Client> {
 
 fn session(left: Option<u64>) -> Session {
     let authentication = Authentication { time: NOW, acr: "a".to_owned(), amr: Vec::new() };
-    let limits = SessionLimits { max_lifetime: left.map(Duration::from_secs), max_idle: None, auth_lifetime: None };
+    let limits = SessionLimits { max_lifetime: left.map(Duration::from_secs), max_idle: None };
     Session::begin(SessionKind::Device, "ada".to_owned(), authentication, &limits, NOW)
 }
 

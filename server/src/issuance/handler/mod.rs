@@ -10,6 +10,7 @@ mod outline;
 mod pool;
 pub mod process;
 mod question;
+mod rehearsal;
 mod service;
 mod shadow;
 mod state;
@@ -17,6 +18,7 @@ mod trust;
 
 pub use load::{Load, Reloaded, check, inspect, watched};
 pub use question::Question;
+pub use rehearsal::Rehearsal;
 pub use state::{LoadedHandler, execution};
 pub use symbolon_sdk::Purpose;
 

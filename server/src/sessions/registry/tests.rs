@@ -15,7 +15,7 @@ use crate::settings::meaning::SessionLimits;
 use crate::storage::memory::Memory;
 
 const LIMITS: SessionLimits =
-    SessionLimits { max_lifetime: Some(Duration::from_secs(100)), max_idle: Some(Duration::from_secs(30)), auth_lifetime: None };
+    SessionLimits { max_lifetime: Some(Duration::from_secs(100)), max_idle: Some(Duration::from_secs(30)) };
 
 fn fresh(clock: &Clock) -> Session {
     let authentication = Authentication { time: clock.now(), acr: "a".to_owned(), amr: vec!["pwd".to_owned()] };

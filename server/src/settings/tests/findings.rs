@@ -121,6 +121,20 @@ fn names_of_overrides_are_told_apart() {
 }
 
 #[test]
+fn a_setting_that_nothing_reads_is_no_setting() {
+    // The server fetches nothing that clients register, and nobody can be asked to sign in again for a refresh token.
+    for (section, name, value) in
+        [("outbound", "allow_private_addresses", "true"), ("sessions.offline", "auth_lifetime", "\"9d\"")]
+    {
+        assert_eq!(
+            findings(&format!("[{section}]\n{name} = {value}\n"), &[], &[]).iter().map(|(_, id)| *id).collect::<Vec<_>>(),
+            ["config.unknown_key"],
+            "{section}.{name}"
+        );
+    }
+}
+
+#[test]
 fn names_that_containers_inject_are_no_findings() {
     let injected = [
         ("SYMBOLON_SERVICE_HOST", "10.0.0.1"),

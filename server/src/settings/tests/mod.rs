@@ -32,7 +32,7 @@ fn in_memory(toml: &str, overrides: &[&str], environment: &[(&str, &str)]) -> Re
     let document = Document::new(toml.to_owned(), Path::new("/etc/symbolon/symbolon.toml"));
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    load_document(Ok(Some(&document)), &overrides, environment)
+    load_document(Ok(Some(&document)), &overrides, environment)?.finish()
 }
 
 fn good(toml: &str, overrides: &[&str], environment: &[(&str, &str)]) -> Loaded {
@@ -79,8 +79,9 @@ fn the_built_in_settings_are_what_the_types_promise() {
     assert_eq!(tokens.key_rotate_every, Some(Duration::from_hours(90 * 24)));
     let days = |n: u64| Some(Duration::from_hours(n * 24));
     for limits in [settings.sessions.device, settings.sessions.offline] {
-        assert_eq!((limits.max_lifetime, limits.max_idle, limits.auth_lifetime), (days(90), days(30), None));
+        assert_eq!((limits.max_lifetime, limits.max_idle), (days(90), days(30)));
     }
+    assert_eq!((settings.sessions.device_auth_lifetime, settings.sessions.browser_auth_lifetime), (None, None));
     assert_eq!(settings.sessions.browser.max_lifetime, Some(Duration::from_hours(12)));
     assert_eq!(settings.sessions.browser.max_idle, Some(Duration::from_hours(1)));
     let sign_in = &settings.sign_in;
@@ -88,7 +89,7 @@ fn the_built_in_settings_are_what_the_types_promise() {
     assert_eq!((sign_in.throttle_window.as_secs(), sign_in.transaction_lifetime.as_secs()), (300, 3600));
     assert_eq!((sign_in.password_memory_kib, sign_in.password_iterations, sign_in.password_lanes), (19456, 2, 1));
     assert_eq!((sign_in.password_acr.as_str(), sign_in.title.as_str()), ("urn:symbolon:acr:password", "Sign in"));
-    assert!(settings.proxy.trusted.is_empty() && !settings.outbound.allow_private_addresses);
+    assert!(settings.proxy.trusted.is_empty());
     assert_eq!((settings.handlers.folder, settings.handlers.deadline), (None, Duration::from_secs(2)));
     assert_eq!((settings.telemetry.json, settings.telemetry.level.as_str()), (false, "info"));
     assert_eq!(settings.scopes.len(), 7);
@@ -147,8 +148,6 @@ acr = "1"
 title = "Hello"
 [proxy]
 trusted = ["10.0.0.0/8", "::1"]
-[outbound]
-allow_private_addresses = true
 [handlers]
 folder = "/opt/handlers"
 deadline = "250ms"
@@ -165,10 +164,10 @@ level = "warn,symbolon::audit=info"
     assert_eq!(settings.tokens.access_token_audience.as_deref(), Some("https://api.example.com"));
     assert_eq!((settings.tokens.refresh_token_lifetime, settings.tokens.key_rotate_every), (None, None));
     assert!(!settings.tokens.refresh_token_rotate);
-    assert_eq!(settings.sessions.device.auth_lifetime, Some(Duration::from_hours(9 * 24)));
+    assert_eq!(settings.sessions.device_auth_lifetime, Some(Duration::from_hours(9 * 24)));
     assert_eq!((settings.sign_in.throttle_account_attempts, settings.sign_in.password_lanes), (0, 2));
     assert!(settings.proxy.trusted[0].contains(IpAddr::from([10, 1, 2, 3])));
-    assert!(settings.outbound.allow_private_addresses && settings.telemetry.json);
+    assert!(settings.telemetry.json);
     assert_eq!(settings.handlers.folder.as_deref(), Some(Path::new("/opt/handlers")));
     assert_eq!(settings.handlers.deadline, Duration::from_millis(250));
     // What `config show` prints can be written in the other two layers and means the same.

@@ -1,0 +1,42 @@
+//! Everything that a start depends on and that can be told without starting: settings, then clients, then handlers and their
+//! properties, all in one pass. `config check` and `serve` find the same because both look here.
+
+use super::output::Output;
+use crate::clients;
+use crate::issuance::handler::Rehearsal;
+use crate::settings::{Draft, Findings, Loaded};
+
+/// What was found.
+#[derive(Debug)]
+pub struct Examination {
+    loaded: Loaded,
+    rehearsal: Option<Rehearsal>,
+    findings: Findings,
+}
+
+/// Examines settings as far as they could be read.
+#[must_use]
+pub fn examine(draft: Draft) -> Examination {
+    let Draft { loaded, mut findings, handlers_are_known } = draft;
+    findings.0.extend(clients::check(&loaded.settings.clients, &loaded.settings.scopes).0);
+    let mut rehearsal = handlers_are_known.then(|| Rehearsal::of(&loaded.settings));
+    findings.0.extend(rehearsal.iter_mut().flat_map(|rehearsal| std::mem::take(&mut rehearsal.findings)));
+    Examination { loaded, rehearsal, findings }
+}
+
+impl Examination {
+    /// The settings, and the handlers ready to be put into service, with what is wrong without keeping a server from starting.
+    ///
+    /// # Errors
+    /// Everything that is wrong; then the warnings are printed, so that all is told in one run.
+    pub fn finish(self, output: Output) -> Result<(Loaded, Rehearsal), Findings> {
+        match self.rehearsal {
+            Some(rehearsal) if self.findings.0.is_empty() => Ok((self.loaded, rehearsal)),
+            rehearsal => {
+                rehearsal.iter().flat_map(|rehearsal| &rehearsal.warnings).for_each(|warning| output.finding(warning));
+                // Whatever leaves the handlers unknown is a finding too.
+                Err(self.findings)
+            }
+        }
+    }
+}
