@@ -1,7 +1,10 @@
 //! What was acknowledged survives `kill -9`; what was used up stays used up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
+
 use crate::harness::cast::{ONE, OPAQUE, TWO};
-use crate::harness::{Authorization, Browser, Setup, Tokens, jwt};
+use crate::harness::{Authorization, Browser, Setup, Tokens, jwt, until};
 
 #[test]
 fn an_acknowledged_answer_survives_a_kill() {
@@ -68,27 +71,24 @@ fn an_unused_code_survives() {
 fn many_writers_at_the_moment_of_the_kill() {
     let server = Setup::new().start();
     let device = server.device(ONE);
+    let rotations = AtomicUsize::new(0);
     // Each thread rotates on until the server is gone; the last answer each one saw must be worth something afterwards.
     let last: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
-                let (server, device) = (&server, &device);
+                let (server, device, rotations) = (&server, &device, &rotations);
                 scope.spawn(move || {
                     let mut token = Tokens(server.exchange(TWO, device, "openid offline_access").ok()).refresh().to_owned();
-                    for _ in 0..200 {
-                        match try_refresh(server, &token) {
-                            Some(next) => token = next,
-                            None => break,
-                        }
+                    while let Some(next) = try_refresh(server, &token) {
+                        token = next;
+                        rotations.fetch_add(1, Ordering::Relaxed);
                     }
                     token
                 })
             })
             .collect();
-        while server.log().is_empty() {
-            std::thread::yield_now();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        until("all are at it", || rotations.load(Ordering::Relaxed) > 40 || threads.iter().any(ScopedJoinHandle::is_finished));
+        assert!(!threads.iter().any(ScopedJoinHandle::is_finished), "a writer gave up before the kill");
         server.kill();
         threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
     });

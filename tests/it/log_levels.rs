@@ -41,7 +41,7 @@ fn malformed_requests_of_strangers_are_no_errors_of_the_server() {
 
 #[test]
 fn an_operator_may_ask_for_them() {
-    let server = Setup::new().set("telemetry.level", "info,actix_http=error").start();
+    let server = Setup::new().set("telemetry.level", "info,actix_http::h1=error").start();
     malformed(&server);
     until("the log tells of them", || server.log().contains("actix_http"));
 }

@@ -311,7 +311,8 @@ pub(super) const LEAVES: &[Leaf] = &[
         "telemetry.level",
         Kind::Directives,
         "info",
-        "What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, or a list such as `warn,symbolon::audit=info`.",
+        "What is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`, or a list such as `warn,symbolon::audit=info`. \
+         Requests that are no HTTP are told with `actix_http::h1=error`.",
     ),
 ];
 

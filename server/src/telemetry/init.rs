@@ -36,8 +36,9 @@ pub(super) fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Said first, so that the operator's own directives win: what actix says at every start is noise.
-    let filter = EnvFilter::try_new(format!("actix_server=warn,{}", settings.level))?;
+    // Said first, so that the operator's own directives win: what actix says at every start is noise, and so are bytes from a stranger
+    // that are no HTTP, which it calls an error.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http::h1=off,{}", settings.level))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(if settings.json {
         // One flat object a line; spans would double the cost of every line and say nothing that the event does not.

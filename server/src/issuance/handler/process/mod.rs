@@ -16,3 +16,14 @@ pub fn keep_memory_to_itself() {
 
 pub(super) use child::{Child, NotConfigured};
 pub(super) use hosted::{Hosted, Launch};
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    #[test]
+    fn the_memory_is_kept() {
+        super::keep_memory_to_itself();
+        assert!(matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable)));
+    }
+}
