@@ -23,6 +23,7 @@ mod nearest;
 mod overrides;
 mod properties;
 mod reference;
+mod redis;
 mod relations;
 mod schema;
 mod scopes;

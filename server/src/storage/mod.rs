@@ -14,6 +14,7 @@ use crate::protocol::{ErrorCode, OAuthError};
 mod conformance;
 pub mod embedded;
 pub mod memory;
+pub mod redis;
 
 /// The name of one record: a one-byte kind (so that kinds never collide) and the record's own id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
