@@ -13,10 +13,11 @@ use crate::foundation::Clock;
 use crate::grants::Engine;
 use crate::issuance::handler::Rehearsal;
 use crate::issuance::{Handlers, Issuer};
-use crate::settings::meaning::{SealingKeySource, SessionLimits};
+use crate::settings::meaning::{Backend, SealingKeySource, SessionLimits};
 use crate::settings::{Finding, Settings};
 use crate::storage::SharedStore;
 use crate::storage::embedded::Embedded;
+use crate::storage::redis::Redis;
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::keys::{KeyPolicy, SigningKeys};
 use crate::tokens::sealing::SealingKey;
@@ -58,7 +59,10 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
     let folder = &settings.storage.path;
     prepare(folder)?;
     let sealing = sealing_key(&settings)?;
-    let store: SharedStore = Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?);
+    let store: SharedStore = match &settings.storage.backend {
+        Backend::Embedded => Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?),
+        Backend::Redis(redis) => Arc::new(Redis::open(redis, clock.clone()).await.map_err(refused)?),
+    };
     let policy = KeyPolicy {
         publish_before_use: settings.tokens.key_publish_before_use,
         rotate_every: settings.tokens.key_rotate_every,
