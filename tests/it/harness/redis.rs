@@ -97,7 +97,7 @@ impl RedisServer {
         *locked(&self.process) = Some(Running { redis, watchdog });
     }
 
-    /// What it answers to a command, as `redis-cli` prints it.
+    /// What it answers to a command of words without spaces, as `redis-cli` prints it.
     pub(crate) fn ask(&self, command: &str) -> String {
         let ran = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command.split(' ')).output();
         String::from_utf8_lossy(&ran.expect("redis-cli: scripts/test installs it").stdout).trim_end().to_owned()
