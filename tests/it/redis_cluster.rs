@@ -111,7 +111,10 @@ fn a_node_that_is_cut_off_is_left_behind(cluster: &RedisCluster, servers: [&Serv
     let cut_off = cluster.master_of(16_000);
     cut_off.signal("STOP");
     until("somebody else has its slots", || {
-        cluster.nodes.iter().any(|node| node.port != cut_off.port && node.ask("ROLE").starts_with("master") && serves(node, 16_000))
+        cluster
+            .nodes
+            .iter()
+            .any(|node| node.port != cut_off.port && node.ask("ROLE").starts_with("master") && serves(node, 16_000))
     });
     until("service returns by itself", || is_ready(quick));
     let next = Tokens(quick.refresh(TWO, two.refresh()).ok());

@@ -40,8 +40,10 @@ impl Engine {
         if request.scope.as_ref().is_some_and(|scope| !scope.is_subset(&client.scope)) {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for."));
         }
-        let token =
-            self.verify_subject_token(&request).await.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
+        let token = self
+            .verify_subject_token(&request)
+            .await
+            .inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let device = self.verify_device(&request, &token.claims, facts).await;
         let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;

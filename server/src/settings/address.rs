@@ -91,7 +91,9 @@ pub(super) fn redis_server(text: &str) -> Result<RedisServer, Mismatch> {
     };
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong(whole))?;
     if !matches!(url.path(), "" | "/" | "/0") || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("leave out what follows the port: the database is always 0, and storage.redis.prefix keeps keys apart"));
+        return Err(wrong(
+            "leave out what follows the port: the database is always 0, and storage.redis.prefix keeps keys apart",
+        ));
     }
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     Ok(RedisServer { host, port: url.port().unwrap_or(6379), tls })

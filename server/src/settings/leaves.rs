@@ -152,7 +152,12 @@ pub(super) const LEAVES: &[Leaf] = &[
         "",
         "The Redis user. Not set: the default user. Sentinels are always asked as the default user.",
     ),
-    leaf("storage.redis.password_file", Kind::Path { required: false }, "", "A file with the password for Redis and its sentinels."),
+    leaf(
+        "storage.redis.password_file",
+        Kind::Path { required: false },
+        "",
+        "A file with the password for Redis and its sentinels.",
+    ),
     Leaf {
         key: "storage.redis.password",
         kind: Kind::Text { required: false },

@@ -7,8 +7,8 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg,
-    Storage, Telemetry, Tokens,
+    AccessTokenFormat, Backend, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
+    SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
 use super::sections::Sections;

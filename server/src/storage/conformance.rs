@@ -119,6 +119,7 @@ conformance! {
     races::no_swap_is_lost
     races::every_member_arrives
     races::different_keys_do_not_disturb_each_other
+    races::hundreds_at_once
 }
 
 fn is_unavailable<T>(result: &Result<T, StorageError>) -> bool {

@@ -79,7 +79,19 @@ impl RedisServer {
     #[track_caller]
     pub(crate) fn run(&self) {
         let redis = Command::new(self.program)
-            .args(["redis.conf", "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--logfile", "redis.log"])
+            .args([
+                "redis.conf",
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "no",
+                "--logfile",
+                "redis.log",
+            ])
             .args(["--port", &self.port.to_string()])
             .args(&self.arguments)
             .current_dir(self.folder.path())

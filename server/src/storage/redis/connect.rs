@@ -121,9 +121,9 @@ impl Access {
 /// What the server says of itself.
 pub(super) async fn examine(connection: &mut MultiplexedConnection) -> Result<ServerReport, String> {
     let info = connection.req_packed_command(&cmd("INFO")).await.map_err(|error| in_words(&error))?;
-    let info = info.extract_error().map_err(|error| {
-        format!("it does not answer INFO ({}): the Redis user needs the permission +info", in_words(&error))
-    })?;
+    let info = info
+        .extract_error()
+        .map_err(|error| format!("it does not answer INFO ({}): the Redis user needs the permission +info", in_words(&error)))?;
     let info: String = from_redis_value(info).map_err(|error| format!("it answers INFO with something else: {error}"))?;
     // Many a Redis that is rented keeps this to itself.
     let fsync = connection.req_packed_command(cmd("CONFIG").arg("GET").arg("appendfsync")).await.ok();

@@ -16,6 +16,8 @@ mod scripts;
 mod sentinel;
 mod server;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod topology;
 mod trouble;
 

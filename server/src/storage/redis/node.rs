@@ -135,7 +135,8 @@ fn hand_out(turn: impl Iterator<Item = Write>, answers: Result<Vec<Value>, Troub
     let (mut answers, reached) = match answers {
         Ok(mut answers) => {
             let counted = said(answers.pop().unwrap_or_default());
-            let counted = counted.and_then(|count| from_redis_value::<u64>(count).map_err(|error| Trouble::Damaged(error.to_string())));
+            let counted =
+                counted.and_then(|count| from_redis_value::<u64>(count).map_err(|error| Trouble::Damaged(error.to_string())));
             let reached = counted.and_then(|have| if have >= need { Ok(()) } else { Err(Trouble::Behind { have, need }) });
             (answers.into_iter(), reached)
         }

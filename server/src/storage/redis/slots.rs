@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn a_slot_has_the_master_of_its_range() {
         let asked = RedisServer { host: "10.0.0.9".to_owned(), port: 1, tls: true };
-        let answer = Value::Array(vec![range(8000, 16_383, Some("10.0.0.2"), 2), range(0, 5000, None, 1), range(5001, 6000, Some(""), 1)]);
+        let answer =
+            Value::Array(vec![range(8000, 16_383, Some("10.0.0.2"), 2), range(0, 5000, None, 1), range(5001, 6000, Some(""), 1)]);
         let map = SlotMap::read(answer, &asked).unwrap();
         assert_eq!(map.master_of(0), Some(&asked));
         assert_eq!(map.master_of(5001), Some(&asked));

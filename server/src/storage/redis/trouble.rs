@@ -73,7 +73,9 @@ fn of_refusal(error: &ServerError) -> StorageError {
     let code = error.code();
     let sentence = match code {
         "LOADING" => "Redis is loading its data after a start",
-        "READONLY" => "this Redis is a replica and takes no writes: a failover is under way, or storage.redis.url names a replica",
+        "READONLY" => {
+            "this Redis is a replica and takes no writes: a failover is under way, or storage.redis.url names a replica"
+        }
         "CLUSTERDOWN" => "the Redis Cluster is down: no master serves this slot",
         "MASTERDOWN" => "this Redis is a replica that has lost its master",
         "NOREPLICAS" => "Redis has fewer good replicas than its min-replicas-to-write asks for",
@@ -84,7 +86,9 @@ fn of_refusal(error: &ServerError) -> StorageError {
         "NOPERM" => "the Redis user may not do this: see the permissions in the README",
         "NOAUTH" | "WRONGPASS" => "Redis does not accept the user name and password",
         "UNBLOCKED" => "Redis became a replica while a write waited for its replicas",
-        "WRONGTYPE" => return StorageError::Damaged("a key of ours holds something that we did not write (WRONGTYPE)".to_owned()),
+        "WRONGTYPE" => {
+            return StorageError::Damaged("a key of ours holds something that we did not write (WRONGTYPE)".to_owned());
+        }
         // What our own scripts answer to a record without our header.
         "DAMAGED" => return StorageError::Damaged(error.details().unwrap_or("a record without a header").to_owned()),
         _ => {

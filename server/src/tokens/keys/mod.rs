@@ -98,7 +98,15 @@ impl SigningKeys {
         let (record, version) = change(&store, &sealing, &policy, &clock, Wish::Due).await?;
         let set = KeySet::new(&record, version, &policy)?;
         let changing = tokio::sync::Mutex::new(set.in_use(&clock).map(|key| key.kid.clone()).collect());
-        Ok(Self(Arc::new(Inner { set: ArcSwap::from_pointee(set), store, clock, sealing, policy, changing, looked: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(Inner {
+            set: ArcSwap::from_pointee(set),
+            store,
+            clock,
+            sealing,
+            policy,
+            changing,
+            looked: AtomicU64::new(0),
+        })))
     }
 
     /// Reports the keys that sign, as a server does when it starts: the time of one may have come while none was running.
