@@ -13,6 +13,7 @@ mod client_deletion;
 mod config;
 mod consent_and_sso;
 mod cors;
+mod crash;
 mod demo;
 mod discovery;
 mod durability;
