@@ -23,13 +23,14 @@ const FLOORS: [&str; 13] = [
 ];
 
 /// What only these places of the server may name.
-const OWNERS: [(&str, &[&str]); 26] = [
+const OWNERS: [(&str, &[&str]); 27] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
     ("actix_http", &["http"]),
     ("askama", &["http"]),
     ("clap", &["cli"]),
     ("redb", &["storage/embedded"]),
+    ("crc32fast", &["storage"]),
     ("jsonwebtoken", &["tokens"]),
     ("jose_rs", &["tokens"]),
     ("argon2", &["accounts"]),

@@ -49,6 +49,49 @@ pub enum Kind {
     Store = 12,
 }
 
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Session,
+        Self::Code,
+        Self::Transaction,
+        Self::AccessToken,
+        Self::RevokedAccessToken,
+        Self::UsedAssertion,
+        Self::Person,
+        Self::SignInName,
+        Self::Client,
+        Self::Consent,
+        Self::SigningKeys,
+        Self::Store,
+    ];
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// What an operator calls it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Code => "code",
+            Self::Transaction => "transaction",
+            Self::AccessToken => "access_token",
+            Self::RevokedAccessToken => "revoked_access_token",
+            Self::UsedAssertion => "used_assertion",
+            Self::Person => "person",
+            Self::SignInName => "sign_in_name",
+            Self::Client => "client",
+            Self::Consent => "consent",
+            Self::SigningKeys => "signing_keys",
+            Self::Store => "store",
+        }
+    }
+}
+
 impl Key {
     /// A key of `kind` for the record called `id`.
     #[must_use]
@@ -64,6 +107,15 @@ impl Key {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// A stored key as an operator may read it: its kind, and the beginning of its id in hex. Ids are digests and names, no secrets.
+    #[must_use]
+    pub fn shown(stored: &[u8]) -> String {
+        let Some((kind, id)) = stored.split_first() else { return "without a key".to_owned() };
+        let kind = Kind::of(*kind).map_or_else(|| format!("of kind {kind}"), |kind| kind.label().to_owned());
+        let hex: String = id.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("{kind} {hex}{}", if id.len() > 16 { "…" } else { "" })
     }
 
     /// The record's own id: the key without its kind.

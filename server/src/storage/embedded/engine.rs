@@ -107,6 +107,7 @@ impl Source {
             match tables::format(&database).map_err(|error| self.explain_use(error))? {
                 Some(FORMAT) => Ok(database),
                 None => tables::prepare(&database).map_err(|error| self.explain_use(error)).map(|()| database),
+                Some(1) => tables::upgrade(&database).map_err(|error| self.explain_use(error)).map(|()| database),
                 Some(found) if found > FORMAT => Err(OpenError::Newer { path: self.path.clone(), found, known: FORMAT }),
                 Some(found) => Err(self.damaged(format!("there is no format {found}"))),
             }

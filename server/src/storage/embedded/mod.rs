@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 #[cfg(test)]
 mod files;
+mod record;
 mod tables;
 
 use std::path::Path;
