@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::harness::cast::{Client, FIRST_PARTY, ONE, TWO};
 use crate::harness::server::http;
-use crate::harness::{Authorization, Browser, DEVICE_SECRET_TYPE, Form, ID_TOKEN_TYPE, Person, Server, Setup, TOKEN_EXCHANGE, Tokens};
+use crate::harness::{
+    Authorization, Browser, DEVICE_SECRET_TYPE, Form, ID_TOKEN_TYPE, Person, Server, Setup, TOKEN_EXCHANGE, Tokens,
+};
 
 /// Servers that are killed at the same time, people at work on each of them, and kills for each of them.
 const SERVERS: u64 = 2;
@@ -236,12 +238,10 @@ fn what_was_acknowledged_survives_hundreds_of_kills() {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
     std::thread::scope(|scope| {
         for n in 0..SERVERS {
-            scope.spawn(move || {
-                let seed = began * 1000 + n + 1;
-                // Told by the test when it fails.
-                println!("seed {seed}");
-                ordeal(seed);
-            });
+            let seed = began * 1000 + n + 1;
+            // A panic tells the name of its thread.
+            let ordeal = std::thread::Builder::new().name(format!("seed {seed}")).spawn_scoped(scope, move || ordeal(seed));
+            ordeal.expect("a thread");
         }
     });
 }

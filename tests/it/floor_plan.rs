@@ -26,7 +26,8 @@ const FLOORS: [&str; 13] = [
 const OWNERS: [(&str, &[&str]); 27] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
-    ("actix_http", &["http"]),
+    // Also a log target, by its name.
+    ("actix_http", &["http", "telemetry/init", "settings/leaves"]),
     ("askama", &["http"]),
     ("clap", &["cli"]),
     ("redb", &["storage/embedded"]),
@@ -42,7 +43,7 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("symbolon_sdk", &["issuance", "cli"]),
     ("aws_lc_rs", &["foundation", "tokens"]),
     ("rustls_pki_types", &["foundation/ed25519"]),
-    ("rmp_serde", &["sessions"]),
+    ("rmp_serde", &["sessions", "storage/archive"]),
     ("rustix", &["issuance/handler/process"]),
     ("abi_stable", &[]),
     ("libloading", &[]),

@@ -41,6 +41,7 @@ mod no_secrets_in_logs;
 mod resource;
 mod session_end;
 mod sign_in;
+mod store;
 mod third_party;
 mod token_request;
 mod tokens;

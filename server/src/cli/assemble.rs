@@ -54,11 +54,7 @@ pub fn warn(finding: &Finding) {
 
 async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>, Failure> {
     let settings = Arc::new(settings);
-    let clock = Clock::system();
-    let folder = &settings.storage.path;
-    prepare(folder)?;
-    let sealing = sealing_key(&settings)?;
-    let store: SharedStore = Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?);
+    let Opened { store, sealing, clock } = open(&settings)?;
     let policy = KeyPolicy {
         publish_before_use: settings.tokens.key_publish_before_use,
         rotate_every: settings.tokens.key_rotate_every,
@@ -70,6 +66,29 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
     let issuer = Issuer::new(settings, clock, store, keys, people);
     Ok(Engine::new(issuer, clients, handlers, throttle))
+}
+
+/// A store, and what it takes to read it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: SharedStore,
+    /// What the signing keys in it are sealed with.
+    pub sealing: SealingKey,
+    /// The clock by which its records expire.
+    pub clock: Clock,
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// What cannot be opened.
+pub fn open(settings: &Settings) -> Result<Opened, Failure> {
+    let folder = &settings.storage.path;
+    prepare(folder)?;
+    let (sealing, clock) = (sealing_key(settings)?, Clock::system());
+    let store = Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?;
+    Ok(Opened { store: Arc::new(store), sealing, clock })
 }
 
 /// The data folder: made when missing, and for nobody else to look into.

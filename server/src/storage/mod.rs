@@ -3,21 +3,27 @@
 //! Every operation touches one key, so that it is atomic on a cluster too. An operation that changes something has
 //! returned only when the change is durable (embedded: committed and synced; memory: for tests, in memory).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use self::snapshot::Snapshot;
 
 use crate::foundation::Timestamp;
 use crate::protocol::{ErrorCode, OAuthError};
 
+pub mod archive;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
 pub mod memory;
+pub mod snapshot;
 
 /// The name of one record: a one-byte kind (so that kinds never collide) and the record's own id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Vec<u8>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key(#[serde(with = "serde_bytes")] Vec<u8>);
 
 /// What sort of record a key names. The numbers are stored: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,13 +115,29 @@ impl Key {
         &self.0
     }
 
+    /// The key that is stored as these bytes.
+    #[must_use]
+    pub fn stored(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// What sort of record it names; `None` for one of another release.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        self.0.first().and_then(|number| Kind::of(*number))
+    }
+
     /// A stored key as an operator may read it: its kind, and the beginning of its id in hex. Ids are digests and names, no secrets.
     #[must_use]
     pub fn shown(stored: &[u8]) -> String {
         let Some((kind, id)) = stored.split_first() else { return "without a key".to_owned() };
         let kind = Kind::of(*kind).map_or_else(|| format!("of kind {kind}"), |kind| kind.label().to_owned());
-        let hex: String = id.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("{kind} {hex}{}", if id.len() > 16 { "…" } else { "" })
+        let shown = id.iter().take(16).fold(kind + " ", |mut shown, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "{byte:02x}");
+            shown
+        });
+        if id.len() > 16 { shown + "…" } else { shown }
     }
 
     /// The record's own id: the key without its kind.
@@ -126,8 +148,8 @@ impl Key {
 }
 
 /// The name of one index (a set of small members), e.g. the sessions of a subject.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Index(Vec<u8>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Index(#[serde(with = "serde_bytes")] Vec<u8>);
 
 /// What an index lists. The numbers are stored: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,6 +178,12 @@ impl Index {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The index whose whole name is stored as these bytes.
+    #[must_use]
+    pub fn stored(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
     }
 }
 
@@ -241,6 +269,9 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Removes a member from an index.
     fn index_remove(&self, index: Index, member: Vec<u8>) -> Outcome<'_, ()>;
+
+    /// Everything that is kept, as of now.
+    fn snapshot(&self) -> Outcome<'_, Box<dyn Snapshot>>;
 
     /// Whether a write would be durable right now; the answer of `/readyz`.
     fn ready(&self) -> Outcome<'_, ()>;

@@ -1,5 +1,7 @@
 //! The commands of administration, as they cross the local socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,6 +31,9 @@ pub enum AdminCommand {
     SessionEndAll { user: String },
     KeyList,
     KeyRotate { alg: Option<String>, immediately: bool },
+    StoreStat,
+    StoreCheck,
+    StoreBackup { file: PathBuf },
     HandlerList,
     HandlerReload,
     HandlerExplain { wanted: Box<Wanted> },

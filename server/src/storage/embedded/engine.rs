@@ -114,6 +114,13 @@ impl Source {
         })
     }
 
+    /// Compares every page with its checksum; whether all was well.
+    pub(super) fn check_pages(&self) -> Result<bool, OpenError> {
+        self.careful(|| {
+            (self.opener)(false).and_then(|mut database| database.check_integrity()).map_err(|error| self.explain(error))
+        })
+    }
+
     /// Opens the database again after it failed; with `proven` only if it can be written, too.
     fn reopen(&self, proven: bool) -> Result<Database, OpenError> {
         self.careful(|| {
@@ -126,7 +133,7 @@ impl Source {
     }
 
     /// The engine may panic on a file that something else has altered; that is damage like any other.
-    fn careful(&self, open: impl FnOnce() -> Result<Database, OpenError>) -> Result<Database, OpenError> {
+    fn careful<T>(&self, open: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
         catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err(self.damaged("the engine gave up on it".to_owned())))
     }
 

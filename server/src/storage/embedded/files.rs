@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 
 use super::{Embedded, OpenError, tables};
 use crate::foundation::{Clock, Timestamp};
+use crate::storage::snapshot::Entry;
 use crate::storage::{Index, IndexKind, Key, Kind, StorageError, Store};
 
 const CACHE: usize = 1 << 20;
@@ -172,6 +173,47 @@ fn the_store_of_a_newer_release_is_refused() {
     let error = open(folder.path()).unwrap_err();
     assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }));
     assert!(error.to_string().contains("newer release"), "{error}");
+}
+
+#[tokio::test]
+async fn a_snapshot_is_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    join_all((0..1200).map(|id| store.insert(key(id), id.to_be_bytes().to_vec(), None))).await;
+    let mut snapshot = store.snapshot().await.unwrap();
+    let mut found = snapshot.next().await.unwrap().len();
+    // Written, deleted and changed between two pages of it.
+    join_all((1200..2000).map(|id| store.insert(key(id), b"late".to_vec(), None))).await;
+    join_all((600..1200).map(|id| store.delete(key(id)))).await;
+    let version = store.get(&key(599)).await.unwrap().unwrap().version;
+    assert!(store.compare_and_swap(key(599), version, b"late".to_vec(), None).await.unwrap());
+    loop {
+        let page = snapshot.next().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        found += page.len();
+        let late = |entry: &Entry| matches!(entry, Entry::Record { value, .. } if value == b"late");
+        assert!(!page.iter().any(late), "a later moment");
+    }
+    assert_eq!(found, 1200);
+}
+
+#[tokio::test]
+async fn the_pages_of_a_file_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = open(folder.path()).unwrap();
+    join_all((0..500).map(|id| store.insert(key(id), vec![7; 600], None))).await;
+    assert!(matches!(Embedded::check_pages(folder.path()), Err(OpenError::InUse(_))));
+    drop(store);
+    assert!(Embedded::check_pages(folder.path()).unwrap());
+    let whole = fs::read(&path).unwrap();
+    let at = whole.windows(600).position(|window| window == [7; 600]).unwrap();
+    let mut damaged = whole.clone();
+    damaged[at + 5] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    assert!(matches!(Embedded::check_pages(folder.path()), Err(OpenError::Damaged { .. })));
 }
 
 #[tokio::test]

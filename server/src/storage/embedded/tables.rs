@@ -13,10 +13,10 @@ use super::record::{Header, NEVER, alive, stored_expiry};
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
 
 use crate::foundation::{Timestamp, random};
-use crate::storage::{MAX_NAME, StorageError, Stored, Version};
+use crate::storage::{Index, MAX_NAME, StorageError, Stored, Version};
 
-const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
-const MEMBERS: TableDefinition<&[u8], u64> = TableDefinition::new("members");
+pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
+pub(super) const MEMBERS: TableDefinition<&[u8], u64> = TableDefinition::new("members");
 const EXPIRIES: TableDefinition<&[u8], ()> = TableDefinition::new("expiries");
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");
 
@@ -59,6 +59,13 @@ fn member_key(index: &[u8], member: &[u8]) -> Vec<u8> {
     key
 }
 
+/// The index and the member that a stored name is of; `None` if it cannot be one.
+pub(super) fn member_of(key: &[u8]) -> Option<(Index, Vec<u8>)> {
+    let (length, rest) = key.split_first_chunk()?;
+    let (index, member) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((Index::stored(index), member.to_vec()))
+}
+
 const _: () = assert!(MAX_NAME < u16::MAX as usize);
 
 /// The layout that a database has; `None` for one without any of our tables.
@@ -88,8 +95,9 @@ pub(super) fn upgrade(database: &Database) -> Result<(), redb::Error> {
         let mut from = Vec::new();
         loop {
             let page = records.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE);
-            let page: Vec<(Vec<u8>, Vec<u8>)> =
-                page.map(|entry| entry.map(|(key, old)| (key.value().to_vec(), old.value().to_vec()))).collect::<Result<_, _>>()?;
+            let page: Vec<(Vec<u8>, Vec<u8>)> = page
+                .map(|entry| entry.map(|(key, old)| (key.value().to_vec(), old.value().to_vec())))
+                .collect::<Result<_, _>>()?;
             let Some((last, _)) = page.last() else { break };
             from.clone_from(last);
             for (key, old) in &page {
@@ -338,7 +346,10 @@ impl<'t> Tables<'t> {
                 (Reminder::Member, self.members.get(key)?.map(|expires| expires.value()))
             } else {
                 let record = self.records.get(key)?;
-                (Reminder::Record, record.and_then(|record| Header::read(key, record.value()).ok().map(|(header, _)| header.expires)))
+                (
+                    Reminder::Record,
+                    record.and_then(|record| Header::read(key, record.value()).ok().map(|(header, _)| header.expires)),
+                )
             };
             match (expires, what) {
                 (None, _) => {}

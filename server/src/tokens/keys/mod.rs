@@ -137,6 +137,12 @@ impl SigningKeys {
         Secret::new(derived)
     }
 
+    /// The key that they are sealed with.
+    #[must_use]
+    pub fn sealing(&self) -> &SealingKey {
+        &self.0.sealing
+    }
+
     /// Every key that is kept.
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
@@ -177,6 +183,14 @@ impl SigningKeys {
         *in_use = set.in_use(&inner.clock).map(|key| key.kid.clone()).collect();
         Ok(())
     }
+}
+
+/// Whether a stored record of keys can be opened and read.
+///
+/// # Errors
+/// Why not.
+pub fn check(sealing: &SealingKey, bytes: &[u8]) -> Result<(), KeyError> {
+    Record::open(sealing, bytes).map(drop)
 }
 
 /// Brings the stored record to where `wish` and the policy want it, and reads what is stored then.
