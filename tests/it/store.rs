@@ -207,3 +207,36 @@ fn a_check_reads_every_record_and_every_page() {
     let said = server.command(&["store", "backup", path_of(&server.folder().join("saved"))]).refused();
     assert!(said.contains("is damaged") && !server.folder().join("saved").exists(), "{said}");
 }
+
+#[test]
+fn the_sealing_key_is_exchanged() {
+    let server = Setup::new().set("telemetry.format", "json").start();
+    let device = server.device(ONE);
+    let keys = server.keys();
+    let fresh = server.folder().join("fresh.key");
+    fs::write(&fresh, "5a".repeat(32)).expect("a key");
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600)).expect("its mode");
+    let old = server.folder().join("var/sealing.key");
+    let sealed_with = |key: &Path, more: &[&str]| {
+        let key = format!("storage.sealing_key_file={}", path_of(key));
+        server.command(&[&["key", "reseal", "--json", "-D", &key], more].concat())
+    };
+    assert_eq!(server.stop(), Some(0));
+    let said = sealed_with(&fresh, &[]).refused();
+    assert!(said.contains("sealed with another sealing key"), "{said}");
+    let previous = format!("storage.previous_sealing_keys={}", path_of(&old));
+    let ran = sealed_with(&fresh, &["-D", &previous]).fine();
+    assert_eq!(ran.json()["resealed"], 4);
+    Trail::of(&ran.stderr).one("KY6005", &[("actor", "administrator")]);
+    // The old key opens nothing any more, the new one does without it.
+    let said = sealed_with(&old, &[]).refused();
+    assert!(said.contains("sealed with another sealing key"), "{said}");
+    sealed_with(&fresh, &[]).fine();
+    fs::copy(&fresh, &old).expect("the new key in the place of the old");
+    server.start_again();
+    assert!(server.keys() == keys);
+    server.exchange(TWO, &device, "openid").ok();
+    let ran = server.command(&["key", "reseal"]).fine();
+    assert!(ran.stdout.contains("resealed"), "also while the server runs: {ran:?}");
+    server.trail().keeps(&Promises::of(&server));
+}

@@ -111,11 +111,13 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
 }
 
 fn sealing_key(settings: &Settings) -> Result<SealingKey, Failure> {
-    match &settings.storage.sealing_key {
-        SealingKeySource::Value(text) => SealingKey::from_text(text).map_err(refused),
-        SealingKeySource::File(path) => SealingKey::load(path).map_err(refused),
-        SealingKeySource::Generated => SealingKey::load_or_create(&settings.storage.path.join(SEALING_KEY)).map_err(refused),
-    }
+    let key = match &settings.storage.sealing_key {
+        SealingKeySource::Value(text) => SealingKey::from_text(text),
+        SealingKeySource::File(path) => SealingKey::load(path),
+        SealingKeySource::Generated => SealingKey::load_or_create(&settings.storage.path.join(SEALING_KEY)),
+    };
+    let earlier = settings.storage.previous_sealing_keys.iter().map(|path| SealingKey::load(path)).collect::<Result<_, _>>();
+    Ok(key.map_err(refused)?.after(earlier.map_err(refused)?))
 }
 
 /// How long a session of any sort can live: ID tokens issued in it must stay verifiable that long. `None` = for ever.

@@ -218,6 +218,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         storage: Storage {
             path: layers.path("storage.path")??,
             sealing_key: rest.sealing_key,
+            previous_sealing_keys: layers.paths("storage.previous_sealing_keys")?,
             cache_bytes: layers.number("storage.cache")?,
         },
         tokens: tokens(layers)?,

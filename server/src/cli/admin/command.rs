@@ -30,6 +30,7 @@ pub enum AdminCommand {
     SessionEnd { sid: String },
     SessionEndAll { user: String },
     KeyList,
+    KeyReseal,
     KeyRotate { alg: Option<String>, immediately: bool },
     StoreStat,
     StoreCheck,

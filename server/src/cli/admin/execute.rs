@@ -65,6 +65,11 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
             AuditEvent::granted(codes::KEY_ROTATED).actor(ACTOR).detail(&detail).emit();
             shown(&keys)
         }
+        AdminCommand::KeyReseal => {
+            engine.issuer().keys().reseal().await.map_err(AdminRefusal::because)?;
+            AuditEvent::granted(codes::KEYS_RESEALED).actor(ACTOR).emit();
+            Ok(json!({ "resealed": engine.issuer().keys().list().len() }))
+        }
         AdminCommand::StoreStat => {
             shown(&work::stat(&**engine.store(), engine.clock().now()).await.map_err(AdminRefusal::because)?)
         }

@@ -160,6 +160,25 @@ impl SigningKeys {
         Ok(self.list())
     }
 
+    /// Seals the stored keys anew, with the present sealing key, whichever they were sealed with.
+    ///
+    /// # Errors
+    /// When the store fails, the keys cannot be opened, or another process keeps changing them.
+    pub async fn reseal(&self) -> Result<(), KeyError> {
+        let inner = &*self.0;
+        let _one_at_a_time = inner.changing.lock().await;
+        let name = Key::new(Kind::SigningKeys, b"");
+        for _ in 0..TRIES {
+            // They were there when this was made.
+            let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
+            let anew = Record::open(&inner.sealing, &stored.value)?.seal(&inner.sealing)?;
+            if inner.store.compare_and_swap(name.clone(), stored.version, anew, None).await? {
+                return Ok(());
+            }
+        }
+        Err(KeyError::Contended)
+    }
+
     /// Once a minute: takes over what another process changed, rotates by schedule, drops keys whose time is over.
     /// A failure is logged and tried again the next minute; the keys at hand go on working.
     pub async fn tick(&self) {
