@@ -122,8 +122,46 @@ fn another_library_can_be_asked_without_being_loaded() {
     let id = server.id();
     let hostile = copy(HOSTILE);
     server.write_properties("op.deviceSSOHandler.enable=true\ntest.hostile.mode=segfault\n");
-    let said = explain(&server, TWO.id, &device, &["--scope", "openid payments", "--handler", &hostile]);
+    let crash = ["--scope", "openid payments", "--handler", &hostile];
+    let said = explain(&server, TWO.id, &device, &crash);
+    assert_eq!(said["decision"], "allowed", "what was written but not reloaded does not count: {said}");
+    server.command(&["handler", "reload"]).fine();
+    let said = explain(&server, TWO.id, &device, &crash);
+    assert_eq!((&said["handler"], &said["refusal"]["error"]), (&"HostileHandler".into(), &"server_error".into()), "{said}");
+    assert!(said["refusal"]["cause"].as_str().is_some_and(|cause| cause.contains("SIGSEGV")), "{said}");
+    let well = [&crash[..], &["-D", "test.hostile.mode=well"]].concat();
+    assert_eq!(explain(&server, TWO.id, &device, &well)["decision"], "allowed", "other properties, for this once");
     assert_eq!(server.id(), id);
-    assert_eq!(said["handler"], "HostileHandler");
     server.exchange(TWO, &device, "openid").ok();
+    // Explanations are no traffic.
+    assert_eq!(server.metric("symbolon_handler_calls_total", &[]), 1);
+}
+
+#[test]
+fn other_properties_can_be_tried_on_the_handler_in_service() {
+    let server = Setup::new().start();
+    let device = server.device(ONE);
+    let usual = explain(&server, TWO.id, &device, &["--scope", "openid"]);
+    let other = ["--scope", "openid", "-D", "op.deviceSSOHandler.accessToken.lifetime=77"];
+    assert_eq!(explain(&server, TWO.id, &device, &other)["granted"]["access_token.lifetime"], 77);
+    assert_eq!(explain(&server, TWO.id, &device, &["--scope", "openid"])["granted"], usual["granted"]);
+}
+
+#[test]
+fn a_library_that_is_not_trusted_any_more_is_not_run() {
+    let server = Setup::new().start();
+    let device = server.device(ONE);
+    let greedy = binaries::handler(GREEDY).display().to_string();
+    let ask = ["--scope", "openid", "--handler", &greedy];
+    assert_eq!(explain(&server, TWO.id, &device, &ask)["handler"], "GreedyHandler");
+    let settings = std::fs::read_to_string(server.config()).expect("the settings");
+    let digest = server.command(&["handler", "list", "--json"]).fine().json()[0]["digest"].clone();
+    let pinned = settings.replacen("[handlers]", &format!("[handlers]\ntrusted_digests = [{digest}]"), 1);
+    assert_ne!(settings, pinned);
+    std::fs::write(server.config(), pinned).expect("the settings");
+    server.command(&["handler", "reload"]).fine();
+    let session = sid(&device);
+    let arguments = [&["handler", "explain", "--client", TWO.id, "--session", &session][..], &ask].concat();
+    let refusal = server.command(&arguments).refused();
+    assert!(refusal.contains("trusted_digests"), "{refusal}");
 }

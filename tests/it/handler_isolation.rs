@@ -71,7 +71,7 @@ fn a_process_that_ends_costs_its_call_alone() {
         ("abort", "was ended by SIGABRT"),
         ("exit", "ended with exit code 0"),
         ("stack", "was ended by SIG"),
-        ("memory", "was ended by SIG"),
+        ("memory", "was ended by SIGABRT after it said \\\"memory allocation of"),
     ] {
         let server = hostile(mode, "process").property("test.hostile.isolation.memory", "64MiB").start();
         let (id, device) = (server.id(), server.device(ONE));
@@ -183,6 +183,50 @@ fn what_a_handler_prints_confuses_nobody() {
 }
 
 #[test]
+fn what_a_handler_logs_is_bounded_and_passes_for_nothing_else() {
+    for isolation in MODES {
+        let server = hostile("forge", isolation).start();
+        server.exchange(TWO, &server.device(ONE), BAD).ok();
+        until("it is logged", || server.log().contains("TK9999"));
+        let log = server.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("TK9999")).collect();
+        assert!(lines.len() == 1 && lines[0].contains("first\\n2026") && lines[0].contains("HostileHandler"), "{lines:?}");
+        assert!(!log.contains('\u{2028}'), "{isolation}");
+
+        let server = hostile("chatter", isolation).start();
+        server.exchange(TWO, &server.device(ONE), BAD).ok();
+        until("it is logged", || server.log().contains("xxxx"));
+        assert_eq!(server.stop(), Some(0));
+        let length = server.log().len();
+        assert!(length < 4_000_000, "{isolation}: {length} bytes of 180 MB");
+    }
+}
+
+#[test]
+fn what_a_handler_logs_between_two_calls_is_told_at_once() {
+    for isolation in MODES {
+        let server = hostile("murmur", isolation).start();
+        server.exchange(TWO, &server.device(ONE), BAD).ok();
+        until("it is logged", || server.log().contains("murmured"));
+    }
+}
+
+#[test]
+fn what_a_handler_starts_ends_with_its_process() {
+    let server = hostile("company", "process").property("test.hostile.isolation.deadline", "1s").start();
+    let device = server.device(ONE);
+    let company = std::thread::scope(|scope| {
+        let call = scope.spawn(|| server.exchange(TWO, &device, BAD));
+        let company = || children(server.id()).into_iter().flat_map(children).collect::<Vec<_>>();
+        until("it has company", || !company().is_empty());
+        let company = company();
+        call.join().expect("a call").refused(503, "temporarily_unavailable");
+        company
+    });
+    until("the company is gone", || !company.iter().any(|process| is_running(*process)));
+}
+
+#[test]
 fn a_library_that_crashes_when_it_is_opened_or_configured_is_left_out() {
     for (mode, how) in [("configure-segfault", "SIGSEGV"), ("configure-spin", "took longer than 500ms")] {
         let server = Setup::new()
@@ -225,6 +269,13 @@ fn a_handler_that_fails_again_and_again_is_left_alone_until_it_works() {
     );
     until("the trial succeeds", || server.exchange(TWO, &device, "openid").status == 200);
     assert!(server.log().contains("OP7111"));
+    assert_eq!(server.metric("symbolon_handler_suspended", &["HostileHandler"]), 0);
+    // Suspended again, and then replaced: what takes its place is not suspended.
+    until("it is left alone again", || server.exchange(TWO, &device, BAD).status == 503);
+    until("it is said", || server.metric("symbolon_handler_suspended", &["HostileHandler"]) == 1);
+    server.write_properties("test.hostile.enable=true\ntest.hostile.mode=well\ntest.hostile.isolation=process\n");
+    server.command(&["handler", "reload"]).fine();
+    server.exchange(TWO, &device, BAD).ok();
     assert_eq!(server.metric("symbolon_handler_suspended", &["HostileHandler"]), 0);
 }
 

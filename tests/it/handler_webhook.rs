@@ -213,6 +213,38 @@ fn a_service_that_is_down_opens_the_door_when_that_is_wanted() {
 }
 
 #[test]
+fn a_key_that_changes_in_its_file_is_taken_over_by_a_reload() {
+    let policy = Policy::start();
+    let server = policy.server().start();
+    let device = server.device(ONE);
+    server.exchange(TWO, &device, "openid").ok();
+    let old = fs::read_to_string(policy.file("webhook.key")).expect("the key");
+    let reload = || server.command(&["handler", "reload"]).fine().stdout;
+    assert!(reload().contains("nothing has changed"));
+    // A key that the service does not know: it refuses, so the server does.
+    key_file(policy.folder.path(), &format!("whsec_{}\n", "QUJD".repeat(11)));
+    assert!(reload().contains("has read files anew"));
+    assert_ne!(server.exchange(TWO, &device, "openid").status, 200);
+    // Both: one of the two signatures is good.
+    key_file(policy.folder.path(), &format!("whsec_{}\n{old}", "QUJD".repeat(11)));
+    assert!(reload().contains("has read files anew"));
+    server.exchange(TWO, &device, "openid").ok();
+}
+
+#[test]
+fn a_key_that_changes_in_its_file_is_taken_over_by_watching() {
+    let policy = Policy::start();
+    let server = policy.server().set("handlers.watch", "1s").start();
+    let device = server.device(ONE);
+    server.exchange(TWO, &device, "openid").ok();
+    // The watcher must have seen the old one.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    key_file(policy.folder.path(), &format!("whsec_{}\n", "QUJD".repeat(11)));
+    until("the key is taken over", || server.exchange(TWO, &device, "openid").status != 200);
+    assert!(server.log().contains("has read files anew"));
+}
+
+#[test]
 fn tls_with_an_authority_of_ones_own() {
     let policy = Policy::start_with_tls();
     let trusting = policy.server().property("op.webhookHandler.caFile", &policy.file("ca.pem")).start();

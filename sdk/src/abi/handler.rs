@@ -8,6 +8,7 @@ use abi_stable::{StableAbi, sabi_trait};
 use super::decision::{Decision, DecisionBox, DecisionObject_TO};
 use super::guard::guarded;
 use super::request::{RequestRef, shorten};
+use crate::log::Level;
 use crate::{DeviceSsoHandler, DeviceSsoRequest, HandlerError};
 
 /// A configured handler that is given away.
@@ -81,7 +82,9 @@ impl<H: DeviceSsoHandler> Guarded<H> {
 impl<H> Drop for Guarded<H> {
     fn drop(&mut self) {
         // SAFETY: this is the only place that drops the value, and a value's `drop` runs once; it is not touched afterwards.
-        let _ = guarded(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+        if let Err(message) = guarded(|| unsafe { ManuallyDrop::drop(&mut self.0) }) {
+            super::sink::write(Level::Error, &format!("the handler panicked while it was dropped: {message}"));
+        }
     }
 }
 

@@ -100,6 +100,10 @@ fn refusal(fault: Fault) -> HandlerFault {
     checked(fault).map_or_else(HandlerFault::Malformed, HandlerFault::Refused)
 }
 
+/// Members of answers that a handler's error must not have.
+const OUR_MEMBERS: [&str; 7] =
+    ["error", "error_description", "error_uri", "access_token", "id_token", "refresh_token", "device_secret"];
+
 /// RFC 6749 section 5.2: which characters a code may have, and which members are the server's.
 fn checked(fault: Fault) -> Result<HandlerError, String> {
     let code = text("error code", fault.code.as_rstr())?;
@@ -111,12 +115,12 @@ fn checked(fault: Fault) -> Result<HandlerError, String> {
         return Err("the HTTP status of its error is not within 400 to 599".to_owned());
     }
     let members = object("members of its error", Some(fault.members).filter(|text| !text.is_empty()))?.unwrap_or_default();
-    if let Some(name) = ["error", "error_description", "error_uri"].into_iter().find(|name| members.contains_key(*name)) {
+    if let Some(name) = OUR_MEMBERS.into_iter().find(|name| members.contains_key(*name)) {
         return Err(format!("its error has the member {name}, which is the server's"));
     }
     let description = fault.description.into_option().map(|description| {
         // The characters of error_description; others, line breaks among them, become a question mark.
-        told(description.as_rstr())
+        String::from_utf8_lossy(description.as_str().as_bytes())
             .chars()
             .map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' })
             .take(500)

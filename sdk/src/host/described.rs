@@ -189,7 +189,29 @@ impl From<ConfigureRefusal> for ConfigureFailure {
 
 /// What a library tells operators: bytes that are no text, which only unsafe code can send, are replaced.
 pub(super) fn told(text: RStr<'_>) -> String {
-    String::from_utf8_lossy(text.as_str().as_bytes()).into_owned()
+    printable(&String::from_utf8_lossy(text.as_str().as_bytes()))
+}
+
+/// The longest that a library may tell at a time, in bytes.
+const LONGEST: usize = 4096;
+
+/// Text as it can be printed in one line: control characters are written out, so that no line ends before its end, and what is longer
+/// than 4096 bytes is cut.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for character in text.chars() {
+        if line.len() >= LONGEST {
+            return format!("{line}… ({} bytes)", text.len());
+        }
+        // Line and paragraph separators end a line, too, where a log is looked at.
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 fn sentences(message: Option<&str>, findings: &[Finding]) -> String {

@@ -18,7 +18,7 @@ mod preflight;
 mod request;
 
 pub use configured::{Configured, HandlerFault};
-pub use described::{ConfigureFailure, Described, Description};
+pub use described::{ConfigureFailure, Described, Description, printable};
 pub use error::HostError;
 pub use find::{Found, find};
 pub use library::{Checked, Library};

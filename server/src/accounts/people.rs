@@ -274,6 +274,22 @@ impl People {
     }
 }
 
+/// Whether a stored person can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check_person(bytes: &[u8]) -> Result<(), StorageError> {
+    Person::read(bytes).map(drop)
+}
+
+/// Whether a stored sign-in name can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check_sign_in_name(bytes: &[u8]) -> Result<(), StorageError> {
+    NameRecord::read(bytes).map(drop)
+}
+
 fn person_key(sub: &str) -> Key {
     Key::new(Kind::Person, sub)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{client, config, demo, handler, key, session, user};
+use super::{client, config, demo, handler, key, session, store, user};
 
 /// The sign-on server for families of apps.
 #[derive(Debug, Parser)]
@@ -52,6 +52,9 @@ pub enum Command {
     /// Look at and rotate signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Count, check, save, restore and move what is stored
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Look at device-SSO handlers
     #[command(subcommand)]
     Handler(handler::HandlerCommand),

@@ -55,14 +55,7 @@ pub fn warn(finding: &Finding) {
 
 async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>, Failure> {
     let settings = Arc::new(settings);
-    let clock = Clock::system();
-    let folder = &settings.storage.path;
-    prepare(folder)?;
-    let sealing = sealing_key(&settings)?;
-    let store: SharedStore = match &settings.storage.backend {
-        Backend::Embedded => Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?),
-        Backend::Redis(redis) => Arc::new(Redis::open(redis, clock.clone()).await.map_err(refused)?),
-    };
+    let Opened { store, sealing, clock } = open(&settings).await?;
     let policy = KeyPolicy {
         publish_before_use: settings.tokens.key_publish_before_use,
         rotate_every: settings.tokens.key_rotate_every,
@@ -74,6 +67,32 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
     let issuer = Issuer::new(settings, clock, store, keys, people);
     Ok(Engine::new(issuer, clients, handlers, throttle))
+}
+
+/// A store, and what it takes to read it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: SharedStore,
+    /// What the signing keys in it are sealed with.
+    pub sealing: SealingKey,
+    /// The clock by which its records expire.
+    pub clock: Clock,
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// What cannot be opened.
+pub async fn open(settings: &Settings) -> Result<Opened, Failure> {
+    let folder = &settings.storage.path;
+    prepare(folder)?;
+    let (sealing, clock) = (sealing_key(settings)?, Clock::system());
+    let store: SharedStore = match &settings.storage.backend {
+        Backend::Embedded => Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?),
+        Backend::Redis(redis) => Arc::new(Redis::open(redis, clock.clone()).await.map_err(refused)?),
+    };
+    Ok(Opened { store, sealing, clock })
 }
 
 /// The data folder: made when missing, and for nobody else to look into.
@@ -96,11 +115,13 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
 }
 
 fn sealing_key(settings: &Settings) -> Result<SealingKey, Failure> {
-    match &settings.storage.sealing_key {
-        SealingKeySource::Value(text) => SealingKey::from_text(text).map_err(refused),
-        SealingKeySource::File(path) => SealingKey::load(path).map_err(refused),
-        SealingKeySource::Generated => SealingKey::load_or_create(&settings.storage.path.join(SEALING_KEY)).map_err(refused),
-    }
+    let key = match &settings.storage.sealing_key {
+        SealingKeySource::Value(text) => SealingKey::from_text(text),
+        SealingKeySource::File(path) => SealingKey::load(path),
+        SealingKeySource::Generated => SealingKey::load_or_create(&settings.storage.path.join(SEALING_KEY)),
+    };
+    let earlier = settings.storage.previous_sealing_keys.iter().map(|path| SealingKey::load(path)).collect::<Result<_, _>>();
+    Ok(key.map_err(refused)?.after(earlier.map_err(refused)?))
 }
 
 /// How long a session of any sort can live: ID tokens issued in it must stay verifiable that long. `None` = for ever.

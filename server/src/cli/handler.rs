@@ -1,5 +1,6 @@
 //! `symbolon handler …`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -171,9 +172,18 @@ async fn explain(options: ExplainOptions, place: &Place, output: Output) -> Resu
         resources: options.resources,
         source: options.source,
         handler: handler.transpose()?,
+        properties: typed(place)?,
     };
     output.value(&admin::call(place, AdminCommand::HandlerExplain { wanted: Box::new(wanted) }).await?);
     Ok(())
+}
+
+/// The handler properties of this very command line: a running server has its own, and these go over them for this once.
+fn typed(place: &Place) -> Result<BTreeMap<String, String>, Failure> {
+    let handlers = settings::from_process(place.config.as_deref(), &place.define)?.settings.handlers;
+    let typed =
+        |name: &String| place.define.iter().any(|define| define.split_once('=').is_some_and(|(own, _)| own.trim() == name));
+    Ok(handlers.properties.into_iter().filter(|(name, _)| typed(name)).map(|(name, property)| (name, property.value)).collect())
 }
 
 fn parse_json(text: &str) -> serde_json::Result<Value> {

@@ -13,6 +13,8 @@ use crate::settings::meaning::SigningAlg;
 pub enum KeyCommand {
     /// List the signing keys
     List,
+    /// Seal the stored keys with the present sealing key; the earlier one is in `storage.previous_sealing_keys` until then
+    Reseal,
     /// Make new keys: published at once, used after `tokens.keys.publish_before_use`
     Rotate {
         /// One algorithm only
@@ -30,6 +32,10 @@ pub enum KeyCommand {
 /// Findings or the refusal.
 pub async fn run(command: KeyCommand, place: &Place, output: Output) -> Result<(), Failure> {
     let command = match command {
+        KeyCommand::Reseal => {
+            output.value(&admin::call(place, AdminCommand::KeyReseal).await?);
+            return Ok(());
+        }
         KeyCommand::List => AdminCommand::KeyList,
         KeyCommand::Rotate { alg, immediately } => AdminCommand::KeyRotate { alg, immediately },
     };

@@ -15,6 +15,7 @@ pub mod reload;
 pub mod scaffold;
 pub mod serve;
 pub mod session;
+pub mod store;
 pub mod user;
 
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Command::User(command) => user::run(command, place, output).await,
         Command::Session(command) => session::run(command, place, output).await,
         Command::Key(command) => key::run(command, place, output).await,
+        Command::Store(command) => store::run(command, place, output).await,
         Command::Handler(command) => handler::run(command, place, output).await,
         Command::Demo(options) => demo::run(options, place, output).await,
     }

@@ -268,6 +268,14 @@ fn added(registration: Registration) -> Added {
     Added { client: Arc::new(registration.client), client_secret: registration.client_secret }
 }
 
+/// Whether a stored client can be read, and is one that this release would register.
+///
+/// # Errors
+/// Why not.
+pub fn check_record(bytes: &[u8], known_scopes: &BTreeMap<String, ScopeMeaning>) -> Result<(), StorageError> {
+    record::read(bytes, known_scopes).map(drop)
+}
+
 /// Everything that is wrong with the `[[clients]]` of the settings, each with its place.
 #[must_use]
 pub fn check(file_clients: &[FileClient], known_scopes: &BTreeMap<String, ScopeMeaning>) -> Findings {

@@ -1,5 +1,6 @@
 //! What a device-SSO exchange would come to, and why, without one taking place: for whoever writes or operates a handler.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Wanted {
     pub source: Option<String>,
     /// A library to ask instead of the enabled handler.
     pub handler: Option<PathBuf>,
+    /// Handler properties over those that hold.
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
 }
 
 impl Engine {
@@ -86,7 +90,10 @@ impl Engine {
             now,
         };
         let limits = terms.limits(&client, &session, &resources, now);
-        let explained = self.handlers().explain(&question, &limits, self.settings(), wanted.handler.as_deref()).await?;
+        let explained = {
+            let (file, properties) = (wanted.handler.as_deref(), &wanted.properties);
+            self.handlers().explain(&question, &limits, self.settings(), file, properties).await?
+        };
         let mut answer = Map::new();
         let decision = match &explained.plan {
             None => "refused by the handler",

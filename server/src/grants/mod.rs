@@ -5,6 +5,7 @@ pub mod authorization_code;
 pub mod authorize;
 pub mod client_credentials;
 pub mod engine;
+pub mod examination;
 pub mod explanation;
 pub mod introspection;
 pub mod logout;

@@ -134,6 +134,19 @@ pub(super) fn opaque_text() -> String {
     format!("{OPAQUE_PREFIX}{}", encoding::encode(crate::foundation::random::secret().expose()))
 }
 
+/// Whether the stored record of an access token can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
+    decode(bytes).map(drop)
+}
+
+fn decode(bytes: &[u8]) -> Result<AccessClaims, StorageError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| StorageError::Damaged(format!("an access token record cannot be read: {error}")))
+}
+
 /// The record in which an access token's claims are kept when the token does not carry them readably.
 pub(super) fn record_key(text: &str) -> Key {
     Key::new(Kind::AccessToken, Digest::of(text).as_bytes())
@@ -178,9 +191,7 @@ impl Issuer {
 
     async fn read_access_record(&self, text: &str) -> Result<Option<AccessClaims>, StorageError> {
         let Some(stored) = self.store().get(&record_key(text)).await? else { return Ok(None) };
-        serde_json::from_slice(&stored.value)
-            .map(Some)
-            .map_err(|error| StorageError::Damaged(format!("an access token record cannot be read: {error}")))
+        decode(&stored.value).map(Some)
     }
 
     /// Revokes one access token before its time (RFC 7009).

@@ -154,6 +154,14 @@ fn encode(record: &Record) -> Result<Vec<u8>, StorageError> {
     serde_json::to_vec(record).map_err(|error| StorageError::Damaged(format!("a code cannot be written: {error}")))
 }
 
+/// Whether a stored code can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
+    decode(bytes).map(drop)
+}
+
 fn decode(bytes: &[u8]) -> Result<Found, StorageError> {
     match serde_json::from_slice(bytes) {
         Ok(Record::Waiting(grant)) => Ok(Found::Waiting(grant)),

@@ -205,6 +205,14 @@ fn encode(session: &Session) -> Result<Vec<u8>, StorageError> {
     }
 }
 
+/// Whether a stored session can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
+    decode(bytes).map(drop)
+}
+
 fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
     // No map of MessagePack begins with the byte of a brace.
     let session = if bytes.first() == Some(&b'{') {

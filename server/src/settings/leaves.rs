@@ -117,6 +117,12 @@ pub(super) const LEAVES: &[Leaf] = &[
         secret: true,
     },
     leaf(
+        "storage.previous_sealing_keys",
+        Kind::Paths,
+        "",
+        "Files with earlier sealing keys: what was sealed with them can be opened until `symbolon key reseal` has sealed it anew.",
+    ),
+    leaf(
         "storage.cache",
         Kind::Bytes { min: MIB, max: 1024 * 1024 * MIB },
         "16MiB",

@@ -13,7 +13,7 @@ use super::meaning::{
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{environment, file, overrides, redis, relations};
+use super::{backend, environment, file, overrides, relations};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -128,7 +128,7 @@ pub(super) fn load_document(
         relations::check(&mut layers);
     }
     let sealing_key = sealing_key(&mut layers);
-    let backend = redis::backend(&mut layers);
+    let backend = backend::read(&mut layers);
     let handlers_are_known = whole && !layers.handlers_in_doubt;
     finish(layers, sections, properties, Rest { shadow, sealing_key, backend, handlers_are_known })
 }
@@ -220,6 +220,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         storage: Storage {
             path: layers.path("storage.path")??,
             sealing_key: rest.sealing_key,
+            previous_sealing_keys: layers.paths("storage.previous_sealing_keys")?,
             cache_bytes: layers.number("storage.cache")?,
             backend: rest.backend?,
         },

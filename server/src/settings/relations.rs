@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::backend;
 use super::duration;
 use super::layers::{Layer, Layers};
-use super::redis;
 
 pub(super) const ID: &str = "config.relation";
 
@@ -37,7 +37,7 @@ pub(super) fn check(layers: &mut Layers) {
     }
     check_password(layers);
     check_sealing_key(layers);
-    redis::check(layers);
+    backend::check(layers);
 }
 
 fn exceeds(less: &str, value: Option<Duration>, limit: Option<Duration>) -> bool {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod expiry;
+mod listing;
 mod model;
 mod operations;
 mod races;
@@ -107,6 +108,8 @@ conformance! {
     operations::long_names_are_refused
     operations::a_future_that_is_never_polled_does_nothing
     operations::a_closed_store_refuses_everything
+    listing::a_snapshot_has_everything
+    listing::a_closed_store_has_no_snapshot
     expiry::an_expired_record_is_absent_for_every_operation
     expiry::an_insert_over_an_expired_record_works
     expiry::a_swap_replaces_the_expiry

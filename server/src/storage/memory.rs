@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::snapshot::{Entry, Snapshot};
 use super::{Index, Key, Outcome, StorageError, Store, Stored, Version, check_size};
 use crate::foundation::{Clock, Timestamp, random};
 
@@ -153,6 +154,26 @@ impl Store for Memory {
         })
     }
 
+    fn snapshot(&self) -> Outcome<'_, Box<dyn Snapshot>> {
+        Box::pin(async move {
+            let kept = self.open()?;
+            let record = |(key, stored): (&Key, &Stored)| Entry::Record {
+                key: key.clone(),
+                value: stored.value.clone(),
+                expires: stored.expires,
+            };
+            let members = kept.indexes.iter().flat_map(|(index, members)| {
+                let member = |(member, expires): (&Vec<u8>, &Option<Timestamp>)| Entry::Member {
+                    index: index.clone(),
+                    member: member.clone(),
+                    expires: *expires,
+                };
+                members.iter().map(member)
+            });
+            Ok(Box::new(Taken(kept.records.iter().map(record).chain(members).collect())) as Box<dyn Snapshot>)
+        })
+    }
+
     fn ready(&self) -> Outcome<'_, ()> {
         Box::pin(async move { self.open().map(drop) })
     }
@@ -163,6 +184,15 @@ impl Store for Memory {
             *kept = Kept { closed: true, ..Kept::default() };
             Ok(())
         })
+    }
+}
+
+/// Everything at once: what fits into memory twice needs no pages.
+struct Taken(Vec<Entry>);
+
+impl Snapshot for Taken {
+    fn next(&mut self) -> Outcome<'_, Vec<Entry>> {
+        Box::pin(std::future::ready(Ok(std::mem::take(&mut self.0))))
     }
 }
 

@@ -3,22 +3,28 @@
 //! Every operation touches one key, so that it is atomic on a cluster too. An operation that changes something has
 //! returned only when the change is durable (embedded: committed and synced; memory: for tests, in memory).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use self::snapshot::Snapshot;
 
 use crate::foundation::Timestamp;
 use crate::protocol::{ErrorCode, OAuthError};
 
+pub mod archive;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
 pub mod memory;
 pub mod redis;
+pub mod snapshot;
 
 /// The name of one record: a one-byte kind (so that kinds never collide) and the record's own id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Vec<u8>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key(#[serde(with = "serde_bytes")] Vec<u8>);
 
 /// What sort of record a key names. The numbers are stored: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +56,49 @@ pub enum Kind {
     Store = 12,
 }
 
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Session,
+        Self::Code,
+        Self::Transaction,
+        Self::AccessToken,
+        Self::RevokedAccessToken,
+        Self::UsedAssertion,
+        Self::Person,
+        Self::SignInName,
+        Self::Client,
+        Self::Consent,
+        Self::SigningKeys,
+        Self::Store,
+    ];
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// What an operator calls it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Code => "code",
+            Self::Transaction => "transaction",
+            Self::AccessToken => "access_token",
+            Self::RevokedAccessToken => "revoked_access_token",
+            Self::UsedAssertion => "used_assertion",
+            Self::Person => "person",
+            Self::SignInName => "sign_in_name",
+            Self::Client => "client",
+            Self::Consent => "consent",
+            Self::SigningKeys => "signing_keys",
+            Self::Store => "store",
+        }
+    }
+}
+
 impl Key {
     /// A key of `kind` for the record called `id`.
     #[must_use]
@@ -67,6 +116,31 @@ impl Key {
         &self.0
     }
 
+    /// The key that is stored as these bytes.
+    #[must_use]
+    pub fn stored(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// What sort of record it names; `None` for one of another release.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        self.0.first().and_then(|number| Kind::of(*number))
+    }
+
+    /// A stored key as an operator may read it: its kind, and the beginning of its id in hex. Ids are digests and names, no secrets.
+    #[must_use]
+    pub fn shown(stored: &[u8]) -> String {
+        let Some((kind, id)) = stored.split_first() else { return "without a key".to_owned() };
+        let kind = Kind::of(*kind).map_or_else(|| format!("of kind {kind}"), |kind| kind.label().to_owned());
+        let shown = id.iter().take(16).fold(kind + " ", |mut shown, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "{byte:02x}");
+            shown
+        });
+        if id.len() > 16 { shown + "…" } else { shown }
+    }
+
     /// The record's own id: the key without its kind.
     #[must_use]
     pub fn id(&self) -> &[u8] {
@@ -75,8 +149,8 @@ impl Key {
 }
 
 /// The name of one index (a set of small members), e.g. the sessions of a subject.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Index(Vec<u8>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Index(#[serde(with = "serde_bytes")] Vec<u8>);
 
 /// What an index lists. The numbers are stored: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +179,12 @@ impl Index {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The index whose whole name is stored as these bytes.
+    #[must_use]
+    pub fn stored(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
     }
 }
 
@@ -190,6 +270,9 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Removes a member from an index.
     fn index_remove(&self, index: Index, member: Vec<u8>) -> Outcome<'_, ()>;
+
+    /// Everything that is kept, as of now.
+    fn snapshot(&self) -> Outcome<'_, Box<dyn Snapshot>>;
 
     /// Whether a write would be durable right now; the answer of `/readyz`.
     fn ready(&self) -> Outcome<'_, ()>;

@@ -88,6 +88,10 @@ codes! {
     KEY_IN_USE = "KY6002": "signing key in use: what this server signs is signed with it from now on" ("kid detail");
     KEY_REMOVED = "KY6003": "signing key removed: it verifies no longer" ("kid detail");
     KEY_ROTATED = "KY6004": "signing key rotation asked for" ("actor detail");
+    KEYS_RESEALED = "KY6005": "signing keys sealed anew with the present sealing key" ("actor");
+
+    STORE_BACKED_UP = "ST9001": "everything in the store was written to a file" ("actor detail");
+    STORE_FILLED = "ST9002": "an empty store was filled from a file or from another store" ("actor detail");
 
     USER_ADDED = "AD8001": "person added" ("subject actor");
     USER_DISABLED = "AD8003": "person disabled" ("subject actor");

@@ -86,12 +86,34 @@ pub fn sign_in(outcome: &'static str) {
     counter!(SIGN_INS, "outcome" => outcome).increment(1);
 }
 
+/// What a handler is asked for. The same handler may be asked for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its decisions count.
+    Enabled,
+    /// Its decisions are compared.
+    Shadow,
+    /// Somebody wants to know.
+    Explanation,
+}
+
+impl Role {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Shadow => "shadow",
+            Self::Explanation => "explanation",
+        }
+    }
+}
+
 /// What one handler's calls amount to. Cheap to clone; each series is looked up once.
 #[derive(Clone)]
 pub struct HandlerMeter(Arc<HandlerSeries>);
 
 struct HandlerSeries {
     name: Arc<str>,
+    role: &'static str,
     calls: Mutex<BTreeMap<&'static str, Counter>>,
     clamps: Mutex<BTreeMap<&'static str, Counter>>,
     seconds: Histogram,
@@ -104,30 +126,35 @@ impl std::fmt::Debug for HandlerMeter {
 }
 
 impl HandlerMeter {
-    /// The meter of the handler with this name. There are as many series as loaded handlers.
+    /// The meter of the handler with this name. There are as many series as handlers that were ever asked.
     #[must_use]
-    pub fn new(name: &str) -> Self {
-        let name: Arc<str> = name.into();
+    pub fn new(name: &str, role: Role) -> Self {
+        let (name, role): (Arc<str>, _) = (name.into(), role.label());
         Self(Arc::new(HandlerSeries {
-            seconds: histogram!(HANDLER_SECONDS, "handler" => name.to_string()),
+            seconds: histogram!(HANDLER_SECONDS, "handler" => name.to_string(), "role" => role),
             calls: Mutex::default(),
             clamps: Mutex::default(),
             name,
+            role,
         }))
     }
 
     /// A call has ended; `outcome` comes from a fixed list.
     pub fn call(&self, outcome: &'static str, took: Duration) {
-        let name = &self.0.name;
-        count(&self.0.calls, outcome, || counter!(HANDLER_CALLS, "handler" => name.to_string(), "outcome" => outcome));
+        let HandlerSeries { name, role, .. } = &*self.0;
+        count(
+            &self.0.calls,
+            outcome,
+            || counter!(HANDLER_CALLS, "handler" => name.to_string(), "role" => *role, "outcome" => outcome),
+        );
         self.0.seconds.record(took);
         sort_now_and_then();
     }
 
     /// The guard has cut something from a decision; `what` comes from a fixed list.
     pub fn clamped(&self, what: &'static str) {
-        let name = &self.0.name;
-        count(&self.0.clamps, what, || counter!(HANDLER_CLAMPS, "handler" => name.to_string(), "what" => what));
+        let HandlerSeries { name, role, .. } = &*self.0;
+        count(&self.0.clamps, what, || counter!(HANDLER_CLAMPS, "handler" => name.to_string(), "role" => *role, "what" => what));
     }
 
     /// A decision of a shadow was compared: `same`, `different`, `failed` or `skipped`.
@@ -137,12 +164,12 @@ impl HandlerMeter {
 
     /// A process that hosts it was started again.
     pub fn restarted(&self) {
-        counter!(HANDLER_RESTARTS, "handler" => self.0.name.to_string()).increment(1);
+        counter!(HANDLER_RESTARTS, "handler" => self.0.name.to_string(), "role" => self.0.role).increment(1);
     }
 
     /// It is left alone for failing too often, or asked again.
     pub fn suspended(&self, yes: bool) {
-        gauge!(HANDLER_SUSPENDED, "handler" => self.0.name.to_string()).set(if yes { 1.0 } else { 0.0 });
+        gauge!(HANDLER_SUSPENDED, "handler" => self.0.name.to_string(), "role" => self.0.role).set(if yes { 1.0 } else { 0.0 });
     }
 }
 
@@ -178,7 +205,7 @@ mod tests {
         }
         token_request(HERE, "invalid_grant", Duration::from_secs(9));
         sign_in(HERE);
-        let meter = HandlerMeter::new(HERE);
+        let meter = HandlerMeter::new(HERE, Role::Enabled);
         meter.call("allowed", Duration::from_secs(2));
         meter.call("allowed", Duration::from_secs(2));
         meter.clamped("scope");
@@ -192,10 +219,10 @@ mod tests {
             "symbolon_token_request_seconds_bucket{grant=\"metrics-test\",le=\"0.005\"} 4096",
             "symbolon_token_request_seconds_count{grant=\"metrics-test\"} 4097",
             "symbolon_sign_ins_total{outcome=\"metrics-test\"} 1",
-            "symbolon_handler_calls_total{handler=\"metrics-test\",outcome=\"allowed\"} 2",
-            "symbolon_handler_clamps_total{handler=\"metrics-test\",what=\"scope\"} 1",
+            "symbolon_handler_calls_total{handler=\"metrics-test\",role=\"enabled\",outcome=\"allowed\"} 2",
+            "symbolon_handler_clamps_total{handler=\"metrics-test\",role=\"enabled\",what=\"scope\"} 1",
             "symbolon_handler_shadow_total{handler=\"metrics-test\",result=\"same\"} 1",
-            "symbolon_handler_suspended{handler=\"metrics-test\"} 1",
+            "symbolon_handler_suspended{handler=\"metrics-test\",role=\"enabled\"} 1",
         ] {
             assert!(text.lines().any(|own| own == line), "{line} is missing in\n{text}");
         }

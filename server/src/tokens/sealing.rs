@@ -53,9 +53,12 @@ pub enum SealingError {
     NotOpened,
 }
 
-/// The key that seals and opens. Cheap to clone; a copy is the same key.
+/// The key that seals and opens, and earlier ones that still open. Cheap to clone; a copy is the same key.
 #[derive(Clone)]
-pub struct SealingKey(Arc<RandomizedNonceKey>);
+pub struct SealingKey {
+    key: Arc<RandomizedNonceKey>,
+    earlier: Arc<[Self]>,
+}
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +100,12 @@ impl SealingKey {
         }
     }
 
+    /// The same key, which also opens what was sealed with one of these.
+    #[must_use]
+    pub fn after(self, earlier: Vec<Self>) -> Self {
+        Self { earlier: earlier.into(), ..self }
+    }
+
     /// Seals `plain`. The same `context` opens it: what was sealed for one purpose cannot stand in for another.
     ///
     /// # Panics
@@ -106,7 +115,7 @@ impl SealingKey {
         let mut bytes = Vec::with_capacity(plain.len() + TAG);
         bytes.extend_from_slice(plain);
         #[expect(clippy::expect_used, reason = "fails only without randomness or above 64 GiB; going on would lose the secret")]
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut bytes).expect("AES-256-GCM seals");
+        let nonce = self.key.seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut bytes).expect("AES-256-GCM seals");
         let mut sealed = Vec::with_capacity(NONCE + bytes.len());
         sealed.extend_from_slice(nonce.as_ref());
         sealed.extend_from_slice(&bytes);
@@ -118,10 +127,15 @@ impl SealingKey {
     /// # Errors
     /// [`SealingError::NotOpened`], whatever the reason: it says nothing that helps a forger.
     pub fn open(&self, context: &str, sealed: &str) -> Result<Secret<Vec<u8>>, SealingError> {
+        let mut keys = std::iter::once(self).chain(self.earlier.iter());
+        keys.find_map(|key| key.open_alone(context, sealed).ok()).ok_or(SealingError::NotOpened)
+    }
+
+    fn open_alone(&self, context: &str, sealed: &str) -> Result<Secret<Vec<u8>>, SealingError> {
         let mut bytes = sealed.strip_prefix(VERSION).and_then(encoding::decode).ok_or(SealingError::NotOpened)?;
         let (nonce, cipher) = bytes.split_at_mut_checked(NONCE).ok_or(SealingError::NotOpened)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealingError::NotOpened)?;
-        let opened = self.0.open_in_place(nonce, Aad::from(context.as_bytes()), cipher);
+        let opened = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), cipher);
         let length = opened.map_err(|_| SealingError::NotOpened)?.len();
         bytes.drain(..NONCE);
         bytes.truncate(length);
@@ -129,7 +143,9 @@ impl SealingKey {
     }
 
     fn from_bytes(key: &[u8; 32]) -> Result<Self, SealingError> {
-        RandomizedNonceKey::new(&AES_256_GCM, key).map(|key| Self(Arc::new(key))).map_err(|_| SealingError::NotAKey)
+        RandomizedNonceKey::new(&AES_256_GCM, key)
+            .map(|key| Self { key: Arc::new(key), earlier: Arc::new([]) })
+            .map_err(|_| SealingError::NotAKey)
     }
 
     /// Reads a key file none of whose `refused` permission bits is set.
@@ -247,6 +263,16 @@ mod tests {
             assert!(key(1).open("signing-keys", &String::from_utf8(changed).unwrap()).is_err(), "at {at}");
             assert!(key(1).open("signing-keys", &sealed[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn an_earlier_key_opens_and_the_present_one_seals() {
+        let sealed = key(1).seal("c", b"x");
+        let present = key(3).after(vec![key(2), key(1)]);
+        assert_eq!(present.open("c", &sealed).unwrap().expose(), b"x");
+        assert!(present.open("other", &sealed).is_err());
+        assert!(key(3).open("c", &present.seal("c", b"x")).is_ok());
+        assert!(key(3).after(vec![key(2)]).open("c", &sealed).is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The commands of administration, as they cross the local socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -28,7 +30,11 @@ pub enum AdminCommand {
     SessionEnd { sid: String },
     SessionEndAll { user: String },
     KeyList,
+    KeyReseal,
     KeyRotate { alg: Option<String>, immediately: bool },
+    StoreStat,
+    StoreCheck,
+    StoreBackup { file: PathBuf },
     HandlerList,
     HandlerReload,
     HandlerExplain { wanted: Box<Wanted> },

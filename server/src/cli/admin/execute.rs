@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::command::{AdminCommand, AdminRefusal};
 use crate::accounts::Person;
+use crate::cli::store::work;
 use crate::grants::Engine;
+use crate::grants::examination::Examiner;
 use crate::sessions::Loaded;
 use crate::settings::meaning::SigningAlg;
 use crate::telemetry::{AuditEvent, Code, codes};
@@ -62,6 +64,21 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
             let keys = engine.issuer().keys().rotate(alg, immediately).await.map_err(AdminRefusal::because)?;
             AuditEvent::granted(codes::KEY_ROTATED).actor(ACTOR).detail(&detail).emit();
             shown(&keys)
+        }
+        AdminCommand::KeyReseal => {
+            engine.issuer().keys().reseal().await.map_err(AdminRefusal::because)?;
+            AuditEvent::granted(codes::KEYS_RESEALED).actor(ACTOR).emit();
+            Ok(json!({ "resealed": engine.issuer().keys().list().len() }))
+        }
+        AdminCommand::StoreStat => {
+            shown(&work::stat(&**engine.store(), engine.clock().now()).await.map_err(AdminRefusal::because)?)
+        }
+        AdminCommand::StoreCheck => {
+            let examiner = Examiner { sealing: engine.issuer().keys().sealing(), scopes: &engine.settings().scopes };
+            shown(&work::check(&**engine.store(), &examiner).await.map_err(AdminRefusal::because)?)
+        }
+        AdminCommand::StoreBackup { file } => {
+            shown(&work::backup(&**engine.store(), &file, engine.clock().now()).await.map_err(AdminRefusal::because)?)
         }
         AdminCommand::HandlerList => shown(&engine.handlers().loaded()),
         AdminCommand::HandlerExplain { wanted } => engine.explain(&wanted).await.map_err(AdminRefusal),

@@ -43,7 +43,7 @@ pub async fn call(place: &Place, command: AdminCommand) -> Result<Value, Failure
 }
 
 /// Sends log lines to standard error in the server's format and at its level; results stay alone on standard output.
-fn listen(settings: &Telemetry) -> Result<(), Failure> {
+pub(super) fn listen(settings: &Telemetry) -> Result<(), Failure> {
     match telemetry::init(settings) {
         // A second command of the same process.
         Ok(()) | Err(InitError::Again(_)) => Ok(()),

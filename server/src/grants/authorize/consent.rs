@@ -63,6 +63,14 @@ fn key(sub: &str, client_id: &str) -> Key {
     Key::new(Kind::Consent, format!("{sub}\0{client_id}"))
 }
 
+/// Whether a stored consent can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
+    decode(bytes).map(drop)
+}
+
 fn decode(bytes: &[u8]) -> Result<Consent, StorageError> {
     serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a consent cannot be read: {error}")))
 }

@@ -62,8 +62,7 @@ impl Transactions {
     /// When the store fails.
     pub async fn find(&self, handle: Secret<String>, browser: &Secret<String>) -> Result<Option<Waiting>, StorageError> {
         let Some(stored) = self.store.get(&key(&handle)).await? else { return Ok(None) };
-        let transaction: Transaction = serde_json::from_slice(&stored.value)
-            .map_err(|error| StorageError::Damaged(format!("a transaction cannot be read: {error}")))?;
+        let transaction = decode(&stored.value)?;
         let own = transaction.browser == Digest::of(browser.expose());
         Ok(own.then_some(Waiting { handle, transaction, version: stored.version }))
     }
@@ -89,6 +88,18 @@ impl Transactions {
 
 fn key(handle: &Secret<String>) -> Key {
     Key::new(Kind::Transaction, Digest::of(handle.expose()).as_bytes())
+}
+
+/// Whether a stored transaction can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
+    decode(bytes).map(drop)
+}
+
+fn decode(bytes: &[u8]) -> Result<Transaction, StorageError> {
+    serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a transaction cannot be read: {error}")))
 }
 
 fn encode(transaction: &Transaction) -> Result<Vec<u8>, StorageError> {

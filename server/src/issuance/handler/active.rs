@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use symbolon_sdk::DeviceSsoAuthorization;
 use symbolon_sdk::host::Configured;
+use symbolon_sdk::{DeviceSsoAuthorization, Purpose};
 
 use super::answer::Trouble;
 use super::health::{Health, Turn};
 use super::pool::{Pool, Worker};
 use super::process::Launch;
 use super::question::{Facts, Question, Surroundings};
+use crate::settings::meaning::IsolationMode;
 use crate::telemetry::metrics::HandlerMeter;
 use crate::telemetry::{AuditEvent, codes};
 
@@ -26,6 +27,16 @@ pub(super) enum Runner {
     Process(Pool, Arc<Launch>),
 }
 
+impl Runner {
+    pub(super) const fn mode(&self) -> IsolationMode {
+        match self {
+            Self::Inline(_) => IsolationMode::Inline,
+            Self::Pool(_) => IsolationMode::Pool,
+            Self::Process(..) => IsolationMode::Process,
+        }
+    }
+}
+
 /// A handler that is asked: the enabled one, or a shadow.
 pub(super) struct Active {
     pub(super) name: String,
@@ -35,6 +46,8 @@ pub(super) struct Active {
     pub(super) surroundings: Surroundings,
     pub(super) health: Health,
     pub(super) meter: HandlerMeter,
+    /// Set when it was replaced: calls may still be under way, but its state is nobody's concern.
+    pub(super) retired: AtomicBool,
 }
 
 impl fmt::Debug for Active {
@@ -52,9 +65,23 @@ impl Drop for Active {
 }
 
 impl Active {
+    /// Notes that another has taken its place.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        if self.health.is_suspended() {
+            self.meter.suspended(false);
+        }
+    }
+
+    fn show_suspended(&self, yes: bool) {
+        if !self.retired.load(Ordering::Relaxed) {
+            self.meter.suspended(yes);
+        }
+    }
+
     /// Asks for a decision on an exchange.
     pub(super) async fn ask(&self, question: &Question<'_>) -> Result<DeviceSsoAuthorization, Trouble> {
-        let admitted = self.admit()?;
+        let admitted = self.admit(question.purpose)?;
         let began = Instant::now();
         let answer = match &self.runner {
             Runner::Inline(handler) => {
@@ -70,7 +97,7 @@ impl Active {
 
     /// The same for facts that stand on their own feet.
     pub(super) async fn ask_apart(&self, facts: Facts) -> Result<DeviceSsoAuthorization, Trouble> {
-        let admitted = self.admit()?;
+        let admitted = self.admit(Purpose::Shadow)?;
         let began = Instant::now();
         let answer = match &self.runner {
             Runner::Inline(handler) => {
@@ -82,11 +109,15 @@ impl Active {
         answer
     }
 
-    fn admit(&self) -> Result<Admitted<'_>, Trouble> {
+    fn admit(&self, purpose: Purpose) -> Result<Admitted<'_>, Trouble> {
+        // Explanations are no traffic.
+        let counted = purpose != Purpose::Explanation;
         match self.health.admit(Instant::now()) {
-            Ok(()) => Ok(Admitted(Some(self))),
+            Ok(()) => Ok(Admitted { handler: Some(self), counted }),
             Err(left) => {
-                self.meter.call(Trouble::Suspended(left).outcome(), Duration::ZERO);
+                if counted {
+                    self.meter.call(Trouble::Suspended(left).outcome(), Duration::ZERO);
+                }
                 Err(Trouble::Suspended(left))
             }
         }
@@ -94,12 +125,17 @@ impl Active {
 }
 
 /// A call under way. Whoever asks may go away at any point; a trial must not be left open by that.
-struct Admitted<'a>(Option<&'a Active>);
+struct Admitted<'a> {
+    handler: Option<&'a Active>,
+    counted: bool,
+}
 
 impl Admitted<'_> {
     fn ended(mut self, trouble: Option<&Trouble>, took: Duration) {
-        let Some(handler) = self.0.take() else { return };
-        handler.meter.call(trouble.map_or("allowed", Trouble::outcome), took);
+        let Some(handler) = self.handler.take() else { return };
+        if self.counted {
+            handler.meter.call(trouble.map_or("allowed", Trouble::outcome), took);
+        }
         if matches!(trouble, Some(Trouble::Busy)) {
             handler.health.withdrawn();
             return;
@@ -111,12 +147,12 @@ impl Admitted<'_> {
         match handler.health.ended(failure.is_some(), Instant::now()) {
             Turn::None => {}
             Turn::Suspended(length) => {
-                handler.meter.suspended(true);
+                handler.show_suspended(true);
                 let detail = format!("for {length:?}");
                 AuditEvent::refused(codes::HANDLER_SUSPENDED).handler(&handler.name).detail(&detail).emit();
             }
             Turn::Resumed => {
-                handler.meter.suspended(false);
+                handler.show_suspended(false);
                 AuditEvent::granted(codes::HANDLER_RESUMED).handler(&handler.name).emit();
             }
         }
@@ -125,7 +161,7 @@ impl Admitted<'_> {
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if let Some(handler) = self.0 {
+        if let Some(handler) = self.handler {
             handler.health.withdrawn();
         }
     }

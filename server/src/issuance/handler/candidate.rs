@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use symbolon_sdk::Execution;
 use symbolon_sdk::host::{Checked, ConfigureFailure, Description, Found, Library};
 
+use super::named;
 use super::process::{Child, NotConfigured};
 use super::question::Surroundings;
 use super::state::Entry;
@@ -49,6 +50,7 @@ impl Trial<'_> {
             && let Ok((properties, isolation)) = self.own_properties(&entry.description)
             && properties == entry.properties
             && isolation == entry.isolation
+            && named::files(properties.values().map(String::as_str)) == entry.files
         {
             return Ok(Candidate { entry: entry.clone(), child: None });
         }
@@ -63,20 +65,37 @@ impl Trial<'_> {
     pub(super) fn rehearse(&self, library: Library, digest: String) -> Result<Candidate, Rejected> {
         let limit = self.settings.start_deadline;
         let (mut child, description) = Child::open(&library, self.settings.memory, limit).map_err(Rejected::Library)?;
-        let (properties, isolation) = self.own_properties(&description).map_err(Rejected::Properties)?;
-        let enabled =
-            child.configure(&properties, self.surroundings, limit).map_err(|failure| self.rejection(failure, &description))?;
+        let own = self.own_properties(&description);
+        // What is wrong with its isolation must not hide what the handler itself finds wrong.
+        let properties = own.as_ref().map_or_else(|_| self.own_values(&description), |(properties, _)| properties.clone());
+        // Looked at before the handler reads them: what changes in between is a change.
+        let files = named::files(properties.values().map(String::as_str));
+        let configured =
+            child.configure(&properties, self.surroundings, limit).map_err(|failure| self.rejection(failure, &description));
+        let isolation = match (own, &configured) {
+            (Ok((_, isolation)), _) => isolation,
+            (Err(mut findings), Err(Rejected::Properties(more))) => {
+                findings.extend(more.iter().cloned());
+                return Err(Rejected::Properties(findings));
+            }
+            (Err(findings), _) => return Err(Rejected::Properties(findings)),
+        };
+        let enabled = configured?;
         // The process began with the memory that is usual.
         let child = (isolation.memory == self.settings.memory).then_some(child);
-        Ok(Candidate { entry: Entry { description, library, digest, properties, isolation, enabled }, child })
+        Ok(Candidate { entry: Entry { description, library, digest, properties, files, isolation, enabled }, child })
     }
 
     /// The handler's own properties, and what they say of how it is run.
     fn own_properties(&self, description: &Description) -> Result<(BTreeMap<String, String>, Isolation), Vec<Finding>> {
         let usual = if description.execution == Execution::Inline { IsolationMode::Inline } else { IsolationMode::Pool };
         let isolation = settings::isolation(self.settings, self.properties, &description.prefix, usual)?;
+        Ok((self.own_values(description), isolation))
+    }
+
+    fn own_values(&self, description: &Description) -> BTreeMap<String, String> {
         let own = self.properties.iter().filter(|(key, _)| description.owns(key));
-        Ok((own.map(|(key, property)| (key.clone(), property.value.clone())).collect(), isolation))
+        own.map(|(key, property)| (key.clone(), property.value.clone())).collect()
     }
 
     fn rejection(&self, failure: NotConfigured, description: &Description) -> Rejected {

@@ -10,6 +10,7 @@ use symbolon_sdk::host::{Description, Found};
 
 use super::active::Active;
 use super::candidate::{Rejected, Trial};
+use super::named;
 use super::process::Child;
 use super::question::Surroundings;
 use super::rehearsal::{Rehearsal, left_out};
@@ -20,6 +21,7 @@ use crate::foundation::Digest;
 use crate::settings::meaning::{Handlers as HandlerSettings, IsolationMode};
 use crate::settings::{Finding, Findings, Settings};
 use crate::telemetry::audit;
+use crate::telemetry::metrics::Role;
 
 /// How long a handler that was replaced may still be busy before it is left to its last call to end it.
 const RETIREMENT: Duration = Duration::from_mins(10);
@@ -76,6 +78,7 @@ impl Handlers {
         let changes = changes(&old, &state);
         let handlers = state.shown();
         self.state.store(Arc::new(state));
+        self.state.load().release_meters(&old);
         retire(old);
         Ok(Reloaded { changes, handlers, warnings })
     }
@@ -89,16 +92,10 @@ impl Handlers {
 }
 
 /// The handler of a single library as it would be configured, whether enabled or not, for somebody who wants to ask it.
-pub(super) fn single(file: &Path, settings: &Settings) -> Result<Active, String> {
-    let surroundings = Surroundings::of(settings);
+pub(super) fn single(file: &Path, settings: &HandlerSettings, surroundings: &Surroundings) -> Result<Active, String> {
     let sentence = |findings: Vec<Finding>| Findings(findings).to_string();
-    let trust = Trust::read(&settings.handlers).map_err(sentence)?;
-    let trial = Trial {
-        settings: &settings.handlers,
-        properties: &settings.handlers.properties,
-        surroundings: &surroundings,
-        trust: &trust,
-    };
+    let trust = Trust::read(settings).map_err(sentence)?;
+    let trial = Trial { settings, properties: &settings.properties, surroundings, trust: &trust };
     let candidate = trial.run(&Found::at(file), &[]).map_err(|rejected| match rejected {
         Rejected::Library(reason) => reason,
         Rejected::Properties(findings) => sentence(findings),
@@ -107,7 +104,7 @@ pub(super) fn single(file: &Path, settings: &Settings) -> Result<Active, String>
     // A stranger's library never runs in this process just because somebody is curious.
     entry.isolation.mode = IsolationMode::Process;
     entry.isolation.processes = 1;
-    service::begin(&entry, candidate.child, &surroundings, &settings.handlers)
+    service::begin(&entry, candidate.child, surroundings, settings, Role::Explanation)
 }
 
 /// What a library is, found out in a process of its own: its description and its SHA-256 in hex.
@@ -138,7 +135,7 @@ pub fn check(file: &Path, settings: &Settings) -> Result<LoadedHandler, Findings
     match trial.run(&Found::at(file), &[]) {
         Ok(candidate) => Ok(candidate.entry.shown()),
         Err(Rejected::Properties(findings)) => Err(Findings(findings)),
-        Err(Rejected::Library(reason)) => Err(Findings(vec![left_out(file, reason, "see the sentence above")])),
+        Err(Rejected::Library(reason)) => Err(Findings(vec![left_out(file, reason, "do as it says")])),
     }
 }
 
@@ -149,7 +146,11 @@ fn changes(before: &State, after: &State) -> Vec<String> {
     for new in &after.entries {
         let (name, version) = (&new.description.name, &new.description.version);
         let Some(old) = find(before, name) else {
-            changes.push(format!("{name} {version} is loaded{}", if new.enabled { " and enabled" } else { "" }));
+            changes.push(if new.enabled {
+                format!("{name} {version} is loaded and enabled")
+            } else {
+                format!("{name} {version} is loaded, not enabled ({}enable=true would do that)", new.description.prefix)
+            });
             continue;
         };
         if old.digest != new.digest {
@@ -160,6 +161,8 @@ fn changes(before: &State, after: &State) -> Vec<String> {
         }
         if old.properties != new.properties || old.isolation != new.isolation {
             changes.push(format!("{name} has new properties"));
+        } else if old.files != new.files {
+            changes.push(format!("{name} has read files anew that its properties name"));
         }
     }
     let gone = before.entries.iter().filter(|old| find(after, &old.description.name).is_none());
@@ -196,5 +199,6 @@ fn retire(old: Arc<State>) {
 pub fn watched(settings: &HandlerSettings) -> Vec<PathBuf> {
     let folder = settings.folder.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
     let inside = folder.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    settings.files.iter().cloned().chain(inside).collect()
+    let named = named::files(settings.properties.values().map(|property| property.value.as_str())).into_keys();
+    settings.files.iter().cloned().chain(inside).chain(named).collect()
 }

@@ -6,6 +6,8 @@ mod answer;
 mod candidate;
 mod health;
 mod load;
+mod log;
+mod named;
 mod outline;
 mod pool;
 pub mod process;
@@ -22,6 +24,7 @@ pub use rehearsal::Rehearsal;
 pub use state::{LoadedHandler, execution};
 pub use symbolon_sdk::Purpose;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -29,11 +32,14 @@ use serde_json::{Value, json};
 
 use self::active::Active;
 use self::answer::Trouble;
+use self::log::log;
 use self::outline::Verdict;
+use self::question::Surroundings;
 use self::state::State;
 use super::guard::{self, AudienceLimit, IssuePlan, Limits};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::Settings;
+use crate::settings::meaning::Property;
 
 /// The handlers in service. Exchanged as a whole by a reload; calls under way finish on what they began with.
 #[derive(Debug)]
@@ -80,7 +86,7 @@ impl Handlers {
         // Held for the whole call: a reload meanwhile changes nothing for it.
         let state = self.state.load_full();
         let handler = state.enabled.as_ref().ok_or_else(none_enabled)?;
-        let limits = &Limits { audience: AudienceLimit { allowed: &state.audiences, ..limits.audience }, ..*limits };
+        let limits = &Limits { audience: AudienceLimit { allowed: state.audiences(), ..limits.audience }, ..*limits };
         let answer = handler.ask(question).await.map(answer::proposal);
         let decided = answer.map(|proposal| guard::clamp(proposal, limits, settings));
         if let Ok(plan) = &decided {
@@ -92,7 +98,7 @@ impl Handlers {
         decided.map_err(|trouble| trouble.refusal(&handler.name))
     }
 
-    /// What the enabled handler, or the one in `file`, decides, what the guard makes of it, and how long it took. Issues nothing.
+    /// What the enabled handler, or the one in `file`, or either with other `properties`, decides, what the guard makes of it, and how long it took. Issues nothing.
     ///
     /// # Errors
     /// Why nobody could be asked.
@@ -102,13 +108,21 @@ impl Handlers {
         limits: &Limits<'_>,
         settings: &Arc<Settings>,
         file: Option<&std::path::Path>,
+        properties: &BTreeMap<String, String>,
     ) -> Result<Explained, String> {
         let state = self.state.load_full();
         let borrowed;
-        let handler: &Active = match file {
+        // With other properties it is another handler.
+        let own = state.entries.iter().find(|entry| entry.enabled && !properties.is_empty());
+        let handler: &Active = match file.or_else(|| own.map(|entry| entry.description.path.as_path())) {
             Some(file) => {
-                let (file, settings) = (file.to_owned(), Arc::clone(settings));
-                let loading = tokio::task::spawn_blocking(move || load::single(&file, &settings));
+                let (file, surroundings) = (file.to_owned(), Surroundings::of(settings));
+                // As they were at the last reload, not at the start.
+                let mut handlers = state.settings.as_deref().unwrap_or(&settings.handlers).clone();
+                let given =
+                    |(name, value): (&String, &String)| (name.clone(), Property { value: value.clone(), place: "-D".to_owned() });
+                handlers.properties.extend(properties.iter().map(given));
+                let loading = tokio::task::spawn_blocking(move || load::single(&file, &handlers, &surroundings));
                 borrowed = loading.await.map_err(|_| "loading the library broke off".to_owned())??;
                 &borrowed
             }
@@ -118,7 +132,7 @@ impl Handlers {
         let answer = handler.ask(question).await;
         let took = began.elapsed();
         let said = answer.as_ref().ok().map(|allowed| json!(allowed));
-        let limits = &Limits { audience: AudienceLimit { allowed: &state.audiences, ..limits.audience }, ..*limits };
+        let limits = &Limits { audience: AudienceLimit { allowed: state.audiences(), ..limits.audience }, ..*limits };
         let decided = answer.map(answer::proposal).map(|proposal| guard::clamp(proposal, limits, settings));
         Ok(Explained {
             handler: handler.name.clone(),
@@ -157,14 +171,4 @@ fn shown(trouble: &Trouble, name: &str) -> Value {
 #[must_use]
 pub fn none_enabled() -> OAuthError {
     OAuthError::new(ErrorCode::UnsupportedGrantType, "Token exchange is switched off: no device-SSO handler is enabled.")
-}
-
-/// What handlers log becomes part of our log: 1 debug, 2 info, 3 warn, 4 error.
-fn log(level: u8, handler: &str, text: &str) {
-    match level {
-        4 => tracing::error!(target: "symbolon::handler", handler, "{text}"),
-        3 => tracing::warn!(target: "symbolon::handler", handler, "{text}"),
-        2 => tracing::info!(target: "symbolon::handler", handler, "{text}"),
-        _ => tracing::debug!(target: "symbolon::handler", handler, "{text}"),
-    }
 }

@@ -14,6 +14,7 @@ use super::trust::Trust;
 use super::{log, service};
 use crate::settings::meaning::{Handlers as HandlerSettings, IsolationMode};
 use crate::settings::{Finding, Findings, Settings};
+use crate::telemetry::metrics::Role;
 
 /// Handlers that wait to be put into service.
 #[derive(Debug)]
@@ -64,18 +65,19 @@ impl Rehearsal {
         let surroundings = self.surroundings.clone();
         let trial = Trial { settings, properties: &settings.properties, surroundings: &surroundings, trust };
         // Handlers in service must not go because their folder cannot be read.
-        let wrong = if known.is_empty() { &mut self.warnings } else { &mut self.findings };
-        for found in look(settings, wrong) {
+        let (wrong, then) =
+            if known.is_empty() { (&mut self.warnings, WITHOUT) } else { (&mut self.findings, "the handlers in service stay") };
+        for found in look(settings, wrong, then) {
             match trial.run(&found, known) {
                 Ok(candidate) => self.admit(candidate),
                 Err(Rejected::Properties(wrong)) => self.findings.extend(wrong),
                 // What was in service must not go because its file was spoiled.
                 Err(Rejected::Library(reason)) if known.iter().any(|entry| entry.description.path == found.path()) => {
-                    let remedy = "the handler that is in service stays; put a good library in its place";
+                    let remedy = "do as it says; the handler that is in service stays";
                     self.findings.push(left_out(found.path(), reason, remedy));
                 }
                 Err(Rejected::Library(reason)) => {
-                    let remedy = "see the sentence above; the other handlers are not affected";
+                    let remedy = "do as it says; the other handlers are not affected";
                     self.warnings.push(left_out(found.path(), reason, remedy));
                 }
             }
@@ -85,8 +87,9 @@ impl Rehearsal {
             Ok(shadow) => self.shadow = shadow,
             Err(findings) => self.findings.extend(findings),
         }
-        // While a handler is refused or there is no folder, it is not known what would have been read, or who would have decided.
-        if self.findings.is_empty() && self.warnings.iter().all(|warning| warning.id != NO_FOLDER) {
+        // While a handler is refused or left out or there is no folder, it is not known what would have been read, or who would have decided.
+        let is_known = |warning: &Finding| ![NO_FOLDER, LEFT_OUT].contains(&warning.id);
+        if self.findings.is_empty() && self.warnings.iter().all(is_known) {
             self.warn_of_unread();
             self.warn_of_none_enabled();
         }
@@ -151,7 +154,7 @@ impl Rehearsal {
         let own = Trial { properties: &wanted.properties, ..*trial };
         own.rehearse(entry.library.clone(), entry.digest.clone()).map(Some).map_err(|rejected| match rejected {
             Rejected::Properties(findings) => findings,
-            Rejected::Library(reason) => vec![no_shadow(reason, "a handler that can be configured", "see the sentence above")],
+            Rejected::Library(reason) => vec![no_shadow(reason, "a handler that can be configured", "do as it says")],
         })
     }
 
@@ -207,21 +210,22 @@ impl Rehearsal {
             enabled = Some(match kept {
                 Some(active) => active,
                 None => Arc::new(
-                    service::begin(&entry, child, &surroundings, &settings)
-                        .map_err(|why| Findings(vec![left_out(&entry.description.path, why, "see the sentence above")]))?,
+                    service::begin(&entry, child, &surroundings, &settings, Role::Enabled)
+                        .map_err(|why| Findings(vec![left_out(&entry.description.path, why, "do as it says")]))?,
                 ),
             });
         }
-        Ok(State { entries, enabled, shadow, audiences: settings.audiences })
+        Ok(State { entries, enabled, shadow, settings: Some(Arc::new(settings)) })
     }
 }
 
 const NO_FOLDER: &str = "handler.folder";
+const LEFT_OUT: &str = "handler.left_out";
 /// What it means that nobody decides.
 const WITHOUT: &str = "until then device SSO is off, and token exchange answers unsupported_grant_type";
 
 /// The libraries in the folder.
-fn look(settings: &HandlerSettings, wrong: &mut Vec<Finding>) -> Vec<Found> {
+fn look(settings: &HandlerSettings, wrong: &mut Vec<Finding>, then: &str) -> Vec<Found> {
     let Some(folder) = &settings.folder else { return Vec::new() };
     host::find(folder).unwrap_or_else(|error| {
         wrong.push(Finding {
@@ -229,7 +233,7 @@ fn look(settings: &HandlerSettings, wrong: &mut Vec<Finding>) -> Vec<Found> {
             place: folder.display().to_string(),
             seen: error.to_string(),
             expected: "the folder with the handler libraries (handlers.folder)".to_owned(),
-            remedy: format!("do as it says, and copy a handler's library into the folder; {WITHOUT}"),
+            remedy: format!("do as it says; {then}"),
         });
         Vec::new()
     })
@@ -249,8 +253,8 @@ fn begin_shadow(
     if entry.isolation.mode == IsolationMode::Inline {
         entry.isolation.mode = IsolationMode::Pool;
     }
-    let active = service::begin(&entry, child, surroundings, settings)
-        .map_err(|why| Findings(vec![no_shadow(why, "a handler that can be configured", "see the sentence above")]))?;
+    let active = service::begin(&entry, child, surroundings, settings, Role::Shadow)
+        .map_err(|why| Findings(vec![no_shadow(why, "a handler that can be configured", "do as it says")]))?;
     Ok(Arc::new(Shadow::new(active, configured)))
 }
 
@@ -269,6 +273,7 @@ fn same(one: &Entry, other: &Entry) -> bool {
     one.digest == other.digest
         && one.enabled == other.enabled
         && one.properties == other.properties
+        && one.files == other.files
         && one.isolation == other.isolation
         && one.description.path == other.description.path
 }
@@ -276,7 +281,7 @@ fn same(one: &Entry, other: &Entry) -> bool {
 /// A library that was not taken.
 pub(super) fn left_out(path: &Path, seen: String, remedy: &str) -> Finding {
     Finding {
-        id: "handler.left_out",
+        id: LEFT_OUT,
         place: path.display().to_string(),
         seen,
         expected: "a device-SSO handler built with symbolon-sdk".to_owned(),

@@ -13,7 +13,7 @@ use super::process::{Child, Hosted, Launch};
 use super::question::Surroundings;
 use super::state::Entry;
 use crate::settings::meaning::{Handlers as HandlerSettings, IsolationMode};
-use crate::telemetry::metrics::HandlerMeter;
+use crate::telemetry::metrics::{HandlerMeter, Role};
 
 /// Puts a handler into service. `child` is a process that was configured just so, if there is one.
 ///
@@ -24,10 +24,11 @@ pub(super) fn begin(
     child: Option<Child>,
     surroundings: &Surroundings,
     settings: &HandlerSettings,
+    role: Role,
 ) -> Result<Active, String> {
     let isolation = entry.isolation;
     let name = entry.description.name.clone();
-    let meter = HandlerMeter::new(&name);
+    let meter = HandlerMeter::new(&name, role);
     let no_threads = |error: std::io::Error| format!("{name} cannot be given threads: {error}");
     let runner = match isolation.mode {
         IsolationMode::Inline => Runner::Inline(in_process(entry)?),
@@ -63,7 +64,15 @@ pub(super) fn begin(
             Runner::Process(Pool::start(workers).map_err(no_threads)?, launch)
         }
     };
-    Ok(Active { runner, limit: isolation.deadline, surroundings: surroundings.clone(), health: Health::default(), meter, name })
+    Ok(Active {
+        runner,
+        limit: isolation.deadline,
+        surroundings: surroundings.clone(),
+        health: Health::default(),
+        meter,
+        name,
+        retired: AtomicBool::new(false),
+    })
 }
 
 /// An instance in this process. The library has shown in a process of its own that it can be opened and configured.

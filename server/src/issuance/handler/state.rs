@@ -9,8 +9,9 @@ use symbolon_sdk::Execution;
 use symbolon_sdk::host::{Description, Library};
 
 use super::active::Active;
+use super::named::Picture;
 use super::shadow::Shadow;
-use crate::settings::meaning::Isolation;
+use crate::settings::meaning::{Handlers as HandlerSettings, Isolation};
 
 /// Everything in service.
 #[derive(Debug, Default)]
@@ -18,8 +19,8 @@ pub(super) struct State {
     pub(super) entries: Vec<Entry>,
     pub(super) enabled: Option<Arc<Active>>,
     pub(super) shadow: Option<Arc<Shadow>>,
-    /// `handlers.audiences`
-    pub(super) audiences: Vec<String>,
+    /// The settings by which all this was put into service; `None` without handlers.
+    pub(super) settings: Option<Arc<HandlerSettings>>,
 }
 
 /// One loaded library.
@@ -31,6 +32,8 @@ pub(super) struct Entry {
     pub(super) digest: String,
     /// What it was configured with, without what is the server's.
     pub(super) properties: BTreeMap<String, String>,
+    /// The files that these name, as they were before it read them.
+    pub(super) files: BTreeMap<PathBuf, Picture>,
     pub(super) isolation: Isolation,
     pub(super) enabled: bool,
 }
@@ -85,13 +88,34 @@ impl Entry {
 }
 
 impl State {
+    /// `handlers.audiences`
+    pub(super) fn audiences(&self) -> &[String] {
+        self.settings.as_deref().map_or(&[], |settings| &settings.audiences)
+    }
+
+    /// What was suspended and is no longer in service is not suspended either.
+    pub(super) fn release_meters(&self, old: &Self) {
+        let in_service = |state: &Self| -> Vec<*const Active> {
+            let shadow = state.shadow.as_deref().map(|shadow| std::ptr::from_ref(&shadow.handler));
+            state.enabled.as_deref().map(std::ptr::from_ref).into_iter().chain(shadow).collect()
+        };
+        let kept = in_service(self);
+        let gone = old.enabled.as_deref().into_iter().chain(old.shadow.as_deref().map(|shadow| &shadow.handler));
+        for handler in gone.filter(|handler| !kept.contains(&std::ptr::from_ref(*handler))) {
+            handler.retire();
+        }
+    }
+
     pub(super) fn shown(&self) -> Vec<LoadedHandler> {
         let shown = |entry: &Entry| {
             let name = &entry.description.name;
             let shadow = self.shadow.as_ref().map(|shadow| &shadow.handler).filter(|handler| handler.name == *name);
             let enabled = self.enabled.as_deref().filter(|handler| entry.enabled && handler.name == *name);
             let suspended = enabled.or(shadow).is_some_and(|handler| handler.health.is_suspended());
-            LoadedHandler { shadow: shadow.is_some(), suspended, ..entry.shown() }
+            let shown = entry.shown();
+            // What decides is shown as it decides; what only watches, as it watches.
+            let isolation = shadow.filter(|_| enabled.is_none()).map_or(shown.isolation, |shadow| shadow.runner.mode().as_str());
+            LoadedHandler { shadow: shadow.is_some(), suspended, isolation, ..shown }
         };
         self.entries.iter().map(shown).collect()
     }

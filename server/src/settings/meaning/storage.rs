@@ -14,6 +14,8 @@ pub struct Storage {
     /// `storage.sealing_key_file`: 32 bytes as base64url or hex that seal keys at rest. Default: `sealing.key` in the
     /// data folder, made at first start. Also from the environment as `SYMBOLON_STORAGE__SEALING_KEY`.
     pub sealing_key: SealingKeySource,
+    /// `storage.previous_sealing_keys`: files with earlier keys, which open and do not seal. Default: none.
+    pub previous_sealing_keys: Vec<PathBuf>,
     /// `storage.cache`: memory for the embedded engine's page cache in bytes, default 16 MiB.
     pub cache_bytes: usize,
     /// `storage.backend` = `embedded` (default) | `redis`.

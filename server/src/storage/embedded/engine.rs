@@ -107,9 +107,17 @@ impl Source {
             match tables::format(&database).map_err(|error| self.explain_use(error))? {
                 Some(FORMAT) => Ok(database),
                 None => tables::prepare(&database).map_err(|error| self.explain_use(error)).map(|()| database),
+                Some(1) => tables::upgrade(&database).map_err(|error| self.explain_use(error)).map(|()| database),
                 Some(found) if found > FORMAT => Err(OpenError::Newer { path: self.path.clone(), found, known: FORMAT }),
                 Some(found) => Err(self.damaged(format!("there is no format {found}"))),
             }
+        })
+    }
+
+    /// Compares every page with its checksum; whether all was well.
+    pub(super) fn check_pages(&self) -> Result<bool, OpenError> {
+        self.careful(|| {
+            (self.opener)(false).and_then(|mut database| database.check_integrity()).map_err(|error| self.explain(error))
         })
     }
 
@@ -125,7 +133,7 @@ impl Source {
     }
 
     /// The engine may panic on a file that something else has altered; that is damage like any other.
-    fn careful(&self, open: impl FnOnce() -> Result<Database, OpenError>) -> Result<Database, OpenError> {
+    fn careful<T>(&self, open: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
         catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err(self.damaged("the engine gave up on it".to_owned())))
     }
 

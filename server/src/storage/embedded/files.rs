@@ -11,7 +11,8 @@ use futures_util::future::join_all;
 
 use super::{Embedded, OpenError, tables};
 use crate::foundation::{Clock, Timestamp};
-use crate::storage::{Index, IndexKind, Key, Kind, Store};
+use crate::storage::snapshot::Entry;
+use crate::storage::{Index, IndexKind, Key, Kind, StorageError, Store};
 
 const CACHE: usize = 1 << 20;
 
@@ -108,28 +109,59 @@ fn what_is_not_a_store_is_left_alone() {
 }
 
 #[tokio::test]
-async fn damage_never_panics() {
+async fn damage_is_told_and_never_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
+    let value = |id: usize| vec![u8::try_from(id % 250).unwrap(); 600];
     let store = open(folder.path()).unwrap();
-    join_all((0..500).map(|id| store.insert(key(id), vec![u8::try_from(id % 250).unwrap(); 600], None))).await;
+    join_all((0..500).map(|id| store.insert(key(id), value(id), None))).await;
     drop(store);
     let whole = fs::read(&path).unwrap();
-    for at in (0..whole.len()).step_by(whole.len() / 40) {
+    let (mut refused, mut told, mut intact) = (0, 0, 0);
+    for (n, at) in (0..whole.len()).step_by(whole.len() / 120).enumerate() {
         fs::write(&path, &whole).unwrap();
         let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.seek(SeekFrom::Start(at as u64)).unwrap();
-        file.write_all(&[0xA5; 4096]).unwrap();
+        // A page that is garbage, or one byte that is wrong.
+        file.write_all(if n % 2 == 0 { &[0xA5; 4096] } else { &[0x5A] }).unwrap();
         drop(file);
-        let Ok(store) = open(folder.path()) else { continue };
+        let Ok(store) = open(folder.path()) else {
+            refused += 1;
+            continue;
+        };
         for id in 0..500 {
-            // Whatever is found was written, or the damage is said to be there.
-            let _ = store.get(&key(id)).await;
+            match store.get(&key(id)).await {
+                Ok(Some(found)) => {
+                    assert!(found.value == value(id), "another value was served, with damage at {at}");
+                    intact += 1;
+                }
+                Err(StorageError::Damaged(_)) => told += 1,
+                other => panic!("with damage at {at}: {other:?}"),
+            }
         }
-        drop(store.insert(key(1000), vec![1; 600], None).await);
+        drop(store.insert(key(1000), value(1), None).await);
     }
+    assert!(told > 0 && intact > 1000, "{refused} refused, {told} told, {intact} intact");
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     assert!(open(folder.path()).is_err());
+}
+
+#[tokio::test]
+async fn a_store_of_format_1_is_read_and_moved_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    for id in 0..1200 {
+        let old = |database: &_| tables::as_format_1(database, key(id).as_bytes(), 7, &id.to_be_bytes()).map(Ok);
+        store.engine.read(old).unwrap();
+    }
+    drop(store);
+    for _ in 0..2 {
+        let store = open(folder.path()).unwrap();
+        for id in 0..1200 {
+            let found = store.get(&key(id)).await.unwrap().unwrap();
+            assert_eq!((found.value, found.version.0, found.expires), (id.to_be_bytes().to_vec(), 7, None));
+        }
+    }
 }
 
 #[test]
@@ -139,8 +171,49 @@ fn the_store_of_a_newer_release_is_refused() {
     store.engine.read(|database| tables::pretend_format(database, tables::FORMAT + 1).map(Ok)).unwrap();
     drop(store);
     let error = open(folder.path()).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }));
+    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }));
     assert!(error.to_string().contains("newer release"), "{error}");
+}
+
+#[tokio::test]
+async fn a_snapshot_is_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    join_all((0..1200).map(|id| store.insert(key(id), id.to_be_bytes().to_vec(), None))).await;
+    let mut snapshot = store.snapshot().await.unwrap();
+    let mut found = snapshot.next().await.unwrap().len();
+    // Written, deleted and changed between two pages of it.
+    join_all((1200..2000).map(|id| store.insert(key(id), b"late".to_vec(), None))).await;
+    join_all((600..1200).map(|id| store.delete(key(id)))).await;
+    let version = store.get(&key(599)).await.unwrap().unwrap().version;
+    assert!(store.compare_and_swap(key(599), version, b"late".to_vec(), None).await.unwrap());
+    loop {
+        let page = snapshot.next().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        found += page.len();
+        let late = |entry: &Entry| matches!(entry, Entry::Record { value, .. } if value == b"late");
+        assert!(!page.iter().any(late), "a later moment");
+    }
+    assert_eq!(found, 1200);
+}
+
+#[tokio::test]
+async fn the_pages_of_a_file_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = open(folder.path()).unwrap();
+    join_all((0..500).map(|id| store.insert(key(id), vec![7; 600], None))).await;
+    assert!(matches!(Embedded::check_pages(folder.path()), Err(OpenError::InUse(_))));
+    drop(store);
+    assert!(Embedded::check_pages(folder.path()).unwrap());
+    let whole = fs::read(&path).unwrap();
+    let at = whole.windows(600).position(|window| window == [7; 600]).unwrap();
+    let mut damaged = whole.clone();
+    damaged[at + 5] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    assert!(matches!(Embedded::check_pages(folder.path()), Err(OpenError::Damaged { .. })));
 }
 
 #[tokio::test]

@@ -1,27 +1,30 @@
 //! How records lie in the engine's tables, and every operation inside one transaction. Knows no thread, queue or caller.
 //!
-//! - `records`: key -> version (u64, little endian) + expires (u64, little endian, 0 = never) + the bytes.
+//! - `records`: key -> CRC-32 of key and what follows (u32) + version (u64) + expires (u64, 0 = never), all little endian + the bytes.
 //! - `members`: length of the index name (u16, big endian) + index name + member -> expires (0 = never).
 //! - `expiries`: moment (u64, big endian) + what expires (one byte) + its key. Nothing but a reminder to look at that
 //!   moment: whatever expires has at least one entry no later than its own expiry, so a later expiry costs no write here,
 //!   and an entry whose record is gone or lives longer is found out by the sweep.
 //! - `about`: what the store says about itself.
 
+use std::ops::Bound;
+
+use super::record::{Header, NEVER, alive, stored_expiry};
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
 
 use crate::foundation::{Timestamp, random};
-use crate::storage::{MAX_NAME, StorageError, Stored, Version};
+use crate::storage::{Index, MAX_NAME, StorageError, Stored, Version};
 
-const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
-const MEMBERS: TableDefinition<&[u8], u64> = TableDefinition::new("members");
+pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
+pub(super) const MEMBERS: TableDefinition<&[u8], u64> = TableDefinition::new("members");
 const EXPIRIES: TableDefinition<&[u8], ()> = TableDefinition::new("expiries");
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");
 
 /// The newest layout of the tables that this release reads and the one it writes.
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
 
-const HEADER: usize = 16;
-const NEVER: u64 = 0;
+/// How many entries are looked at in one go.
+pub(super) const PAGE: usize = 500;
 
 /// A reminder at most this far ahead is left to the sweep when its record goes; removing it would cost a write, too.
 const REMINDER_LEFT_SECONDS: u64 = 3600;
@@ -45,39 +48,6 @@ pub(super) struct Swept {
     pub(super) more: bool,
 }
 
-/// The first 16 bytes of a record.
-#[derive(Clone, Copy)]
-struct Header {
-    version: u64,
-    expires: u64,
-}
-
-impl Header {
-    fn read(record: &[u8]) -> Result<(Self, &[u8]), StorageError> {
-        let damaged = || StorageError::Damaged("a record is shorter than its header".to_owned());
-        let (version, rest) = record.split_first_chunk().ok_or_else(damaged)?;
-        let (expires, value) = rest.split_first_chunk().ok_or_else(damaged)?;
-        Ok((Self { version: u64::from_le_bytes(*version), expires: u64::from_le_bytes(*expires) }, value))
-    }
-
-    fn write(self, value: &[u8], into: &mut Vec<u8>) {
-        into.clear();
-        into.reserve(HEADER + value.len());
-        into.extend_from_slice(&self.version.to_le_bytes());
-        into.extend_from_slice(&self.expires.to_le_bytes());
-        into.extend_from_slice(value);
-    }
-}
-
-const fn alive(expires: u64, now: u64) -> bool {
-    expires == NEVER || expires > now
-}
-
-/// The stored form of an expiry. The first second of 1970 is moved to the next: 0 means never.
-fn stored_expiry(expires: Option<Timestamp>) -> u64 {
-    expires.map_or(NEVER, |expires| expires.0.max(1))
-}
-
 /// The stored name of an index: its length first, so that one index is never the beginning of another.
 fn member_key(index: &[u8], member: &[u8]) -> Vec<u8> {
     // Names are at most MAX_NAME bytes; a longer one can only be asked for, never stored, and finds nothing.
@@ -87,6 +57,13 @@ fn member_key(index: &[u8], member: &[u8]) -> Vec<u8> {
     key.extend_from_slice(index);
     key.extend_from_slice(member);
     key
+}
+
+/// The index and the member that a stored name is of; `None` if it cannot be one.
+pub(super) fn member_of(key: &[u8]) -> Option<(Index, Vec<u8>)> {
+    let (length, rest) = key.split_first_chunk()?;
+    let (index, member) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((Index::stored(index), member.to_vec()))
 }
 
 const _: () = assert!(MAX_NAME < u16::MAX as usize);
@@ -109,6 +86,32 @@ pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
+/// Makes a store of format 1, whose records had no checksum, one of this format, all or nothing.
+pub(super) fn upgrade(database: &Database) -> Result<(), redb::Error> {
+    let transaction = begin(database)?;
+    let mut record = Vec::new();
+    {
+        let mut records = transaction.open_table(RECORDS)?;
+        let mut from = Vec::new();
+        loop {
+            let page = records.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE);
+            let page: Vec<(Vec<u8>, Vec<u8>)> = page
+                .map(|entry| entry.map(|(key, old)| (key.value().to_vec(), old.value().to_vec())))
+                .collect::<Result<_, _>>()?;
+            let Some((last, _)) = page.last() else { break };
+            from.clone_from(last);
+            for (key, old) in &page {
+                // What is shorter than its header stays as it is, and is found damaged when it is read.
+                let Some((header, value)) = Header::read_unchecked(old) else { continue };
+                header.write(key, value, &mut record);
+                records.insert(key.as_slice(), record.as_slice())?;
+            }
+        }
+        transaction.open_table(ABOUT)?.insert("format", FORMAT)?;
+    }
+    Ok(transaction.commit()?)
+}
+
 /// A write transaction whose commit returns when it is on the disk, and after which a crash needs no long repair.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
@@ -121,11 +124,11 @@ pub(super) fn get(database: &Database, key: &[u8], now: Timestamp) -> Applied<Op
     // Measured: a fresh read transaction costs 0.4 us of 1.3; keeping one would keep pages from being reused.
     let records = database.begin_read()?.open_table(RECORDS)?;
     let Some(record) = records.get(key)? else { return Ok(Ok(None)) };
-    Ok(Header::read(record.value()).map(|(header, value)| {
-        alive(header.expires, now.0).then(|| Stored {
+    Ok(Header::read(key, record.value()).map(|(header, value)| {
+        header.is_alive(now.0).then(|| Stored {
             value: value.to_vec(),
             version: Version(header.version),
-            expires: (header.expires != NEVER).then_some(Timestamp(header.expires)),
+            expires: header.expiry(),
         })
     }))
 }
@@ -159,6 +162,16 @@ pub(super) fn counts(database: &Database) -> Result<[u64; 3], redb::Error> {
 pub(super) fn pretend_format(database: &Database, format: u64) -> Result<(), redb::Error> {
     let transaction = begin(database)?;
     transaction.open_table(ABOUT)?.insert("format", format)?;
+    Ok(transaction.commit()?)
+}
+
+/// Makes the store one of format 1, with this record.
+#[cfg(test)]
+pub(super) fn as_format_1(database: &Database, key: &[u8], version: u64, value: &[u8]) -> Result<(), redb::Error> {
+    let transaction = begin(database)?;
+    let record = [&version.to_le_bytes(), &NEVER.to_le_bytes(), value].concat();
+    transaction.open_table(RECORDS)?.insert(key, record.as_slice())?;
+    transaction.open_table(ABOUT)?.insert("format", 1)?;
     Ok(transaction.commit()?)
 }
 
@@ -208,15 +221,15 @@ impl<'t> Tables<'t> {
 
     pub(super) fn insert(&mut self, key: &[u8], value: &[u8], expires: Option<Timestamp>) -> Applied<bool> {
         if let Some(record) = self.records.get(key)? {
-            match Header::read(record.value()) {
-                Ok((header, _)) if alive(header.expires, self.now) => return Ok(Ok(false)),
+            match Header::read(key, record.value()) {
+                Ok((header, _)) if header.is_alive(self.now) => return Ok(Ok(false)),
                 Ok(_) => {}
                 Err(damaged) => return Ok(Err(damaged)),
             }
         }
         let expires = stored_expiry(expires);
         // A random start keeps a version from coming back when the key is deleted and used again.
-        Header { version: u64::from_le_bytes(random::bytes()), expires }.write(value, &mut self.record);
+        Header { version: u64::from_le_bytes(random::bytes()), expires }.write(key, value, &mut self.record);
         self.records.insert(key, self.record.as_slice())?;
         self.changed = true;
         self.remind(Reminder::Record, key, NEVER, expires)?;
@@ -226,14 +239,14 @@ impl<'t> Tables<'t> {
     pub(super) fn swap(&mut self, key: &[u8], version: Version, value: &[u8], expires: Option<Timestamp>) -> Applied<bool> {
         let expires = stored_expiry(expires);
         let Some(mut record) = self.records.get_mut(key)? else { return Ok(Ok(false)) };
-        let header = match Header::read(record.value()) {
+        let header = match Header::read(key, record.value()) {
             Ok((header, _)) => header,
             Err(damaged) => return Ok(Err(damaged)),
         };
-        if header.version != version.0 || !alive(header.expires, self.now) {
+        if header.version != version.0 || !header.is_alive(self.now) {
             return Ok(Ok(false));
         }
-        Header { version: version.0.wrapping_add(1), expires }.write(value, &mut self.record);
+        Header { version: version.0.wrapping_add(1), expires }.write(key, value, &mut self.record);
         record.insert(self.record.as_slice())?;
         drop(record);
         self.changed = true;
@@ -244,12 +257,12 @@ impl<'t> Tables<'t> {
     pub(super) fn take(&mut self, key: &[u8], tombstone: Option<&[u8]>) -> Applied<Option<Vec<u8>>> {
         let Some(tombstone) = tombstone else { return self.remove(key, |value| Some(value.to_vec())) };
         let Some(mut record) = self.records.get_mut(key)? else { return Ok(Ok(None)) };
-        let (header, value) = match Header::read(record.value()) {
-            Ok((header, value)) if alive(header.expires, self.now) => (header, value.to_vec()),
+        let (header, value) = match Header::read(key, record.value()) {
+            Ok((header, value)) if header.is_alive(self.now) => (header, value.to_vec()),
             Ok(_) => return Ok(Ok(None)),
             Err(damaged) => return Ok(Err(damaged)),
         };
-        Header { version: header.version.wrapping_add(1), expires: header.expires }.write(tombstone, &mut self.record);
+        Header { version: header.version.wrapping_add(1), expires: header.expires }.write(key, tombstone, &mut self.record);
         record.insert(self.record.as_slice())?;
         self.changed = true;
         Ok(Ok(Some(value)))
@@ -263,8 +276,8 @@ impl<'t> Tables<'t> {
     fn remove<T: Default>(&mut self, key: &[u8], answer: impl FnOnce(&[u8]) -> T) -> Applied<T> {
         let Some(record) = self.records.remove(key)? else { return Ok(Ok(T::default())) };
         self.changed = true;
-        let (header, answer) = match Header::read(record.value()) {
-            Ok((header, value)) if alive(header.expires, self.now) => (header, answer(value)),
+        let (header, answer) = match Header::read(key, record.value()) {
+            Ok((header, value)) if header.is_alive(self.now) => (header, answer(value)),
             Ok(_) => return Ok(Ok(T::default())),
             // Removed all the same: deleting is the way to be rid of a damaged record.
             Err(damaged) => return Ok(Err(damaged)),
@@ -333,7 +346,10 @@ impl<'t> Tables<'t> {
                 (Reminder::Member, self.members.get(key)?.map(|expires| expires.value()))
             } else {
                 let record = self.records.get(key)?;
-                (Reminder::Record, record.and_then(|record| Header::read(record.value()).ok().map(|(header, _)| header.expires)))
+                (
+                    Reminder::Record,
+                    record.and_then(|record| Header::read(key, record.value()).ok().map(|(header, _)| header.expires)),
+                )
             };
             match (expires, what) {
                 (None, _) => {}

@@ -20,6 +20,7 @@ mod slots;
 mod tests;
 mod topology;
 mod trouble;
+mod walk;
 
 use std::sync::Arc;
 use std::thread;
@@ -32,6 +33,8 @@ use self::connect::Access;
 use self::scripts::Script;
 use self::topology::{Request, Topology};
 use self::trouble::Trouble;
+use self::walk::Walk;
+use super::snapshot::Snapshot;
 use super::{Index, Key, Outcome, StorageError, Store, Stored, Version, check_size};
 use crate::foundation::{Clock, Timestamp};
 use crate::settings::meaning;
@@ -226,6 +229,12 @@ impl Store for Redis {
             let command = cmd("ZREM").arg(&key).arg(member).to_owned();
             shared.topology.send(&Request::Write { key, command }).await.map(drop)
         })
+    }
+
+    fn snapshot(&self) -> Outcome<'_, Box<dyn Snapshot>> {
+        let runtime = self.runtime.clone();
+        // Nothing is asked yet, but a closed store has none.
+        self.run(move |shared| async move { Ok(Box::new(Walk::begin(shared, runtime)) as Box<dyn Snapshot>) })
     }
 
     fn ready(&self) -> Outcome<'_, ()> {

@@ -69,8 +69,9 @@ pub(super) fn lifetime(expires: Option<Timestamp>, now: Timestamp) -> u64 {
     }
 }
 
-/// The score of an index member: its expiry, or infinity.
+/// The score of an index member: its expiry, or infinity, also for what floating point could not tell to the second.
 pub(super) fn score(expires: Option<Timestamp>) -> String {
+    let expires = expires.filter(|at| at.0 < 1 << 53);
     expires.map_or_else(|| "+inf".to_owned(), |at| at.0.to_string())
 }
 

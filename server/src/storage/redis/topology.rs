@@ -84,9 +84,14 @@ impl Topology {
         Ok(topology)
     }
 
+    /// Until when an answer to what is asked now is waited for.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.access.settings.timeout
+    }
+
     /// Sends a request to where its key is, and gives back the answer.
     pub(super) async fn send(&self, request: &Request) -> Result<Value, Trouble> {
-        let deadline = Instant::now() + self.access.settings.timeout;
+        let deadline = self.deadline();
         let answer = self.send_once(request, false, deadline).await;
         let Err(trouble) = answer else { return answer };
         match (&trouble, trouble.kind()) {
@@ -115,7 +120,7 @@ impl Topology {
     }
 
     /// Every master with a slot that it serves.
-    fn masters(&self) -> Vec<(u16, Arc<Node>)> {
+    pub(super) fn masters(&self) -> Vec<(u16, Arc<Node>)> {
         match &self.shape {
             Shape::One(node) => vec![(0, Arc::clone(node))],
             Shape::Cluster(cluster) => {
@@ -142,7 +147,7 @@ impl Topology {
     }
 
     async fn probe_one(&self, node: Arc<Node>, name: String) -> Result<(), Trouble> {
-        let deadline = Instant::now() + self.access.settings.timeout;
+        let deadline = self.deadline();
         let info = node.read(cmd("INFO"), false, deadline).await?;
         let info: String = from_redis_value(info).map_err(|error| Trouble::Damaged(format!("INFO is no text: {error}")))?;
         ServerReport::read(&info, None).judge(&self.access.settings.mode).map_err(Trouble::Unsent)?;

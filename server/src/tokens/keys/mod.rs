@@ -175,6 +175,12 @@ impl SigningKeys {
         Secret::new(derived)
     }
 
+    /// The key that they are sealed with.
+    #[must_use]
+    pub fn sealing(&self) -> &SealingKey {
+        &self.0.sealing
+    }
+
     /// Every key that is kept.
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
@@ -190,6 +196,25 @@ impl SigningKeys {
     pub async fn rotate(&self, alg: Option<SigningAlg>, immediately: bool) -> Result<Vec<KeyInfo>, KeyError> {
         self.apply(Wish::Rotate { alg, immediately }).await?;
         Ok(self.list())
+    }
+
+    /// Seals the stored keys anew, with the present sealing key, whichever they were sealed with.
+    ///
+    /// # Errors
+    /// When the store fails, the keys cannot be opened, or another process keeps changing them.
+    pub async fn reseal(&self) -> Result<(), KeyError> {
+        let inner = &*self.0;
+        let _one_at_a_time = inner.changing.lock().await;
+        let name = Key::new(Kind::SigningKeys, b"");
+        for _ in 0..TRIES {
+            // They were there when this was made.
+            let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
+            let anew = Record::open(&inner.sealing, &stored.value)?.seal(&inner.sealing)?;
+            if inner.store.compare_and_swap(name.clone(), stored.version, anew, None).await? {
+                return Ok(());
+            }
+        }
+        Err(KeyError::Contended)
     }
 
     /// Every few seconds: takes over what another process changed, rotates by schedule, drops keys whose time is over.
@@ -215,6 +240,14 @@ impl SigningKeys {
         *in_use = set.in_use(&inner.clock).map(|key| key.kid.clone()).collect();
         Ok(())
     }
+}
+
+/// Whether a stored record of keys can be opened and read.
+///
+/// # Errors
+/// Why not.
+pub fn check(sealing: &SealingKey, bytes: &[u8]) -> Result<(), KeyError> {
+    Record::open(sealing, bytes).map(drop)
 }
 
 /// Brings the stored record to where `wish` and the policy want it, and reads what is stored then.

@@ -33,13 +33,21 @@ enum Mode {
     Many,
     /// Writes to the streams that the server talks to its process by.
     Print,
+    /// Logs what looks like a line of somebody else.
+    Forge,
+    /// Logs without an end, as far as its caller's patience goes.
+    Chatter,
+    /// Starts a thread that logs once, a moment after the call.
+    Murmur,
+    /// Starts a process and never comes back.
+    Company,
     /// Crashes while it is configured.
     ConfigureSegfault,
     /// Never comes back from being configured.
     ConfigureSpin,
 }
 
-const MODES: [(&str, Mode); 15] = [
+const MODES: [(&str, Mode); 19] = [
     ("well", Mode::Well),
     ("sleep", Mode::Sleep),
     ("spin", Mode::Spin),
@@ -53,6 +61,10 @@ const MODES: [(&str, Mode); 15] = [
     ("megabytes", Mode::Megabytes),
     ("many", Mode::Many),
     ("print", Mode::Print),
+    ("forge", Mode::Forge),
+    ("chatter", Mode::Chatter),
+    ("murmur", Mode::Murmur),
+    ("company", Mode::Company),
     ("configure-segfault", Mode::ConfigureSegfault),
     ("configure-spin", Mode::ConfigureSpin),
 ];
@@ -115,6 +127,16 @@ impl DeviceSsoHandler for HostileHandler {
                 return Ok(DeviceSsoAuthorization::of_scope(values.iter().map(String::as_str)));
             }
             Mode::Print => print(),
+            Mode::Forge => log::info("first\n2026-11-24T00:00:00Z  INFO symbolon::audit: forged code=\"TK9999\"\u{2028}third"),
+            Mode::Chatter => (0..20_000).for_each(|_| log::warn(&"x".repeat(9000))),
+            Mode::Murmur => drop(std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_millis(50));
+                log::warn("murmured");
+            })),
+            Mode::Company => {
+                drop(std::process::Command::new("sleep").arg("600").spawn());
+                spin();
+            }
             Mode::Well | Mode::ConfigureSegfault | Mode::ConfigureSpin => {}
         }
         Ok(allow)

@@ -9,10 +9,12 @@ use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use symbolon_sdk::DeviceSsoAuthorization;
 use symbolon_sdk::host::{ConfigureFailure, Description, HandlerFault, Library};
 
 use super::frame::{self, Call, Reply};
+use super::relay::Relay;
 use crate::issuance::handler::answer::Trouble;
 use crate::issuance::handler::question::{Facts, Surroundings};
 
@@ -27,6 +29,7 @@ pub(in crate::issuance::handler) struct Child {
     process: Option<Process>,
     socket: UnixStream,
     reader: BufReader<Until>,
+    relay: Relay,
 }
 
 /// Why there is no configured handler in the process.
@@ -55,7 +58,10 @@ impl Child {
         let sentence = |how: &str| format!("{} {how} while it was opened: tell its author, and remove it", path.display());
         match child.call(&Call::Describe { path: path.to_owned(), memory }, deadline) {
             Ok(Reply::Described(description)) => match description.check() {
-                Ok(()) => Ok((child, description)),
+                Ok(()) => {
+                    child.relay.of(&description.name);
+                    Ok((child, description))
+                }
                 Err(error) => Err(error.to_string()),
             },
             Ok(Reply::Refused(reason)) => Err(reason),
@@ -72,15 +78,20 @@ impl Child {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("symbolon").args(["handler", "host"]).arg(library.path().file_name().unwrap_or_default());
         command.stdin(Stdio::from(library.descriptor().try_clone_to_owned()?)).stdout(Stdio::from(OwnedFd::from(theirs)));
+        // What the handler starts is in its group, and ends with it.
+        command.stderr(Stdio::piped()).process_group(0);
         // A handler that starts threads must not reserve 64 MiB of addresses for each of them: the limit counts addresses.
         command.env("MALLOC_ARENA_MAX", "2");
         // Our settings, and the sealing key that may be among them, are nothing to a handler.
         for name in crate::settings::own_environment() {
             command.env_remove(name);
         }
-        let process = command.spawn()?;
+        let mut process = command.spawn()?;
+        let stderr = process.stderr.take().ok_or(ErrorKind::BrokenPipe)?;
+        let name = library.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let relay = Relay::start(stderr, name)?;
         let reader = BufReader::with_capacity(64 * 1024, Until { socket: socket.try_clone()?, deadline: Instant::now() });
-        Ok(Self { process: Some(process), socket, reader })
+        Ok(Self { process: Some(process), socket, reader, relay })
     }
 
     /// Makes an instance; says whether it wants to be asked.
@@ -120,19 +131,14 @@ impl Child {
     fn call(&mut self, call: &Call, deadline: Instant) -> Result<Reply, Lost> {
         frame::write(&self.socket, call).map_err(|error| Lost::by(&error))?;
         self.reader.get_mut().deadline = deadline;
-        loop {
-            match frame::read(&mut self.reader).map_err(|error| Lost::by(&error))? {
-                Reply::Log { level, handler, message } => crate::issuance::handler::log(level, &handler, &message),
-                reply => return Ok(reply),
-            }
-        }
+        frame::read(&mut self.reader).map_err(|error| Lost::by(&error))
     }
 
     /// Whether the process has ended by itself; how.
     pub(super) fn ended(&mut self) -> Option<String> {
-        let status = self.process.as_mut()?.try_wait().ok()??;
+        let status = finished(self.process.as_mut()?)?;
         self.process = None;
-        Some(how(status))
+        Some(self.how(status))
     }
 
     /// Ends the process now; says how it ended, if it did so before.
@@ -140,25 +146,49 @@ impl Child {
         let Some(mut process) = self.process.take() else { return "has ended".to_owned() };
         // What closed the socket is about to end; that is worth a moment, to say how.
         let patience = Instant::now() + Duration::from_millis(500);
-        loop {
-            match process.try_wait() {
-                Ok(Some(status)) => return how(status),
-                Ok(None) if Instant::now() < patience => thread::sleep(Duration::from_millis(2)),
-                Ok(None) | Err(_) => break,
+        while Instant::now() < patience {
+            if let Some(status) = finished(&mut process) {
+                return self.how(status);
             }
+            thread::sleep(Duration::from_millis(2));
         }
-        drop(process.kill());
-        drop(process.wait());
+        kill(&mut process);
         "closed its socket and had to be killed".to_owned()
     }
 
     /// Ends the process now, without a look at how.
     pub(super) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
-            drop(process.kill());
-            drop(process.wait());
+            kill(&mut process);
         }
     }
+
+    /// How it ended, as the end of a sentence, with what it had to say about that.
+    fn how(&self, status: ExitStatus) -> String {
+        match self.relay.last_words() {
+            words if words.is_empty() => how(status),
+            words => format!("{} after it said {:?}", how(status), words.chars().take(200).collect::<String>()),
+        }
+    }
+}
+
+/// The status of a process that has ended. What it started ends with it, as long as its group cannot be another's.
+fn finished(process: &mut Process) -> Option<ExitStatus> {
+    let ended = |process: &Process| {
+        let id = WaitId::Pid(Pid::from_child(process));
+        matches!(waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT), Ok(Some(_)))
+    };
+    if !ended(process) {
+        return None;
+    }
+    let _ = kill_process_group(Pid::from_child(process), Signal::KILL);
+    process.wait().ok()
+}
+
+fn kill(process: &mut Process) {
+    let _ = kill_process_group(Pid::from_child(process), Signal::KILL);
+    drop(process.kill());
+    drop(process.wait());
 }
 
 impl Drop for Child {
@@ -169,13 +199,12 @@ impl Drop for Child {
         let reap = move || {
             let patience = Instant::now() + FAREWELL;
             while Instant::now() < patience {
-                if !matches!(process.try_wait(), Ok(None)) {
+                if finished(&mut process).is_some() {
                     return;
                 }
                 thread::sleep(Duration::from_millis(20));
             }
-            drop(process.kill());
-            drop(process.wait());
+            kill(&mut process);
         };
         // Without a thread it ends by itself a second after its socket was closed, and is reaped with the server.
         drop(thread::Builder::new().name("handler-farewell".to_owned()).spawn(reap));

@@ -46,13 +46,6 @@ pub(super) enum Reply {
     },
     NotConfigured(ConfigureFailure),
     Decided(Box<Result<DeviceSsoAuthorization, HandlerFault>>),
-    /// A line for the log, at any time; answers nothing.
-    Log {
-        /// 1 debug, 2 info, 3 warn, 4 error.
-        level: u8,
-        handler: String,
-        message: String,
-    },
 }
 
 /// Writes one message.

@@ -8,19 +8,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use symbolon_sdk::host::{self, Configured, Described, HandlerFault, HostError, Library};
 use symbolon_sdk::log::Level;
 
 use super::frame::{self, Call, Reply};
+use super::relay;
 use crate::issuance::handler::question::Surroundings;
-
-/// Where replies and log lines go; a handler's own threads may log while a call is answered.
-static SERVER: OnceLock<Mutex<UnixStream>> = OnceLock::new();
 
 /// How long a handler may take to shut down when the server has gone.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
@@ -29,8 +26,9 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn run() -> ExitCode {
     match begin() {
-        Ok((library, calls)) => {
-            serve(&library, &calls);
+        Ok((library, socket, calls)) => {
+            serve(&library, &socket, &calls);
+            end_with_company();
             ExitCode::SUCCESS
         }
         // Somebody typed the command; there is nobody to tell but them.
@@ -39,7 +37,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Takes what the server left on the standard streams, and frees these for what a library might do with them.
-fn begin() -> io::Result<(OwnedFd, Receiver<Call>)> {
+fn begin() -> io::Result<(OwnedFd, UnixStream, Receiver<Call>)> {
     let library = io::stdin().as_fd().try_clone_to_owned()?;
     let socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
     // Fails unless this is a socket.
@@ -50,7 +48,6 @@ fn begin() -> io::Result<(OwnedFd, Receiver<Call>)> {
     let _ = rustix::thread::set_no_new_privs(true);
     // A crash must not write what it knew to the disk.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    drop(SERVER.set(Mutex::new(socket)));
     host::set_log(log);
 
     let (sender, calls) = mpsc::channel();
@@ -63,12 +60,13 @@ fn begin() -> io::Result<(OwnedFd, Receiver<Call>)> {
         // The server is gone. An idle handler ends by itself; one that is stuck in a call ends here.
         drop(sender);
         thread::sleep(LAST_CHANCE);
+        end_with_company();
         std::process::exit(0);
     })?;
-    Ok((library, calls))
+    Ok((library, socket, calls))
 }
 
-fn serve(library: &OwnedFd, calls: &Receiver<Call>) {
+fn serve(library: &OwnedFd, socket: &UnixStream, calls: &Receiver<Call>) {
     let mut described: Option<Described> = None;
     let mut configured: Option<(Configured, Surroundings)> = None;
     while let Ok(call) = calls.recv() {
@@ -95,7 +93,7 @@ fn serve(library: &OwnedFd, calls: &Receiver<Call>) {
                 Some((instance, surroundings)) => facts.lend(surroundings, |request| instance.authorize(request)),
             })),
         };
-        if !send(&reply) {
+        if frame::write(socket, &reply).is_err() {
             return;
         }
     }
@@ -118,17 +116,21 @@ fn limit_memory(more: u64) {
     let _ = setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) });
 }
 
-fn send(reply: &Reply) -> bool {
-    let Some(server) = SERVER.get() else { return false };
-    frame::write(&*server.lock().unwrap_or_else(PoisonError::into_inner), reply).is_ok()
+fn log(level: Level, _: &str, message: &str) {
+    relay::say(
+        match level {
+            Level::Debug => 1,
+            Level::Info => 2,
+            Level::Warn => 3,
+            Level::Error => 4,
+        },
+        message,
+    );
 }
 
-fn log(level: Level, handler: &str, message: &str) {
-    let level = match level {
-        Level::Debug => 1,
-        Level::Info => 2,
-        Level::Warn => 3,
-        Level::Error => 4,
-    };
-    send(&Reply::Log { level, handler: handler.to_owned(), message: message.to_owned() });
+/// Ends this process with everything that the handler started, unless it has moved away on purpose.
+fn end_with_company() {
+    if rustix::process::getpgrp() == rustix::process::getpid() {
+        let _ = rustix::process::kill_current_process_group(Signal::KILL);
+    }
 }

@@ -5,6 +5,7 @@ mod child;
 mod frame;
 pub mod guest;
 mod hosted;
+mod relay;
 
 /// Keeps the memory of this process, keys and all, from other processes of the same user, such as those that host handlers, and off the
 /// disk when it crashes. Root still sees everything. Says so when the system does not let us.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::foundation::{Timestamp, encoding};
+use crate::storage::snapshot::Snapshot;
 use crate::storage::{Index, Outcome, Store};
 
 mod audit;
@@ -80,6 +81,10 @@ impl Store for OneRecord {
 
     fn index_remove(&self, _: Index, _: Vec<u8>) -> Outcome<'_, ()> {
         Box::pin(ready(Ok(())))
+    }
+
+    fn snapshot(&self) -> Outcome<'_, Box<dyn Snapshot>> {
+        Box::pin(ready(Err(StorageError::Unavailable("there is nothing to look at".to_owned()))))
     }
 
     fn ready(&self) -> Outcome<'_, ()> {

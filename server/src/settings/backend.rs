@@ -1,4 +1,4 @@
-//! `[storage.redis]`: from what was written to what it means, and what contradicts itself. Must not know Redis.
+//! What keeps the records, and `[storage.redis]`: from what was written to what it means, and what contradicts itself. Must not know Redis.
 
 use std::path::Path;
 
@@ -120,7 +120,7 @@ fn servers(layers: &Layers) -> Option<Vec<RedisServer>> {
 }
 
 /// What keeps the records. `None` only when a setting is missing from the built-in list.
-pub(super) fn backend(layers: &mut Layers) -> Option<Backend> {
+pub(super) fn read(layers: &mut Layers) -> Option<Backend> {
     if layers.text(BACKEND)? == "embedded" {
         return Some(Backend::Embedded);
     }

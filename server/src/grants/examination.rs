@@ -1,0 +1,46 @@
+//! Whether what is stored can be read: each record by the part that wrote it. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::authorize::{consent, transaction};
+use crate::accounts::people;
+use crate::clients;
+use crate::issuance::access;
+use crate::sessions::{code, registry};
+use crate::settings::meaning::ScopeMeaning;
+use crate::storage::{Key, Kind, StorageError};
+use crate::tokens::keys::{self, KeyError};
+use crate::tokens::sealing::SealingKey;
+
+/// What it takes to read everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Examiner<'a> {
+    /// Opens the signing keys.
+    pub sealing: &'a SealingKey,
+    /// The scope values that clients may have.
+    pub scopes: &'a BTreeMap<String, ScopeMeaning>,
+}
+
+impl Examiner<'_> {
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// Why a server cannot read it, in a sentence without its content.
+    pub fn examine(&self, key: &Key, value: &[u8]) -> Result<(), String> {
+        let read = match key.kind() {
+            Some(Kind::Session) => registry::check(value),
+            Some(Kind::Code) => code::check(value),
+            Some(Kind::Transaction) => transaction::check(value),
+            Some(Kind::AccessToken) => access::check(value),
+            Some(Kind::Person) => people::check_person(value),
+            Some(Kind::SignInName) => people::check_sign_in_name(value),
+            Some(Kind::Client) => clients::check_record(value, self.scopes),
+            Some(Kind::Consent) => consent::check(value),
+            Some(Kind::SigningKeys) => return keys::check(self.sealing, value).map_err(|error: KeyError| error.to_string()),
+            // Being there is all that they say.
+            Some(Kind::RevokedAccessToken | Kind::UsedAssertion | Kind::Store) => Ok(()),
+            None => Err(StorageError::Damaged("it is of a kind that this release does not know".to_owned())),
+        };
+        read.map_err(|error| error.to_string())
+    }
+}

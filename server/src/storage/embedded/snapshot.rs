@@ -1,0 +1,89 @@
+//! A walk over all tables as of one commit. It keeps the pages of that commit from being reused while it lasts.
+
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+
+use super::record::{Header, NEVER};
+use super::tables::{Applied, MEMBERS, PAGE, RECORDS, member_of};
+use crate::foundation::Timestamp;
+use crate::storage::snapshot::{Entry, Snapshot};
+use crate::storage::{Key, Outcome, StorageError};
+
+/// The tables, and the last name that was told of the present one.
+pub(super) struct Walk {
+    records: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    members: ReadOnlyTable<&'static [u8], u64>,
+    told: Vec<u8>,
+    in_members: bool,
+}
+
+impl Walk {
+    pub(super) fn begin(database: &Database) -> Applied<Self> {
+        let transaction = database.begin_read()?;
+        let (records, members) = (transaction.open_table(RECORDS)?, transaction.open_table(MEMBERS)?);
+        Ok(Ok(Self { records, members, told: Vec::new(), in_members: false }))
+    }
+
+    fn page(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
+        if !self.in_members {
+            let page = self.page_of_records()?;
+            if !page.is_empty() {
+                return Ok(page);
+            }
+            self.in_members = true;
+            self.told.clear();
+        }
+        self.page_of_members()
+    }
+
+    fn page_of_records(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
+        let mut page = Vec::new();
+        for entry in self.records.range::<&[u8]>((Bound::Excluded(self.told.as_slice()), Bound::Unbounded))?.take(PAGE) {
+            let (key, record) = entry?;
+            let name = Key::stored(key.value());
+            page.push(match Header::read(key.value(), record.value()) {
+                Ok((header, value)) => Entry::Record { key: name, value: value.to_vec(), expires: header.expiry() },
+                Err(error) => Entry::Damaged { key: name, reason: error.to_string() },
+            });
+        }
+        if let Some(Entry::Record { key, .. } | Entry::Damaged { key, .. }) = page.last() {
+            self.told = key.as_bytes().to_vec();
+        }
+        Ok(page)
+    }
+
+    fn page_of_members(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
+        let mut page = Vec::new();
+        let mut last = None;
+        for entry in self.members.range::<&[u8]>((Bound::Excluded(self.told.as_slice()), Bound::Unbounded))?.take(PAGE) {
+            let (key, expires) = entry?;
+            last = Some(key.value().to_vec());
+            page.push(match member_of(key.value()) {
+                Some((index, member)) => {
+                    let expires = (expires.value() != NEVER).then_some(Timestamp(expires.value()));
+                    Entry::Member { index, member, expires }
+                }
+                None => Entry::Damaged { key: Key::stored(key.value()), reason: "no index has such a member".to_owned() },
+            });
+        }
+        if let Some(last) = last {
+            self.told = last;
+        }
+        Ok(page)
+    }
+}
+
+impl Snapshot for Walk {
+    fn next(&mut self) -> Outcome<'_, Vec<Entry>> {
+        // The engine may panic on a file that something else has altered; that is damage like any other.
+        let page = catch_unwind(AssertUnwindSafe(|| self.page()));
+        Box::pin(std::future::ready(match page {
+            Ok(Ok(page)) => Ok(page),
+            Ok(Err(redb::StorageError::Corrupted(reason))) => Err(StorageError::Damaged(reason)),
+            Ok(Err(error)) => Err(StorageError::Unavailable(error.to_string())),
+            Err(_) => Err(StorageError::Damaged("the engine gave up on a page".to_owned())),
+        }))
+    }
+}
