@@ -1,8 +1,8 @@
 //! One server that takes commands: a connection for what is answered at once, and others for writes that wait for replicas.
 //!
-//! `WAIT` holds up its connection, and counts only what that very connection has written. So a turn is a pipeline of every write
+//! `WAIT` holds up its connection, and counts up to the last command of that very connection. So a turn is a pipeline of every write
 //! that has come up meanwhile and one `WAIT` behind them, and nothing is sent on that connection until all are answered. A `WAIT`
-//! on another connection, made after a failover, would count nothing and say that all is well.
+//! on another connection, or on one made after a failover, would count up to something else and say that all is well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

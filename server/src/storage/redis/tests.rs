@@ -24,8 +24,8 @@ fn reason<T: std::fmt::Debug>(result: Result<T, StorageError>) -> String {
     }
 }
 
-/// If a `WAIT` went another way than its write, it would count the writes of a connection that has made none, and every
-/// replica, however far behind, has those: nothing would be refused here.
+/// If a `WAIT` went another way than its write, it would count up to the last command of that other connection, and every
+/// replica, however far behind now, has had that: nothing would be refused here (tried).
 #[tokio::test]
 async fn a_write_is_not_acknowledged_without_its_replica() {
     let servers = RedisSentinels::start();
