@@ -95,7 +95,17 @@ impl Handlers {
         if let Some(shadow) = &state.shadow {
             shadow.watch(question, limits, settings, &handler.name, Verdict::of(decided.as_ref()));
         }
-        decided.map_err(|trouble| trouble.refusal(&handler.name))
+        decided.map_err(|trouble| {
+            if let Some(values) = trouble.out_of_reach(&settings.sign_in.password_acr) {
+                let reach = &settings.sign_in.password_acr;
+                log(
+                    3,
+                    &handler.name,
+                    &format!("it asks for acr_values {values:?}, but all that this server reaches is {reach:?} (sign_in.acr)"),
+                );
+            }
+            trouble.refusal(&handler.name)
+        })
     }
 
     /// What the enabled handler, or the one in `file`, or either with other `properties`, decides, what the guard makes of it, and how long it took. Issues nothing.
