@@ -145,7 +145,7 @@ impl RefreshTokenSpec {
 pub struct IdTokenSpec {
     /// Whether one is issued. Default: yes. Without one no device secret is returned either, because the two belong together.
     pub issue: bool,
-    /// Lifetime in whole seconds; `None` or zero is the server's default.
+    /// Lifetime in whole seconds; `None` or zero is the server's default. Cut to the server's maximum and to the end of the device session.
     pub lifetime: Option<Duration>,
     /// Further claims. The protocol's own claims cannot be replaced. Default: none.
     pub claims: Map<String, Value>,

@@ -45,7 +45,8 @@ impl HandlerError {
         Self { code: code.into(), status: None, description: None, members: Map::new(), log_message: String::new() }
     }
 
-    /// The HTTP status, 400 to 599. Default: the server's for the code, 400 for codes that it does not know.
+    /// The HTTP status, 400 to 599; any other makes the whole answer nonsense (`server_error`). Default: the server's for the code, 400 for
+    /// codes that it does not know.
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
@@ -84,7 +85,9 @@ impl HandlerError {
         self.with_member("claims", claims)
     }
 
-    /// The authentication context classes of which one is needed, as member `acr_values`, separated by spaces, best first.
+    /// The authentication context classes of which one is needed, as member `acr_values`, separated by spaces, in the order in which the app
+    /// should ask for them: an app that can hand over only one takes the first. When the server cannot reach any of them, its log says so at
+    /// every such refusal.
     pub fn required_acr_values<S: AsRef<str>>(self, values: impl IntoIterator<Item = S>) -> Self {
         let values = joined(values);
         self.with_member("acr_values", values)

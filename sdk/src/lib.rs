@@ -47,7 +47,8 @@
 //!
 //! - scope: values that were not asked for, that the client did not register, or that lie above the ceiling between the two clients, are
 //!   removed. Where the client sent no `scope`, everything it may have counts as asked for;
-//! - lifetimes: cut to the server's maxima and to the end of the device session;
+//! - lifetimes of access and ID tokens: cut to the server's maxima and to the end of the device session. A refresh token ends with the device
+//!   session at the latest, whatever its lifetime;
 //! - audience: within the resources that were requested; else within the server's `handlers.audiences`, where that is set; at most 32;
 //! - refresh token: only where client and pair of clients may have one;
 //! - ID token claims: the protocol's own (`iss`, `sub`, `aud`, `exp`, `iat`, `nonce`, `auth_time`, `acr`, `amr`, `azp`, `sid`, `ds_hash`, …) cannot be
@@ -73,6 +74,12 @@
 //! panic, an allocation failure, `process::exit` and undefined behaviour are not, and end the server: that is what `process` is for.
 //! `panic = "abort"` is refused when the handler is compiled. Libraries that a handler links to must be where the system's loader finds
 //! them; `$ORIGIN` means nothing for a private copy.
+//!
+//! # Tests
+//!
+//! With the feature `testing` of this crate as a dev-dependency, [`testing`](https://docs.rs/symbolon-sdk/latest/symbolon_sdk/testing/) configures
+//! a handler from properties and asks it, through the boundary that the server uses and without a server. What `symbolon handler new` writes
+//! begins with such a test; `cargo doc --features testing` shows the module.
 //!
 //! # Versions
 //!

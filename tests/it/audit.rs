@@ -223,7 +223,7 @@ fn revocations_by_the_client() {
     let trail = server.trail();
     assert_eq!(trail.one("TK1201", &by)["detail"], "access_token");
     assert_eq!(trail.one("RT4003", &by)["detail"], "refresh_token");
-    trail.none("SE3011", &[("sid", &sid)]);
+    assert_eq!(trail.one("SE3011", &by)["detail"], "refresh_token", "no app is left on the device");
 
     let offline = server.sign_in(ONE, &server.person(), "openid offline_access");
     server.revoke(ONE, offline.refresh());

@@ -311,3 +311,27 @@ fn a_deleted_client_can_do_no_more_with_its_tokens() {
         .token(client, Form::of(&[("grant_type", "refresh_token"), ("refresh_token", tokens.refresh())]))
         .refused(401, "invalid_client");
 }
+
+#[test]
+fn whoever_names_no_settings_is_told_which_data_folder_that_means() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(crate::harness::binaries::symbolon());
+        Ran::run(command.env_remove("SYMBOLON_CONFIG").current_dir(folder.path()).args(arguments), "").fine()
+    };
+    let said = run(&["user", "list", "--json"]);
+    assert!(said.stderr.contains("no settings file is named") && said.stderr.contains("/var"), "{said:?}");
+    assert_eq!(said.json(), json!([]));
+    let said = run(&["user", "list", "-D", "storage.path=elsewhere"]);
+    assert!(!said.stderr.contains("no settings file"), "{said:?}");
+}
+
+#[test]
+fn lists_for_people_have_headings() {
+    let server = shared::usual();
+    let said = server.command(&["key", "list"]).fine().stdout;
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.len() == 5 && lines[0].starts_with("kid ") && lines[0].contains("  alg"), "{said}");
+    let column = lines[0].find("alg").expect("a column");
+    assert!(lines[1..].iter().all(|line| ["RS256", "ES256", "PS256", "EdDSA"].iter().any(|alg| line[column..].starts_with(alg))));
+}

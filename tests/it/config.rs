@@ -109,6 +109,20 @@ fn settings_clients_and_properties_are_judged_in_one_pass() {
 }
 
 #[test]
+fn what_is_wrong_with_its_isolation_hides_nothing_of_a_handler() {
+    let setup = Setup::new()
+        .property("op.deviceSSOHandler.isolation", "none")
+        .property("op.deviceSSOHandler.accessToken.lifetime", "soon")
+        .property("op.deviceSSOHandler.bogus", "1")
+        .set("handlers.shadow", "Nobody");
+    let said = both_say(&setup);
+    for word in ["isolation = \"none\"", "soon", "bogus", "Nobody"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+}
+
+#[test]
 fn one_slip_is_one_finding() {
     // What is missing only because of another finding is no finding of its own.
     let secret =

@@ -34,8 +34,30 @@ fn discovery_and_keys_are_for_everybody() {
 }
 
 #[test]
+fn a_refusal_that_names_nobody_can_be_read_by_everybody() {
+    let server = shared::usual();
+    let from = |request: reqwest::blocking::RequestBuilder| Server::send(request.header("origin", UNKNOWN));
+    for answer in [
+        from(http().get(server.url("/userinfo"))),
+        from(http().get(server.url("/userinfo")).bearer_auth("expired-or-forged")),
+        from(http().post(server.url("/token")).form(&[("grant_type", "x"), ("grant_type", "y")])),
+    ] {
+        assert!(answer.status >= 400 && allowed(&answer, UNKNOWN), "{answer:?}");
+    }
+    let answer = from(http().get(server.url("/userinfo")).bearer_auth("expired-or-forged"));
+    assert!(answer.header("access-control-expose-headers").is_some_and(|names| names.contains("WWW-Authenticate")));
+}
+
+#[test]
 fn a_preflight_lets_the_request_itself_through() {
-    for (path, method) in [("/token", "POST"), ("/userinfo", "GET"), ("/revoke", "POST")] {
+    for (path, method) in [
+        ("/token", "POST"),
+        ("/userinfo", "GET"),
+        ("/revoke", "POST"),
+        ("/.well-known/openid-configuration", "GET"),
+        ("/.well-known/oauth-authorization-server", "GET"),
+        ("/jwks.json", "GET"),
+    ] {
         let answer = preflight(path, KNOWN, method);
         assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
         assert!(allowed(&answer, KNOWN), "{path}");

@@ -47,6 +47,7 @@ fn too_low_is_told_with_the_levels_that_will_do() {
     let by_default = Tokens(server.token(TWO, server.exchange_form(device.id(), device.secret())).ok());
     assert!(by_default.scope().contains(&"write") && !by_default.scope().contains(&"payments"), "{:?}", by_default.scope());
     let log = server.log();
+    assert!(log.contains("all that this server reaches is"), "{log}");
     assert!(log.contains("signed in with urn:symbolon:acr:password") && log.contains("not enough for scope.payments"), "{log}");
 }
 

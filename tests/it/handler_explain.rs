@@ -54,6 +54,7 @@ fn it_says_what_the_exchange_then_does() {
         assert_eq!(said["tokens"]["id_token"]["claims"][claim], id_token[claim], "{claim}");
     }
     assert_eq!(said["granted"]["access_token.lifetime"], 77);
+    assert_eq!(said["handler_said"]["access_token"]["lifetime"], 77);
     assert_eq!(said["tokens"]["access_token"]["format"], "a signed JWT");
     assert_eq!(said["tokens"]["refresh_token"]["rotate"], true);
 

@@ -228,3 +228,29 @@ fn revoking_one_apps_refresh_token_leaves_the_others_alone() {
     assert!(server.is_active(device.opaque.access()));
     server.exchange(TWO, &device.one, "openid").ok();
 }
+
+#[test]
+fn with_the_last_app_that_was_signed_out() {
+    let server = shared::usual();
+    let device = server.device(ONE);
+    server.revoke(ONE, device.refresh());
+    server.exchange(TWO, &device, "openid").refused(400, "invalid_grant");
+    // With another app on the device it goes on.
+    let device = server.device(ONE);
+    let two = Tokens(server.exchange(TWO, &device, "openid offline_access").ok());
+    server.revoke(ONE, device.refresh());
+    server.refresh(TWO, two.refresh()).ok();
+    server.exchange(TWO, &device, "openid").ok();
+    server.revoke(TWO, two.refresh());
+    assert!(!server.is_active(two.access()));
+}
+
+#[test]
+fn with_the_last_app_whose_token_was_stolen() {
+    let server = shared::usual();
+    let device = server.device(ONE);
+    let next = Tokens(server.refresh(ONE, device.refresh()).ok());
+    server.refresh(ONE, next.refresh()).ok();
+    server.refresh(ONE, device.refresh()).refused(400, "invalid_grant");
+    server.exchange(TWO, &device, "openid").refused(400, "invalid_grant");
+}

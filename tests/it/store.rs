@@ -276,3 +276,39 @@ fn the_sealing_key_is_exchanged() {
     assert!(ran.stdout.contains("resealed"), "also while the server runs: {ran:?}");
     server.trail().keeps(&Promises::of(&server));
 }
+
+#[test]
+fn a_lost_sealing_key_is_missed_and_not_made_anew() {
+    let server = Setup::new().start();
+    let key = server.folder().join("var/sealing.key");
+    assert_eq!(server.stop(), Some(0));
+    let kept = fs::read(&key).expect("the sealing key");
+    fs::remove_file(&key).expect("the sealing key");
+    let said = server.command(&["key", "list"]).refused();
+    assert!(said.contains("sealing.key is missing") && said.contains("bring it back"), "{said}");
+    assert!(!key.exists());
+    fs::write(&key, kept).expect("the sealing key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("its mode");
+    server.start_again();
+}
+
+#[test]
+fn a_key_that_leaked_is_withdrawn() {
+    let server = Setup::new().set("telemetry.format", "json").start();
+    let device = server.device(ONE);
+    let keys = server.command(&["key", "list", "--json"]).fine().json();
+    let leaked = keys.as_array().and_then(|keys| keys.iter().find(|key| key["alg"] == "RS256")).expect("a key")["kid"].clone();
+    let leaked = leaked.as_str().expect("a kid");
+    let said = server.command(&["key", "remove", leaked]).refused();
+    assert!(said.contains("signs at present"), "{said}");
+    server.command(&["key", "rotate", "--alg", "RS256", "--immediately"]).fine();
+    server.exchange(TWO, &device, "openid").ok();
+    server.command(&["key", "remove", leaked]).fine();
+    assert!(server.keys().find(leaked).is_none());
+    server.exchange(TWO, &device, "openid").refused(400, "invalid_grant");
+    server.exchange(TWO, &server.device(ONE), "openid").ok();
+    assert!(server.command(&["key", "remove", leaked]).refused().contains("there is no key"));
+    let trail = server.trail();
+    trail.one("KY6006", &[("kid", leaked), ("actor", "administrator")]);
+    trail.keeps(&Promises::of(&server));
+}

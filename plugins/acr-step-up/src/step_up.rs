@@ -82,7 +82,7 @@ fn scope_in_question<'a>(request: &DeviceSsoRequest<'a>) -> Result<Vec<&'a str>,
     if excess.is_empty() {
         Ok(requested.to_vec())
     } else {
-        Err(HandlerError::invalid_scope(format!("the client may not have: {}", excess.join(" "))))
+        Err(HandlerError::invalid_scope(format!("The client may not have: {}.", excess.join(" "))))
     }
 }
 

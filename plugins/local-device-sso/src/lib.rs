@@ -73,13 +73,15 @@ impl LocalDeviceSsoHandler {
         };
         let missing: Vec<&str> = requested.iter().filter(interactive).copied().collect();
         if !missing.is_empty() {
-            return Err(HandlerError::interaction_required("the requested scope needs the person at the authorization endpoint")
-                .missing_scope(&missing)
-                .with_log_message(format!("scope that requires interaction: {}", missing.join(" "))));
+            return Err(HandlerError::interaction_required(
+                "The requested scope needs the person at the authorization endpoint.",
+            )
+            .missing_scope(&missing)
+            .with_log_message(format!("scope that requires interaction: {}", missing.join(" "))));
         }
         let excess: Vec<&str> = requested.iter().filter(|value| !grantable.contains(value)).copied().collect();
         if !excess.is_empty() {
-            return Err(HandlerError::invalid_scope(format!("the client may not have: {}", excess.join(" "))));
+            return Err(HandlerError::invalid_scope(format!("The client may not have: {}.", excess.join(" "))));
         }
         Ok(requested.to_vec())
     }

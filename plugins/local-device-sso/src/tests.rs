@@ -91,7 +91,7 @@ fn scope_requiring_interaction() {
 fn a_scope_that_the_client_may_not_have_is_refused_as_a_whole() {
     let error = refused(&with("enable", "true"), "openid admin email");
     assert_eq!(error.code(), "invalid_scope");
-    assert_eq!(error.description(), Some("the client may not have: admin"));
+    assert_eq!(error.description(), Some("The client may not have: admin."));
     let default_above_ceiling = TestRequest::new().default_scope("openid admin").ask(&with("enable", "true")).unwrap();
     assert_eq!(default_above_ceiling.scope, ["openid"]);
 }

@@ -118,7 +118,18 @@ fn sealing_key(settings: &Settings) -> Result<SealingKey, Failure> {
     let key = match &settings.storage.sealing_key {
         SealingKeySource::Value(text) => SealingKey::from_text(text),
         SealingKeySource::File(path) => SealingKey::load(path),
-        SealingKeySource::Generated => SealingKey::load_or_create(&settings.storage.path.join(SEALING_KEY)),
+        SealingKeySource::Generated => {
+            let file = settings.storage.path.join(SEALING_KEY);
+            // A new key would open nothing of what is there, and look as if it did.
+            if !file.exists() && Embedded::is_in(&settings.storage.path) {
+                return Err(Failure::refusal(format!(
+                    "{} is missing, and without it the keys in the store cannot be opened: bring it back, or name the sealing key by \
+                     storage.sealing_key_file",
+                    file.display()
+                )));
+            }
+            SealingKey::load_or_create(&file)
+        }
     };
     let earlier = settings.storage.previous_sealing_keys.iter().map(|path| SealingKey::load(path)).collect::<Result<_, _>>();
     Ok(key.map_err(refused)?.after(earlier.map_err(refused)?))

@@ -13,6 +13,11 @@ use crate::settings::meaning::SigningAlg;
 pub enum KeyCommand {
     /// List the signing keys
     List,
+    /// Withdraw a key that leaked: nothing that it signed is accepted any more, so devices must sign in again
+    Remove {
+        /// Its `kid`
+        kid: String,
+    },
     /// Seal the stored keys with the present sealing key; the earlier one is in `storage.previous_sealing_keys` until then
     Reseal,
     /// Make new keys: published at once, used after `tokens.keys.publish_before_use`
@@ -32,6 +37,10 @@ pub enum KeyCommand {
 /// Findings or the refusal.
 pub async fn run(command: KeyCommand, place: &Place, output: Output) -> Result<(), Failure> {
     let command = match command {
+        KeyCommand::Remove { kid } => {
+            output.value(&admin::call(place, AdminCommand::KeyRemove { kid }).await?);
+            return Ok(());
+        }
         KeyCommand::Reseal => {
             output.value(&admin::call(place, AdminCommand::KeyReseal).await?);
             return Ok(());

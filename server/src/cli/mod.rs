@@ -26,6 +26,8 @@ use clap::error::ErrorKind;
 use arguments::{Arguments, Command};
 use output::{Failure, Output};
 
+use crate::settings::{self, Layer};
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -66,7 +68,28 @@ fn in_words(error: &clap::Error) -> String {
     text.strip_prefix("error: ").unwrap_or(text).trim().to_owned()
 }
 
+/// Whoever forgets `--config` works on another store, and would not notice.
+fn say_where(arguments: &Arguments, output: Output) {
+    let of_a_store = matches!(
+        arguments.command,
+        Command::Serve | Command::Client(_) | Command::User(_) | Command::Session(_) | Command::Key(_) | Command::Store(_)
+    );
+    if !of_a_store || arguments.place.config.is_some() {
+        return;
+    }
+    // Wrong settings are told by the command itself.
+    let Ok(loaded) = settings::from_process(None, &arguments.place.define) else { return };
+    if loaded.origins.get("storage.path").is_none_or(|origin| origin.layer == Layer::BuiltIn) {
+        let folder = std::path::absolute(&loaded.settings.storage.path).unwrap_or(loaded.settings.storage.path);
+        output.note(&format!(
+            "note: no settings file is named (--config FILE, or SYMBOLON_CONFIG), so the data folder is {}",
+            folder.display()
+        ));
+    }
+}
+
 async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
+    say_where(&arguments, output);
     let place = &arguments.place;
     match arguments.command {
         Command::Serve => serve::run(place, output).await,

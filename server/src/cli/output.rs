@@ -68,15 +68,20 @@ impl Output {
         }
     }
 
-    /// Prints rows: JSON as one array, else a line each, columns separated by two spaces.
+    /// Prints rows: JSON as one array, else a line each below one with the names of the columns.
     pub fn rows(&self, values: &Value, columns: &[&str]) {
         if self.json {
             println!("{values}");
             return;
         }
-        for row in values.as_array().into_iter().flatten() {
-            let cells: Vec<String> = columns.iter().map(|column| cell(&row[*column])).collect();
-            println!("{}", cells.join("  "));
+        let row = |row: &Value| columns.iter().map(|column| cell(&row[*column])).collect();
+        let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|column| (*column).to_owned()).collect()];
+        lines.extend(values.as_array().into_iter().flatten().map(row));
+        let width = |n: usize| lines.iter().map(|cells| cells[n].chars().count()).max().unwrap_or_default();
+        let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+        for cells in &lines {
+            let line: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            println!("{}", line.join("  ").trim_end());
         }
     }
 

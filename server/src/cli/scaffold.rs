@@ -106,7 +106,11 @@ fn dependency(options: &NewOptions) -> Result<String, Failure> {
     let own = Path::new(OWN_SDK).canonicalize().ok().filter(|own| own.join("Cargo.toml").is_file());
     Ok(match own {
         Some(own) => format!("path = {}", quoted(&own.display().to_string())),
-        None => format!("version = {}", quoted(SDK_VERSION.rsplit_once('.').map_or(SDK_VERSION, |(major_minor, _)| major_minor))),
+        // Not a newer one: a server refuses what was built with an SDK that is newer than its own.
+        None => format!(
+            "version = {}",
+            quoted(&format!("~{}", SDK_VERSION.rsplit_once('.').map_or(SDK_VERSION, |(major_minor, _)| major_minor)))
+        ),
     })
 }
 
@@ -178,7 +182,7 @@ impl<'a> Names<'a> {
              default one), and let the running server take all of that over:\n\n\
              ```sh\nsymbolon handler reload --config symbolon.toml\nsymbolon handler list --config symbolon.toml\n```\n\n\
              If something is wrong, the handlers in service stay and the findings say why. Its properties begin with `{prefix}`.\n\
-             `cargo doc -p symbolon-sdk --open` is the manual.\n"
+             `cargo doc -p symbolon-sdk --features symbolon-sdk/testing --open` is the manual.\n"
         )
     }
 }

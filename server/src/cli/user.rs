@@ -69,7 +69,15 @@ pub async fn run(command: UserCommand, place: &Place, output: Output) -> Result<
             return Ok(());
         }
         UserCommand::Add { name, password_file, claim } => {
-            AdminCommand::UserAdd { name, password: read_password(&password_file)?, claims: claim.into_iter().collect() }
+            let mut claims = serde_json::Map::new();
+            for (claim, value) in claim {
+                if claims.insert(claim.clone(), value).is_some() {
+                    return Err(Failure::refusal(format!(
+                        "the claim {claim} is given twice; write several values as a JSON array"
+                    )));
+                }
+            }
+            AdminCommand::UserAdd { name, password: read_password(&password_file)?, claims }
         }
         UserCommand::Show { name } => AdminCommand::UserShow { name },
         UserCommand::SetPassword { name, password_file } => {

@@ -83,7 +83,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends one app's grant; says what ended. The device stays signed in for its other apps, and for the app's own next exchange.
+    /// Ends one app's grant; says what ended. The device stays signed in for its other apps; a session that no app is left in ends, and
+    /// with it the pair of ID token and device secret (Native SSO section 4.3, item 4).
     pub(super) async fn sign_out_app(
         &self,
         session: crate::tokens::session_id::SessionId,
@@ -97,7 +98,7 @@ impl Engine {
                 if !session.remove_grant(client_id, grant) {
                     return Change::Keep(SignedOut::Nothing);
                 }
-                if session.kind == SessionKind::Offline && session.apps.is_empty() {
+                if session.kind != SessionKind::Browser && session.apps.is_empty() {
                     Change::End(SignedOut::Session)
                 } else {
                     Change::Write(SignedOut::App)

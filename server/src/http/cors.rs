@@ -36,15 +36,20 @@ pub fn public(answer: &mut HttpResponse) {
     answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }
 
+/// Lets a script that may read the answer read its headers, too.
+pub fn expose(answer: &mut HttpResponse) {
+    const NAMES: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After");
+    answer.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, NAMES);
+}
+
 /// Lets a script read the answer if it runs at the origin of one of the client's redirect URIs.
 pub fn for_client(origin: Option<&str>, client: Option<&Client>, answer: &mut HttpResponse) {
     let Some(origin) = origin else { return };
     let registered =
         client.is_some_and(|client| client.redirect_uris.iter().any(|uri| uri.origin().is_some_and(|own| own == origin)));
     if registered && let Ok(value) = HeaderValue::from_str(origin) {
-        let headers = answer.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After"));
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        answer.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
+        expose(answer);
     }
 }

@@ -1,5 +1,6 @@
 //! The discovery documents (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): alone enough to configure a client.
 
+use actix_web::http::Method;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, Resource, web};
 use serde_json::{Value, json};
@@ -34,7 +35,8 @@ pub fn resource(path: &str) -> Resource {
     web::resource(path)
         .route(web::get().to(get))
         .route(web::head().to(get))
-        .default_service(web::to(async || respond::method_not_allowed("GET, HEAD")))
+        .route(web::method(Method::OPTIONS).to(cors::preflight))
+        .default_service(web::to(async || respond::method_not_allowed("GET, HEAD, OPTIONS")))
 }
 
 async fn get(shared: web::Data<Shared>) -> HttpResponse {

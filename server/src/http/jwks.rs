@@ -1,5 +1,6 @@
 //! `GET /jwks.json` (RFC 7517 section 5).
 
+use actix_web::http::Method;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, Resource, web};
 
@@ -11,7 +12,8 @@ pub fn resource() -> Resource {
     web::resource("/jwks.json")
         .route(web::get().to(get))
         .route(web::head().to(get))
-        .default_service(web::to(async || respond::method_not_allowed("GET, HEAD")))
+        .route(web::method(Method::OPTIONS).to(cors::preflight))
+        .default_service(web::to(async || respond::method_not_allowed("GET, HEAD, OPTIONS")))
 }
 
 async fn get(shared: web::Data<Shared>) -> HttpResponse {

@@ -40,11 +40,17 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Err(error) => respond::refusal(error, matches!(authorization, Ok(Some(_)))),
     };
     metrics::token_request(facts.grant, result.as_ref().err().map_or("ok", |error| error.code.label()), began.elapsed());
-    if let Some(origin) = cors::origin(&request)
-        && let Some(id) = named.or(facts.client_id)
-        && let Ok(client) = engine.clients().find(&id).await
-    {
-        cors::for_client(Some(origin), client.as_deref(), &mut answer);
+    if let Some(origin) = cors::origin(&request) {
+        match named.or(facts.client_id) {
+            Some(id) => {
+                if let Ok(client) = engine.clients().find(&id).await {
+                    cors::for_client(Some(origin), client.as_deref(), &mut answer);
+                }
+            }
+            // Of a request that names no client nothing can be read out but what is wrong with it.
+            None if result.is_err() => cors::public(&mut answer),
+            None => {}
+        }
     }
     answer
 }

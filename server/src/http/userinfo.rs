@@ -23,14 +23,14 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     let engine = &shared.engine;
     let token = match presented(&request, payload, &shared).await {
         Ok(Some(token)) => token,
-        Ok(None) => return respond::bearer_refusal(None),
-        Err(error) => return respond::bearer_refusal(Some(&error)),
+        Ok(None) => return for_everybody(respond::bearer_refusal(None)),
+        Err(error) => return for_everybody(respond::bearer_refusal(Some(&error))),
     };
     let mut response = match engine.user_info(token.expose()).await {
         Ok(claims) => respond::json(&claims),
         Err(error) => {
             tracing::debug!(error = %error, cause = error.cause, "userinfo refused");
-            respond::bearer_refusal(Some(&error))
+            return for_everybody(respond::bearer_refusal(Some(&error)));
         }
     };
     if let Some(origin) = cors::origin(&request)
@@ -40,6 +40,13 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         cors::for_client(Some(origin), client.as_deref(), &mut response);
     }
     response
+}
+
+/// A script must be able to tell an expired token from a broken network, and a refusal tells it nothing else.
+fn for_everybody(mut refusal: HttpResponse) -> HttpResponse {
+    cors::public(&mut refusal);
+    cors::expose(&mut refusal);
+    refusal
 }
 
 /// The token of the header, or of the form of a POST; never of the query (RFC 9700 section 4.3.2).

@@ -89,6 +89,7 @@ codes! {
     KEY_REMOVED = "KY6003": "signing key removed: it verifies no longer" ("kid detail");
     KEY_ROTATED = "KY6004": "signing key rotation asked for" ("actor detail");
     KEYS_RESEALED = "KY6005": "signing keys sealed anew with the present sealing key" ("actor");
+    KEY_WITHDRAWN = "KY6006": "signing key withdrawn by hand: nothing that it signed is accepted any more" ("kid actor");
 
     STORE_BACKED_UP = "ST9001": "everything in the store was written to a file" ("actor detail");
     STORE_FILLED = "ST9002": "an empty store was filled from a file or from another store" ("actor detail");

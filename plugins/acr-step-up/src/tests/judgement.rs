@@ -217,7 +217,7 @@ fn openid_is_never_left_out() {
 #[test]
 fn what_the_client_may_not_have_is_refused_before_anything_else() {
     let error = refused(&signed_in(None, 0).requested_scope("openid admin payments root"), &with(PAY));
-    assert_eq!((error.code(), error.description()), ("invalid_scope", Some("the client may not have: admin root")));
+    assert_eq!((error.code(), error.description()), ("invalid_scope", Some("The client may not have: admin root.")));
     assert!(error.members().is_empty());
     let default_above_ceiling = signed_in(None, 0).default_scope("openid admin").ask(&with(PAY)).unwrap();
     assert_eq!(default_above_ceiling.scope, ["openid"]);

@@ -31,6 +31,7 @@ pub enum AdminCommand {
     SessionEndAll { user: String },
     KeyList,
     KeyReseal,
+    KeyRemove { kid: String },
     KeyRotate { alg: Option<String>, immediately: bool },
     StoreStat,
     StoreCheck,

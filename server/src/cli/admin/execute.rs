@@ -65,6 +65,11 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
             AuditEvent::granted(codes::KEY_ROTATED).actor(ACTOR).detail(&detail).emit();
             shown(&keys)
         }
+        AdminCommand::KeyRemove { kid } => {
+            engine.issuer().keys().remove(&kid).await.map_err(AdminRefusal::because)?;
+            AuditEvent::granted(codes::KEY_WITHDRAWN).actor(ACTOR).kid(&kid).emit();
+            Ok(json!({ "removed": kid }))
+        }
         AdminCommand::KeyReseal => {
             engine.issuer().keys().reseal().await.map_err(AdminRefusal::because)?;
             AuditEvent::granted(codes::KEYS_RESEALED).actor(ACTOR).emit();

@@ -271,7 +271,10 @@ fn parse_prompt(text: &str) -> Result<Prompt, OAuthError> {
 }
 
 fn parse_max_age(text: &str) -> Result<u64, OAuthError> {
-    text.parse().map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds."))
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| OAuthError::invalid_request("The parameter max_age must be a whole number of seconds."))
 }
 
 #[cfg(test)]

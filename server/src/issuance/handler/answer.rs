@@ -44,6 +44,13 @@ impl Trouble {
         matches!(self, Self::Handler(HandlerFault::Panicked(_) | HandlerFault::Malformed(_)) | Self::Late(_) | Self::Crashed(_))
     }
 
+    /// The context classes of which a refusal wants one, when nobody can come back with any of them.
+    pub(super) fn out_of_reach(&self, reached: &str) -> Option<&str> {
+        let Self::Handler(HandlerFault::Refused(error)) = self else { return None };
+        let values = error.members().get("acr_values")?.as_str()?;
+        values.split_ascii_whitespace().all(|value| value != reached).then_some(values)
+    }
+
     /// One sentence for the log; `name` is the handler's.
     pub(super) fn sentence(&self, name: &str) -> String {
         match self {

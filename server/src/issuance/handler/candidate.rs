@@ -27,8 +27,8 @@ pub(super) struct Candidate {
 pub(super) enum Rejected {
     /// The library is no good; the others are not affected.
     Library(String),
-    /// The operator's properties are wrong.
-    Properties(Vec<Finding>),
+    /// The operator's properties for the handler of this name are wrong.
+    Properties(String, Vec<Finding>),
 }
 
 /// What a trial needs to know.
@@ -74,11 +74,12 @@ impl Trial<'_> {
             child.configure(&properties, self.surroundings, limit).map_err(|failure| self.rejection(failure, &description));
         let isolation = match (own, &configured) {
             (Ok((_, isolation)), _) => isolation,
-            (Err(mut findings), Err(Rejected::Properties(more))) => {
-                findings.extend(more.iter().cloned());
-                return Err(Rejected::Properties(findings));
+            (Err(mut findings), configured) => {
+                if let Err(Rejected::Properties(_, more)) = configured {
+                    findings.extend(more.iter().cloned());
+                }
+                return Err(Rejected::Properties(description.name, findings));
             }
-            (Err(findings), _) => return Err(Rejected::Properties(findings)),
         };
         let enabled = configured?;
         // The process began with the memory that is usual.
@@ -129,7 +130,7 @@ impl Trial<'_> {
                         remedy: "correct its properties, or take the library out of the folder".to_owned(),
                     });
                 }
-                Rejected::Properties(all)
+                Rejected::Properties(name.clone(), all)
             }
         }
     }

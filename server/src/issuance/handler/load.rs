@@ -98,7 +98,7 @@ pub(super) fn single(file: &Path, settings: &HandlerSettings, surroundings: &Sur
     let trial = Trial { settings, properties: &settings.properties, surroundings, trust: &trust };
     let candidate = trial.run(&Found::at(file), &[]).map_err(|rejected| match rejected {
         Rejected::Library(reason) => reason,
-        Rejected::Properties(findings) => sentence(findings),
+        Rejected::Properties(_, findings) => sentence(findings),
     })?;
     let mut entry = candidate.entry;
     // A stranger's library never runs in this process just because somebody is curious.
@@ -134,7 +134,7 @@ pub fn check(file: &Path, settings: &Settings) -> Result<LoadedHandler, Findings
     };
     match trial.run(&Found::at(file), &[]) {
         Ok(candidate) => Ok(candidate.entry.shown()),
-        Err(Rejected::Properties(findings)) => Err(Findings(findings)),
+        Err(Rejected::Properties(_, findings)) => Err(Findings(findings)),
         Err(Rejected::Library(reason)) => Err(Findings(vec![left_out(file, reason, "do as it says")])),
     }
 }

@@ -95,7 +95,17 @@ impl Handlers {
         if let Some(shadow) = &state.shadow {
             shadow.watch(question, limits, settings, &handler.name, Verdict::of(decided.as_ref()));
         }
-        decided.map_err(|trouble| trouble.refusal(&handler.name))
+        decided.map_err(|trouble| {
+            if let Some(values) = trouble.out_of_reach(&settings.sign_in.password_acr) {
+                let reach = &settings.sign_in.password_acr;
+                log(
+                    3,
+                    &handler.name,
+                    &format!("it asks for acr_values {values:?}, but all that this server reaches is {reach:?} (sign_in.acr)"),
+                );
+            }
+            trouble.refusal(&handler.name)
+        })
     }
 
     /// What the enabled handler, or the one in `file`, or either with other `properties`, decides, what the guard makes of it, and how long it took. Issues nothing.
@@ -131,7 +141,7 @@ impl Handlers {
         let began = std::time::Instant::now();
         let answer = handler.ask(question).await;
         let took = began.elapsed();
-        let said = answer.as_ref().ok().map(|allowed| json!(allowed));
+        let said = answer.as_ref().ok().map(|allowed| in_seconds(json!(allowed)));
         let limits = &Limits { audience: AudienceLimit { allowed: state.audiences(), ..limits.audience }, ..*limits };
         let decided = answer.map(answer::proposal).map(|proposal| guard::clamp(proposal, limits, settings));
         Ok(Explained {
@@ -160,6 +170,18 @@ pub struct Explained {
     pub outline: Option<Value>,
     /// The same, to be minted from.
     pub plan: Option<IssuePlan>,
+}
+
+/// The same with every duration as a number of seconds, as everywhere else.
+fn in_seconds(value: Value) -> Value {
+    match value {
+        Value::Object(members) => match (members.get("secs").and_then(Value::as_u64), members.get("nanos"), members.len()) {
+            (Some(seconds), Some(_), 2) => seconds.into(),
+            _ => members.into_iter().map(|(name, value)| (name, in_seconds(value))).collect(),
+        },
+        Value::Array(values) => values.into_iter().map(in_seconds).collect(),
+        other => other,
+    }
 }
 
 fn shown(trouble: &Trouble, name: &str) -> Value {

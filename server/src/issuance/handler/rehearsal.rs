@@ -22,6 +22,8 @@ pub struct Rehearsal {
     settings: HandlerSettings,
     surroundings: Surroundings,
     candidates: Vec<Candidate>,
+    /// The names of handlers whose properties are wrong.
+    refused: Vec<String>,
     shadow: Option<Candidate>,
     /// What keeps them from being put into service.
     pub findings: Vec<Finding>,
@@ -43,6 +45,7 @@ impl Rehearsal {
             settings: settings.clone(),
             surroundings,
             candidates: Vec::new(),
+            refused: Vec::new(),
             shadow: None,
             findings: Vec::new(),
             warnings: Vec::new(),
@@ -70,7 +73,10 @@ impl Rehearsal {
         for found in look(settings, wrong, then) {
             match trial.run(&found, known) {
                 Ok(candidate) => self.admit(candidate),
-                Err(Rejected::Properties(wrong)) => self.findings.extend(wrong),
+                Err(Rejected::Properties(name, wrong)) => {
+                    self.refused.push(name);
+                    self.findings.extend(wrong);
+                }
                 // What was in service must not go because its file was spoiled.
                 Err(Rejected::Library(reason)) if known.iter().any(|entry| entry.description.path == found.path()) => {
                     let remedy = "do as it says; the handler that is in service stays";
@@ -143,17 +149,17 @@ impl Rehearsal {
     fn rehearse_shadow(&self, trial: &Trial<'_>) -> Result<Option<Candidate>, Vec<Finding>> {
         let Some(wanted) = &self.settings.shadow else { return Ok(None) };
         let Some(entry) = self.candidates.iter().map(|one| &one.entry).find(|entry| entry.description.name == wanted.name) else {
-            // A handler that refused its properties has told no name: it may be this one.
-            if !self.findings.is_empty() {
+            if self.refused.contains(&wanted.name) {
                 return Ok(None);
             }
-            let names: Vec<&str> = self.candidates.iter().map(|one| one.entry.description.name.as_str()).collect();
+            let loaded = self.candidates.iter().map(|one| &one.entry.description.name);
+            let names: Vec<&str> = loaded.chain(&self.refused).map(String::as_str).collect();
             let remedy = format!("one of: {}", names.join(", "));
             return Err(vec![no_shadow(wanted.name.clone(), "the name of a loaded handler", &remedy)]);
         };
         let own = Trial { properties: &wanted.properties, ..*trial };
         own.rehearse(entry.library.clone(), entry.digest.clone()).map(Some).map_err(|rejected| match rejected {
-            Rejected::Properties(findings) => findings,
+            Rejected::Properties(_, findings) => findings,
             Rejected::Library(reason) => vec![no_shadow(reason, "a handler that can be configured", "do as it says")],
         })
     }

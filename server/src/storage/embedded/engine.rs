@@ -82,7 +82,7 @@ impl Source {
         if !fs::metadata(folder).is_ok_and(|folder| folder.is_dir()) {
             return Err(OpenError::FolderMissing(folder.to_owned()));
         }
-        let path = folder.join("store.redb");
+        let path = folder.join(super::FILE);
         make_private(&path, folder).map_err(|error| refused(&path, &error))?;
         let file = path.clone();
         let opener = move |first: bool| {

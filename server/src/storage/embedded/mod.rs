@@ -34,6 +34,9 @@ use crate::foundation::{Clock, Timestamp};
 /// How many jobs are worth a commit without waiting for more.
 const FULL_DELIVERY: usize = 64;
 
+/// The name of the file in its folder.
+const FILE: &str = "store.redb";
+
 /// The memory for a walk over all pages, in bytes.
 const PAGES_AT_A_TIME: usize = 64 * 1024 * 1024;
 
@@ -60,6 +63,12 @@ impl Embedded {
     /// lies there is damaged or of a newer release.
     pub fn open(folder: &Path, cache_bytes: usize, clock: Clock) -> Result<Self, OpenError> {
         Self::start(Source::in_folder(folder, cache_bytes)?, clock)
+    }
+
+    /// Whether a store has been made in `folder`.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
     }
 
     /// Compares every page of the store in `folder` with the checksum that was written with it, and mends what can be mended without a

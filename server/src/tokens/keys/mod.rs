@@ -61,6 +61,12 @@ pub enum KeyError {
     /// The claims are not a JSON object.
     #[error("the claims of a token cannot be written as JSON")]
     Claims,
+    /// There is no such key.
+    #[error("there is no key {0}; `symbolon key list` names all")]
+    Unknown(String),
+    /// It signs at present.
+    #[error("the key {0} signs at present; run `symbolon key rotate --immediately` first")]
+    InUse(String),
     /// Others changed the keys again and again.
     #[error("the signing keys are being changed by another process; try again")]
     Contended,
@@ -211,6 +217,38 @@ impl SigningKeys {
             let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
             let anew = Record::open(&inner.sealing, &stored.value)?.seal(&inner.sealing)?;
             if inner.store.compare_and_swap(name.clone(), stored.version, anew, None).await? {
+                return Ok(());
+            }
+        }
+        Err(KeyError::Contended)
+    }
+
+    /// Removes a key for good: it is published no longer, and nothing that it signed is accepted any more. For a key that leaked.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`] or [`KeyError::InUse`]; when the store fails or another process keeps changing the keys.
+    pub async fn remove(&self, kid: &str) -> Result<(), KeyError> {
+        let inner = &*self.0;
+        let mut in_use = inner.changing.lock().await;
+        let name = Key::new(Kind::SigningKeys, b"");
+        for _ in 0..TRIES {
+            // They were there when this was made.
+            let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
+            let record = Record::open(&inner.sealing, &stored.value)?;
+            let set = KeySet::new(&record, stored.version, &inner.policy)?;
+            if set.in_use(&inner.clock).any(|key| key.kid == kid) {
+                return Err(KeyError::InUse(kid.to_owned()));
+            }
+            // They are listed in the order of the record.
+            let place = set.list(&inner.clock).iter().position(|key| key.kid == kid);
+            let place = place.ok_or_else(|| KeyError::Unknown(kid.to_owned()))?;
+            let mut without = record.clone();
+            without.keys.remove(place);
+            if inner.store.compare_and_swap(name.clone(), stored.version, without.seal(&inner.sealing)?, None).await? {
+                news::changed(&record, &without);
+                let (record, version) = change(&inner.store, &inner.sealing, &inner.policy, &inner.clock, Wish::Due).await?;
+                inner.set.store(Arc::new(KeySet::new(&record, version, &inner.policy)?));
+                *in_use = inner.set.load().in_use(&inner.clock).map(|key| key.kid.clone()).collect();
                 return Ok(());
             }
         }

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn lines_are_bounded_and_none_is_lost() {
-        let text = [&b"one\n\n"[..], &[b'x'; 40_000], b"\nlast"].concat();
+        let text = [&b"one\n\n"[..], &vec![b'x'; 40_000], b"\nlast"].concat();
         let mut reader = BufReader::new(text.as_slice());
         let lines: Vec<usize> = std::iter::from_fn(|| line(&mut reader).map(|line| line.len())).collect();
         assert_eq!(lines, [3, 0, 16 * 1024, 4]);
