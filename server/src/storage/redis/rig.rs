@@ -1,6 +1,7 @@
 //! The Redis servers that the unit tests share: each started once in a test process, by the first test that wants it.
 
 #[path = "../../../../tests/it/harness/redis.rs"]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub(in crate::storage) mod servers;
 
 use std::sync::LazyLock;

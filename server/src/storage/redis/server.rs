@@ -7,6 +7,7 @@ const OLDEST: (u32, u32) = (7, 0);
 
 /// The few lines of `INFO` that matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of INFO, and none depends on another")]
 pub(super) struct ServerReport {
     version: String,
     is_replica: bool,

@@ -59,10 +59,14 @@ async fn on_a_cluster_too() {
     // Every replica stands still for less than it takes the cluster to give it up.
     let replicas: Vec<&RedisServer> = cluster.nodes.iter().filter(|node| node.ask("ROLE").starts_with("slave")).collect();
     assert_eq!(replicas.len(), 3);
-    replicas.iter().for_each(|replica| replica.signal("STOP"));
+    for replica in &replicas {
+        replica.signal("STOP");
+    }
     let writes = (0..100).map(|n| store.insert(key(&format!("meanwhile{n}")), b"x".to_vec(), None));
     let refused: Vec<String> = join_all(writes).await.into_iter().map(reason).collect();
-    replicas.iter().for_each(|replica| replica.signal("CONT"));
+    for replica in &replicas {
+        replica.signal("CONT");
+    }
     assert!(refused.iter().all(|reason| reason.contains("only 0 of 1 replicas have it")), "{refused:?}");
     cluster.wait_until_whole();
     assert!(store.insert(key("after"), b"x".to_vec(), None).await.unwrap());
