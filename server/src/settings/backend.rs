@@ -5,6 +5,7 @@ use std::path::Path;
 use super::address;
 use super::document;
 use super::layers::{Layer, Layers};
+use super::leaves::Leaf;
 use super::meaning::{Backend, Redis, RedisMode, RedisServer};
 use super::relations::{ID, blame};
 use crate::foundation::Secret;
@@ -42,7 +43,8 @@ fn contradictions(layers: &Layers) -> Vec<Contradiction> {
     let (mode, master, prefix) = (text(MODE), text(MASTER), text(PREFIX));
     let servers = servers(layers).unwrap_or_default();
     let over_tls = servers.iter().filter(|server| server.tls).count();
-    let url_is_written = layers.origin(URL).is_some_and(|origin| origin.layer != Layer::BuiltIn);
+    // Whoever writes the default down asks for nothing.
+    let other_url = layers.show(URL).is_some_and(|url| Leaf::find(URL).is_none_or(|leaf| leaf.default != url));
     let mut found = Vec::new();
     let mut unless = |right: bool, contradiction: Contradiction| {
         if !right {
@@ -104,7 +106,7 @@ fn contradictions(layers: &Layers) -> Vec<Contradiction> {
         },
     );
     unless(
-        text(BACKEND) == "redis" || !url_is_written || layers.is_wrong(BACKEND),
+        text(BACKEND) == "redis" || !other_url || layers.is_wrong(BACKEND),
         Contradiction {
             between: [URL, BACKEND],
             seen: format!("{URL}, and {BACKEND} = embedded"),
