@@ -23,7 +23,7 @@ const FLOORS: [&str; 13] = [
 ];
 
 /// What only these places of the server may name.
-const OWNERS: [(&str, &[&str]); 27] = [
+const OWNERS: [(&str, &[&str]); 28] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
     // Also a log target, by its name.
@@ -31,6 +31,7 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("askama", &["http"]),
     ("clap", &["cli"]),
     ("redb", &["storage/embedded"]),
+    ("redis", &["storage/redis"]),
     ("crc32fast", &["storage"]),
     ("jsonwebtoken", &["tokens"]),
     ("jose_rs", &["tokens"]),
@@ -117,16 +118,16 @@ fn uncommented(line: &str) -> &str {
     line
 }
 
-/// Whether `name` stands in the line as a whole path segment.
+/// Whether `name` stands in the line as the first segment of a path, as the name of a crate does.
 fn names(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + name.len()..].chars().next();
         let joined = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         !joined(before)
-            && !before.is_some_and(|c| c == '"' || c == '.')
+            && !before.is_some_and(|c| c == '"' || c == '.' || c == ':')
             && (name.ends_with(':') || !joined(after))
-            && (after == Some(':') || line.trim_start().starts_with("use ") || name.contains(':'))
+            && (line[at + name.len()..].starts_with("::") || line.trim_start().starts_with("use ") || name.contains(':'))
     })
 }
 
@@ -344,6 +345,7 @@ fn word(line: &str, name: &str) -> bool {
 #[test]
 fn the_reader_reads() {
     assert!(names("use redb::Database;", "redb") && names("let x = redb::open();", "redb"));
+    assert!(!names("use crate::storage::redis::Redis;", "redis") && !names("redis://host", "redis"));
     assert!(!names("let credb = 1;", "redb") && !names("use crate::predb::x;", "redb"));
     assert_eq!(rooms_named("use crate::{http::serve, cli}; crate::tokens::x()"), ["http", "cli", "tokens"]);
     assert_eq!(uncommented("let a = \"http://b\"; // c"), "let a = \"http://b\"; ");

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::harness::audit::{Promises, Trail};
 use crate::harness::cast::{ONE, TWO};
+use crate::harness::redis::RedisServer;
 use crate::harness::{Authorization, Browser, Person, Server, Setup, Tokens};
 
 /// Somebody with tokens, a revoked device, a code that waits and one that was used.
@@ -160,6 +161,41 @@ fn a_store_moves_to_another_folder() {
     fs::copy(other.join("var/store.redb"), file(&server)).expect("the moved store");
     server.start_again();
     story.holds(&server);
+}
+
+/// From the embedded store to Redis with the server's own settings, and from there back into an empty folder.
+#[test]
+fn a_store_moves_to_redis_and_back() {
+    let redis = RedisServer::start(&[]);
+    // The same settings as `on_redis`, before and after.
+    let server = Setup::new().environment("SYMBOLON_STORAGE__SEALING_KEY", &"5e".repeat(32)).start();
+    let story = Story::of(&server);
+    let embedded = fs::read_to_string(server.config()).expect("the settings");
+    let on_redis = format!("{embedded}\n[storage.redis]\nurl = [\"redis://127.0.0.1:{}\"]\n", redis.port);
+    let on_redis = on_redis.replace("[storage]", "[storage]\nbackend = \"redis\"");
+    let to = server.folder().join("redis.toml");
+    fs::write(&to, &on_redis).expect("the other settings");
+    assert_eq!(server.stop(), Some(0));
+    let counts = server.command(&["store", "migrate", "--to", path_of(&to), "--json"]).fine().json();
+    assert!(number(&counts, "records") > 8, "{counts}");
+    let twice = server.command(&["store", "migrate", "--to", path_of(&to)]).refused();
+    assert!(twice.contains("not empty") && twice.contains("on Redis at"), "{twice}");
+    fs::write(server.config(), &on_redis).expect("the settings");
+    let checked = server.command(&["store", "check", "--json"]).fine().json();
+    assert!(number(&checked, "records") > 8 && checked["pages"].is_null(), "{checked}");
+    let itself = server.command(&["store", "migrate", "--to", path_of(&server.config())]).refused();
+    assert!(itself.contains("are the same"), "{itself}");
+    fs::rename(file(&server), server.folder().join("old.redb")).expect("the old store, out of the way");
+    let back = server.folder().join("back.toml");
+    fs::write(&back, &embedded).expect("the first settings");
+    let there = server.command(&["store", "migrate", "--to", path_of(&back), "--json"]).fine().json();
+    assert_eq!(there, counts);
+    fs::write(server.config(), &on_redis).expect("the settings");
+    server.start_again();
+    story.holds(&server);
+    let backup = server.folder().join("backup");
+    let saved = server.command(&["store", "backup", path_of(&backup), "--json"]).fine().json();
+    assert!(number(&saved, "records") >= number(&counts, "records"), "{saved}");
 }
 
 #[test]

@@ -13,10 +13,11 @@ use crate::foundation::Clock;
 use crate::grants::Engine;
 use crate::issuance::handler::Rehearsal;
 use crate::issuance::{Handlers, Issuer};
-use crate::settings::meaning::{SealingKeySource, SessionLimits};
+use crate::settings::meaning::{Backend, SealingKeySource, SessionLimits};
 use crate::settings::{Finding, Settings};
 use crate::storage::SharedStore;
 use crate::storage::embedded::Embedded;
+use crate::storage::redis::Redis;
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::keys::{KeyPolicy, SigningKeys};
 use crate::tokens::sealing::SealingKey;
@@ -54,7 +55,7 @@ pub fn warn(finding: &Finding) {
 
 async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>, Failure> {
     let settings = Arc::new(settings);
-    let Opened { store, sealing, clock } = open(&settings)?;
+    let Opened { store, sealing, clock } = open(&settings).await?;
     let policy = KeyPolicy {
         publish_before_use: settings.tokens.key_publish_before_use,
         rotate_every: settings.tokens.key_rotate_every,
@@ -83,12 +84,15 @@ pub struct Opened {
 ///
 /// # Errors
 /// What cannot be opened.
-pub fn open(settings: &Settings) -> Result<Opened, Failure> {
+pub async fn open(settings: &Settings) -> Result<Opened, Failure> {
     let folder = &settings.storage.path;
     prepare(folder)?;
     let (sealing, clock) = (sealing_key(settings)?, Clock::system());
-    let store = Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?;
-    Ok(Opened { store: Arc::new(store), sealing, clock })
+    let store: SharedStore = match &settings.storage.backend {
+        Backend::Embedded => Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?),
+        Backend::Redis(redis) => Arc::new(Redis::open(redis, clock.clone()).await.map_err(refused)?),
+    };
+    Ok(Opened { store, sealing, clock })
 }
 
 /// The data folder: made when missing, and for nobody else to look into.

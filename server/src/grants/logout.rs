@@ -8,6 +8,7 @@ use crate::foundation::Secret;
 use crate::issuance::id_token::{self, IdTokenClaims};
 use crate::protocol::OAuthError;
 use crate::sessions::SessionKind;
+use crate::storage::StorageError;
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
 
@@ -24,10 +25,13 @@ pub enum Logout {
 
 impl Engine {
     /// Reads an ID token that this server issued before; it may have expired. `None` = it is none of ours.
-    pub(super) fn verify_id_token_hint(&self, hint: &str) -> Option<IdTokenClaims> {
-        let verified = self.issuer().keys().verify::<IdTokenClaims>(hint).ok()?;
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn verify_id_token_hint(&self, hint: &str) -> Result<Option<IdTokenClaims>, StorageError> {
+        let Ok(verified) = self.issuer().keys().recognise::<IdTokenClaims>(hint).await? else { return Ok(None) };
         let own = verified.typ.as_deref() == Some(id_token::TYP) && verified.claims.iss == self.settings().server.issuer.text;
-        own.then_some(verified.claims)
+        Ok(own.then_some(verified.claims))
     }
 
     /// Processes a logout request. With an `id_token_hint` the app vouches for it, which needs no browser at all; otherwise
@@ -46,6 +50,7 @@ impl Engine {
             None => None,
             Some(text) => Some(
                 self.verify_id_token_hint(text)
+                    .await?
                     .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))?,
             ),
         };

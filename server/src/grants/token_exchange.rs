@@ -40,8 +40,10 @@ impl Engine {
         if request.scope.as_ref().is_some_and(|scope| !scope.is_subset(&client.scope)) {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for."));
         }
-        let token =
-            self.verify_subject_token(&request).inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
+        let token = self
+            .verify_subject_token(&request)
+            .await
+            .inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let device = self.verify_device(&request, &token.claims, facts).await;
         let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
@@ -130,11 +132,12 @@ impl Engine {
     }
 
     /// The subject token: an ID token of ours, signed by a key of ours. It may have expired (Native SSO section 6.3).
-    fn verify_subject_token(&self, request: &TokenExchange) -> Result<Verified<SubjectClaims>, OAuthError> {
+    async fn verify_subject_token(&self, request: &TokenExchange) -> Result<Verified<SubjectClaims>, OAuthError> {
         let verified = self
             .issuer()
             .keys()
-            .verify::<SubjectClaims>(request.subject_token.expose())
+            .recognise::<SubjectClaims>(request.subject_token.expose())
+            .await?
             .map_err(|error| OAuthError::invalid_grant(format!("the ID token was refused: {error}")))?;
         if verified.typ.as_deref() != Some(id_token::TYP) {
             return Err(OAuthError::invalid_grant("the subject token is no ID token"));

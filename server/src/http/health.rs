@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`: for whoever runs the server.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, web};
 
 use super::respond;
@@ -28,6 +29,7 @@ async fn ready(shared: web::Data<Shared>) -> HttpResponse {
         Err(error) => {
             tracing::warn!(%error, "not ready");
             respond::no_store(StatusCode::SERVICE_UNAVAILABLE)
+                .insert_header((RETRY_AFTER, respond::RETRY_SECONDS))
                 .content_type("text/plain")
                 .body("the store cannot keep its promises\n")
         }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,7 @@ use super::respond;
 use crate::foundation::Digest;
 use crate::grants::Engine;
 use crate::grants::authorize::Page;
-use crate::protocol::OAuthError;
+use crate::protocol::{ErrorCode, OAuthError};
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
@@ -112,7 +113,12 @@ pub fn message(title: &str, text: &str) -> HttpResponse {
 #[must_use]
 pub fn problem(error: &OAuthError) -> HttpResponse {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    finish(MessagePage { title: "This did not work", style: STYLE, role: "alert", message: &error.description }.render(), status)
+    let page = MessagePage { title: "This did not work", style: STYLE, role: "alert", message: &error.description };
+    let mut answer = finish(page.render(), status);
+    if error.code == ErrorCode::TemporarilyUnavailable {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(respond::RETRY_SECONDS));
+    }
+    answer
 }
 
 fn finish(html: askama::Result<String>, status: StatusCode) -> HttpResponse {

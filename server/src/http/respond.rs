@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// Seconds after which a client may try again when the server cannot keep its promises.
-const RETRY_SECONDS: &str = "1";
+pub(super) const RETRY_SECONDS: &str = "1";
 
 /// Room for a token answer with three tokens, in bytes.
 const USUAL_BODY: usize = 4096;

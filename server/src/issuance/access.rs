@@ -163,7 +163,7 @@ impl Issuer {
         }
         // Three parts are a JWS; an opaque token has one and a JWE five.
         let stored = text.bytes().filter(|byte| *byte == b'.').count() != 2;
-        let claims = if stored { self.read_access_record(text).await? } else { self.read_access_jwt(text) };
+        let claims = if stored { self.read_access_record(text).await? } else { self.read_access_jwt(text).await? };
         let Some(claims) = claims else { return Ok(None) };
         if claims.iss != self.settings().server.issuer.text || claims.exp <= self.clock().now() {
             return Ok(None);
@@ -184,9 +184,9 @@ impl Issuer {
         Ok(lives.then_some(verified))
     }
 
-    fn read_access_jwt(&self, text: &str) -> Option<AccessClaims> {
-        let verified = self.keys().verify::<AccessClaims>(text).ok()?;
-        (verified.typ.as_deref() == Some(TYP)).then_some(verified.claims)
+    async fn read_access_jwt(&self, text: &str) -> Result<Option<AccessClaims>, StorageError> {
+        let verified = self.keys().recognise::<AccessClaims>(text).await?.ok();
+        Ok(verified.filter(|verified| verified.typ.as_deref() == Some(TYP)).map(|verified| verified.claims))
     }
 
     async fn read_access_record(&self, text: &str) -> Result<Option<AccessClaims>, StorageError> {

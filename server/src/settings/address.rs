@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::meaning::{Issuer, Network};
-use super::value::{Mismatch, UNREADABLE};
+use super::meaning::{Issuer, Network, RedisServer};
+use super::value::{Mismatch, Raw, UNREADABLE};
 
 const ID: &str = "config.issuer";
 
@@ -55,6 +55,55 @@ pub(super) fn network(text: &str) -> Result<Network, Mismatch> {
         Some(prefix) => prefix.parse().ok().filter(|prefix| *prefix <= longest).ok_or_else(wrong)?,
     };
     Ok(Network { address, prefix })
+}
+
+/// Reads the addresses of Redis servers: one text, or a list. A user or password in one would be shown wherever the setting is.
+pub(super) fn redis_servers(raw: &Raw) -> Result<Vec<String>, Mismatch> {
+    let list = match raw {
+        Raw::Text(text) => Raw::Shell(text.clone()),
+        other => other.clone(),
+    };
+    let named = match &list {
+        Raw::Shell(text) => text.contains('@'),
+        Raw::Texts(items) => items.iter().any(|item| item.contains('@')),
+        _ => false,
+    };
+    if named {
+        return Err(Mismatch::new(
+            UNREADABLE,
+            "an address with a user name or password",
+            "leave out everything before the @: the name belongs in storage.redis.username, the password in a file named by \
+             storage.redis.password_file",
+        ));
+    }
+    list.list()?.iter().map(|item| redis_server(item).map(|server| server.to_url())).collect()
+}
+
+/// Reads the address of one.
+pub(super) fn redis_server(text: &str) -> Result<RedisServer, Mismatch> {
+    let wrong = |remedy: &str| Mismatch::new(UNREADABLE, format!("{text:?}"), remedy);
+    let whole = "write it as redis://HOST:PORT, or rediss://HOST:PORT for TLS";
+    let url = Url::parse(text.trim()).map_err(|_| wrong(whole))?;
+    let tls = match url.scheme() {
+        "redis" => false,
+        "rediss" => true,
+        _ => return Err(wrong(whole)),
+    };
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong(whole))?;
+    if !matches!(url.path(), "" | "/" | "/0") || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(
+            "leave out what follows the port: the database is always 0, and storage.redis.prefix keeps keys apart",
+        ));
+    }
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok(RedisServer { host, port: url.port().unwrap_or(6379), tls })
+}
+
+impl RedisServer {
+    /// As it may be written.
+    pub(super) fn to_url(&self) -> String {
+        format!("{}://{self}", if self.tls { "rediss" } else { "redis" })
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -7,13 +7,13 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg,
-    Storage, Telemetry, Tokens,
+    AccessTokenFormat, Backend, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
+    SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{environment, file, overrides, relations};
+use super::{backend, environment, file, overrides, relations};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -128,14 +128,16 @@ pub(super) fn load_document(
         relations::check(&mut layers);
     }
     let sealing_key = sealing_key(&mut layers);
+    let backend = backend::read(&mut layers);
     let handlers_are_known = whole && !layers.handlers_in_doubt;
-    finish(layers, sections, properties, Rest { shadow, sealing_key, handlers_are_known })
+    finish(layers, sections, properties, Rest { shadow, sealing_key, backend, handlers_are_known })
 }
 
 /// What takes more than one setting to tell.
 struct Rest {
     shadow: Option<Shadow>,
     sealing_key: SealingKeySource,
+    backend: Option<Backend>,
     handlers_are_known: bool,
 }
 
@@ -220,6 +222,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             sealing_key: rest.sealing_key,
             previous_sealing_keys: layers.paths("storage.previous_sealing_keys")?,
             cache_bytes: layers.number("storage.cache")?,
+            backend: rest.backend?,
         },
         tokens: tokens(layers)?,
         sessions: Sessions {

@@ -1,19 +1,19 @@
 //! What the settings mean, after every layer was merged and every value checked. Read-only for the rest of the server.
 
 mod handlers;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use url::Url;
 
 pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
+pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
 
-use crate::foundation::Secret;
 use crate::protocol::Scope;
 
 /// All settings of one server.
@@ -86,31 +86,6 @@ impl Issuer {
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
-}
-
-/// `[storage]`
-#[derive(Debug, Clone)]
-pub struct Storage {
-    /// `storage.path`: the data folder (created with mode 0700), default `var`, relative to the settings file.
-    pub path: PathBuf,
-    /// `storage.sealing_key_file`: 32 bytes as base64url or hex that seal keys at rest. Default: `sealing.key` in the
-    /// data folder, made at first start. Also from the environment as `SYMBOLON_STORAGE__SEALING_KEY`.
-    pub sealing_key: SealingKeySource,
-    /// `storage.previous_sealing_keys`: files with earlier keys, which open and do not seal. Default: none.
-    pub previous_sealing_keys: Vec<PathBuf>,
-    /// `storage.cache`: memory for the embedded engine's page cache in bytes, default 16 MiB.
-    pub cache_bytes: usize,
-}
-
-/// Where the sealing key comes from.
-#[derive(Debug, Clone)]
-pub enum SealingKeySource {
-    /// A file that must exist.
-    File(PathBuf),
-    /// The value itself (environment only).
-    Value(Secret<String>),
-    /// `sealing.key` in the data folder, generated when missing.
-    Generated,
 }
 
 /// A signature algorithm (RFC 7518, RFC 8037) that this server signs with.

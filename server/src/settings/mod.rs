@@ -8,6 +8,7 @@
 //! file of an installation that moves here) and our own name wins in the environment and in `-D`.
 
 mod address;
+mod backend;
 mod document;
 mod duration;
 mod environment;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::backend;
 use super::duration;
 use super::layers::{Layer, Layers};
 
-const ID: &str = "config.relation";
+pub(super) const ID: &str = "config.relation";
 
 /// Pairs of durations of which the first must not exceed the second; `None` (never) is longer than everything.
 const ORDERED: [(&str, &str); 6] = [
@@ -36,6 +37,7 @@ pub(super) fn check(layers: &mut Layers) {
     }
     check_password(layers);
     check_sealing_key(layers);
+    backend::check(layers);
 }
 
 fn exceeds(less: &str, value: Option<Duration>, limit: Option<Duration>) -> bool {
@@ -70,7 +72,7 @@ fn check_sealing_key(layers: &mut Layers) {
 }
 
 /// The place of the setting that somebody wrote, preferring the first.
-fn blame(layers: &Layers, first: &str, second: &str) -> String {
+pub(super) fn blame(layers: &Layers, first: &str, second: &str) -> String {
     let written =
         |key: &str| layers.origin(key).filter(|origin| origin.layer != Layer::BuiltIn).map(|origin| origin.place.clone());
     written(first).or_else(|| written(second)).unwrap_or_else(|| "built-in".to_owned())

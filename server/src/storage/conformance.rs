@@ -13,8 +13,10 @@ use std::time::Duration;
 use super::embedded::Embedded;
 use super::embedded::disk::Disk;
 use super::memory::Memory;
+use super::redis::{Redis, rig};
 use super::{Key, Kind, SharedStore, StorageError};
 use crate::foundation::{Clock, Timestamp};
+use crate::settings::meaning;
 
 /// One empty store, and the clock by which its records expire.
 struct Subject {
@@ -44,6 +46,26 @@ impl Subject {
         Self { store, clock, _folder: Some(folder) }
     }
 
+    /// On the Redis server of this test process, under a prefix that nothing else has.
+    async fn redis() -> Self {
+        Self::shared(rig::redis()).await
+    }
+
+    /// The same, where each write waits for one replica.
+    async fn cluster() -> Self {
+        Self::shared(rig::cluster()).await
+    }
+
+    async fn sentinel() -> Self {
+        Self::shared(rig::sentinels()).await
+    }
+
+    async fn shared(settings: meaning::Redis) -> Self {
+        let clock = Clock::manual(1000);
+        let store = Arc::new(Redis::open(&settings, clock.clone()).await.unwrap());
+        Self { store, clock, _folder: None }
+    }
+
     /// The moment so many seconds from now.
     #[expect(clippy::unnecessary_wraps, reason = "an expiry as every operation takes it")]
     fn after(&self, seconds: u64) -> Option<Timestamp> {
@@ -65,6 +87,9 @@ macro_rules! conformance {
         mod memory { $(#[tokio::test] async fn $case() { super::$room::$case(super::Subject::memory()).await; })* }
         mod embedded { $(#[tokio::test] async fn $case() { super::$room::$case(super::Subject::embedded()).await; })* }
         mod file { $(#[tokio::test] async fn $case() { super::$room::$case(super::Subject::file()).await; })* }
+        mod redis { $(#[tokio::test] async fn $case() { super::$room::$case(super::Subject::redis().await).await; })* }
+        mod cluster { $(#[tokio::test] async fn $case() { super::$room::$case(super::Subject::cluster().await).await; })* }
+        mod sentinel { $(#[tokio::test] async fn $case() { super::$room::$case(super::Subject::sentinel().await).await; })* }
     };
 }
 
@@ -97,6 +122,7 @@ conformance! {
     races::no_swap_is_lost
     races::every_member_arrives
     races::different_keys_do_not_disturb_each_other
+    races::hundreds_at_once
 }
 
 fn is_unavailable<T>(result: &Result<T, StorageError>) -> bool {

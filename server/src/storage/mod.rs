@@ -19,6 +19,7 @@ pub mod archive;
 mod conformance;
 pub mod embedded;
 pub mod memory;
+pub mod redis;
 pub mod snapshot;
 
 /// The name of one record: a one-byte kind (so that kinds never collide) and the record's own id.

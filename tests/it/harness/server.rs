@@ -17,8 +17,10 @@ use super::setup::Setup;
 /// A server that is up (or was, until a test killed it).
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// The issuer: every endpoint is below it.
+    /// The issuer, which several servers may share.
     pub(crate) issuer: String,
+    /// Where it listens: every endpoint is below it.
+    address: String,
     setup: Setup,
     folder: tempfile::TempDir,
     process: Mutex<Option<Process>>,
@@ -61,7 +63,8 @@ impl Server {
             let port = free_port();
             let folder = tempfile::Builder::new().prefix("symbolon-it-").tempdir().expect("a temporary folder");
             setup.write(folder.path(), port);
-            let server = Self { issuer: setup.issuer(port), setup: setup.clone(), folder, process: Mutex::new(None) };
+            let (issuer, address) = (setup.issuer(port), setup.address(port));
+            let server = Self { issuer, address, setup: setup.clone(), folder, process: Mutex::new(None) };
             if server.up() {
                 return server;
             }
@@ -139,7 +142,7 @@ impl Server {
 
     /// The absolute address of an endpoint.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+        format!("{}{path}", self.address)
     }
 
     /// A file in its handler folder.

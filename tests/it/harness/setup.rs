@@ -153,9 +153,7 @@ impl Setup {
         if settings["server"]["listen"].is_null() {
             settings["server"]["listen"] = format!("127.0.0.1:{port}").into();
         }
-        if settings["server"]["issuer"].is_null() {
-            settings["server"]["issuer"] = self.issuer(port).into();
-        }
+        settings["server"]["issuer"] = self.issuer(port).into();
         settings["storage"]["path"] = path(&folder.join("var")).into();
         settings["handlers"]["folder"] = path(&folder.join("handlers")).into();
         settings["handlers"]["properties"] = json!([path(&folder.join("handlers.properties"))]);
@@ -172,8 +170,13 @@ impl Setup {
         }
     }
 
-    /// The issuer on that port.
+    /// The issuer of a server on that port: its address, unless the settings name another's.
     pub(crate) fn issuer(&self, port: u16) -> String {
+        self.settings["server"]["issuer"].as_str().map_or_else(|| self.address(port), str::to_owned)
+    }
+
+    /// The address of a server on that port.
+    pub(crate) fn address(&self, port: u16) -> String {
         format!("http://127.0.0.1:{port}{}", self.path)
     }
 

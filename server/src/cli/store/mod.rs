@@ -13,6 +13,7 @@ use super::arguments::Place;
 use super::assemble::{self, Opened};
 use super::output::{Failure, Output};
 use crate::grants::examination::Examiner;
+use crate::settings::meaning::Backend;
 use crate::settings::{self, Settings};
 use crate::storage::archive::{Counts, Reader};
 use crate::storage::embedded::Embedded;
@@ -85,17 +86,25 @@ async fn check(place: &Place, output: Output) -> Result<(), Failure> {
 
 /// A store that no server can open must be looked at all the same, so this makes no engine on it.
 async fn check_stopped(settings: &Settings) -> Result<Value, Failure> {
-    let folder = &settings.storage.path;
-    let Opened { store, sealing, .. } = assemble::open(settings)?;
-    store.close().await.map_err(Failure::refusal_of)?;
-    drop(store);
-    let mended = !Embedded::check_pages(folder).map_err(Failure::refusal_of)?;
-    let Opened { store, .. } = assemble::open(settings)?;
+    // Redis has no pages of ours.
+    let pages = match settings.storage.backend {
+        Backend::Redis(_) => None,
+        Backend::Embedded => {
+            let Opened { store, .. } = assemble::open(settings).await?;
+            store.close().await.map_err(Failure::refusal_of)?;
+            drop(store);
+            let fine = Embedded::check_pages(&settings.storage.path).map_err(Failure::refusal_of)?;
+            Some(if fine { "fine" } else { "mended" })
+        }
+    };
+    let Opened { store, sealing, .. } = assemble::open(settings).await?;
     let examiner = Examiner { sealing: &sealing, scopes: &settings.scopes };
     let checked = work::check(&*store, &examiner).await.map_err(Failure::refusal_of);
     store.close().await.map_err(Failure::refusal_of)?;
     let mut found = serde_json::to_value(checked?).map_err(Failure::refusal_of)?;
-    found["pages"] = if mended { "mended" } else { "fine" }.into();
+    if let Some(pages) = pages {
+        found["pages"] = pages.into();
+    }
     Ok(found)
 }
 
@@ -104,7 +113,7 @@ async fn stopped(settings: &Settings) -> Result<Opened, Failure> {
     if socket::ask(&settings.storage.path, &AdminCommand::Ping).await?.is_some() {
         return Err(Failure::refusal(format!("the server on {} is running; stop it first", settings.storage.path.display())));
     }
-    assemble::open(settings)
+    assemble::open(settings).await
 }
 
 /// The same, when nothing is in it.
@@ -115,8 +124,8 @@ async fn empty(settings: &Settings) -> Result<Opened, Failure> {
     }
     opened.store.close().await.map_err(Failure::refusal_of)?;
     Err(Failure::refusal(format!(
-        "the store on {} is not empty; name another storage.path, or move what is there away",
-        settings.storage.path.display()
+        "the store on {} is not empty; name another storage.path or storage.redis.prefix, or move what is there away",
+        shown_place(settings)
     )))
 }
 
@@ -153,14 +162,8 @@ async fn migrate(place: &Place, to: &Path) -> Result<Counts, Failure> {
     // What the operator overrides on the command line is about the store that is left.
     let other = settings::from_process(Some(to), &[])?.settings;
     let source = stopped(&settings).await?;
-    // The source has made its folder by now, so both can be told from each other whatever they are called.
-    if other
-        .storage
-        .path
-        .canonicalize()
-        .is_ok_and(|target| settings.storage.path.canonicalize().is_ok_and(|source| source == target))
-    {
-        return Err(Failure::refusal(format!("source and target are the same: {}", settings.storage.path.display())));
+    if is_same(&settings, &other) {
+        return Err(Failure::refusal(format!("source and target are the same: {}", shown_place(&settings))));
     }
     let target = empty(&other).await?;
     let filled = async {
@@ -181,6 +184,32 @@ async fn migrate(place: &Place, to: &Path) -> Result<Counts, Failure> {
     let counts = settled(filled.await, &target).await?;
     source.store.close().await.map_err(Failure::refusal_of)?;
     Ok(counts)
+}
+
+/// Whether both keep their records in the same place. The source has made its folder by now, so that both folders can be told from
+/// each other whatever they are called.
+fn is_same(source: &Settings, target: &Settings) -> bool {
+    match (&source.storage.backend, &target.storage.backend) {
+        (Backend::Embedded, Backend::Embedded) => {
+            let folder = |settings: &Settings| settings.storage.path.canonicalize();
+            folder(target).is_ok_and(|target| folder(source).is_ok_and(|source| source == target))
+        }
+        (Backend::Redis(source), Backend::Redis(target)) => {
+            source.prefix == target.prefix && source.servers.iter().any(|server| target.servers.contains(server))
+        }
+        _ => false,
+    }
+}
+
+/// Where the records of a server are, in words.
+fn shown_place(settings: &Settings) -> String {
+    match &settings.storage.backend {
+        Backend::Embedded => settings.storage.path.display().to_string(),
+        Backend::Redis(redis) => {
+            let servers: Vec<String> = redis.servers.iter().map(ToString::to_string).collect();
+            format!("{} on Redis at {}", redis.prefix, servers.join(", "))
+        }
+    }
 }
 
 /// What was counted is on the disk; what failed half way says that the store is not to be used.

@@ -136,7 +136,7 @@ impl Engine {
             },
         };
         let state = parameters.get("state").map(str::to_owned);
-        self.parse_rest(parameters, &client, redirect_uri.clone(), redirect_uri_given).map_err(|error| {
+        self.parse_rest(parameters, &client, redirect_uri.clone(), redirect_uri_given).await.map_err(|error| {
             Refusal::Redirect(Box::new(RedirectError {
                 redirect_uri,
                 state: state.filter(|state| state.len() <= MAX_ECHO),
@@ -145,7 +145,7 @@ impl Engine {
         })
     }
 
-    fn parse_rest(
+    async fn parse_rest(
         &self,
         parameters: &Parameters,
         client: &Client,
@@ -178,7 +178,10 @@ impl Engine {
             }
         }
         let scope = self.requested_scope(parameters, client)?;
-        let hinted_sub = parameters.get("id_token_hint").map(|hint| self.hinted_subject(hint)).transpose()?;
+        let hinted_sub = match parameters.get("id_token_hint") {
+            Some(hint) => Some(self.hinted_subject(hint).await?),
+            None => None,
+        };
         Ok(AuthorizationRequest {
             client_id: client.id.clone(),
             redirect_uri,
@@ -217,8 +220,9 @@ impl Engine {
         Ok(known.iter().filter(|value| may_refresh || *value != names::OFFLINE_ACCESS).collect())
     }
 
-    fn hinted_subject(&self, hint: &str) -> Result<String, OAuthError> {
+    async fn hinted_subject(&self, hint: &str) -> Result<String, OAuthError> {
         self.verify_id_token_hint(hint)
+            .await?
             .map(|claims| claims.sub)
             .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod findings;
+mod kinds;
 mod sections;
 mod shipped;
 

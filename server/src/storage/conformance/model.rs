@@ -6,9 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::foundation::{Clock, Timestamp};
+use crate::settings::meaning;
 use crate::storage::embedded::Embedded;
 use crate::storage::embedded::disk::Disk;
 use crate::storage::memory::Memory;
+use crate::storage::redis::{Redis, rig};
 use crate::storage::{Index, IndexKind, Key, Kind, Store, Stored, Version};
 
 #[derive(Debug, Clone)]
@@ -85,6 +87,7 @@ fn index(id: u8) -> Index {
 enum Subject {
     Memory(Memory),
     Embedded(Disk, Option<Embedded>),
+    Redis(meaning::Redis, Redis),
 }
 
 impl Subject {
@@ -92,13 +95,18 @@ impl Subject {
         match self {
             Self::Memory(store) => store,
             Self::Embedded(_, store) => store.as_ref().unwrap(),
+            Self::Redis(_, store) => store,
         }
     }
 
-    fn restart(&mut self, clock: &Clock) {
-        if let Self::Embedded(disk, store) = self {
-            drop(store.take());
-            *store = Some(disk.open(clock.clone()));
+    async fn restart(&mut self, clock: &Clock) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Embedded(disk, store) => {
+                drop(store.take());
+                *store = Some(disk.open(clock.clone()));
+            }
+            Self::Redis(settings, store) => *store = Redis::open(settings, clock.clone()).await.unwrap(),
         }
     }
 
@@ -156,7 +164,7 @@ async fn play(steps: Vec<Step>, mut subject: Subject, clock: Clock) {
             }
             Step::Wait(seconds) => clock.advance(Duration::from_secs(seconds)),
             Step::Sweep => subject.sweep().await,
-            Step::Restart => subject.restart(&clock),
+            Step::Restart => subject.restart(&clock).await,
         }
         compare(subject.store(), &mut model, clock.now()).await;
     }
@@ -192,6 +200,14 @@ fn run(steps: Vec<Step>, subject: impl FnOnce(Clock) -> Subject) {
     runtime.block_on(play(steps, subject(clock.clone()), clock));
 }
 
+fn run_on_redis(steps: Vec<Step>, settings: meaning::Redis) {
+    run(steps, |clock| {
+        let opening = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let store = std::thread::scope(|scope| scope.spawn(|| opening.block_on(Redis::open(&settings, clock))).join().unwrap());
+        Subject::Redis(settings, store.unwrap())
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -207,5 +223,20 @@ proptest! {
             let store = disk.open(clock);
             Subject::Embedded(disk, Some(store))
         });
+    }
+}
+
+proptest! {
+    // Every step is many round trips.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn redis_is_a_map(steps in prop::collection::vec(step(), 1..80)) {
+        run_on_redis(steps, rig::redis());
+    }
+
+    #[test]
+    fn a_cluster_is_a_map(steps in prop::collection::vec(step(), 1..60)) {
+        run_on_redis(steps, rig::cluster());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::{Subject, key};
 use crate::storage::{Index, IndexKind, SharedStore};
@@ -102,10 +102,33 @@ pub(super) async fn different_keys_do_not_disturb_each_other(on: Subject) {
                     assert_eq!(read.value, id.as_bytes(), "an answered write is seen by the next read");
                 }
             });
-            futures_util::future::join_all(writes).await;
+            join_all(writes).await;
         })
     });
     for number in 0..CALLERS {
         assert!(on.store.get(&key(&format!("{number}/{}", EACH - 1))).await.unwrap().is_some());
+    }
+}
+
+/// As a server does it: hundreds of requests on a few threads, all about one thing.
+pub(super) async fn hundreds_at_once(on: Subject) {
+    const MANY: usize = 300;
+    for round in ["a", "b"] {
+        let store = &on.store;
+        let inserts = join_all((0..MANY).map(|_| store.insert(key(round), b"token".to_vec(), on.after(60)))).await;
+        assert_eq!(winners(inserts.into_iter().map(Result::unwrap)), 1);
+        let read = store.get(&key(round)).await.unwrap().unwrap().version;
+        let swaps =
+            join_all((0..MANY).map(|n| store.compare_and_swap(key(round), read, vec![u8::try_from(n % 7).unwrap()], None)));
+        assert_eq!(winners(swaps.await.into_iter().map(Result::unwrap)), 1);
+        let takes = join_all((0..MANY).map(|_| store.take(key(round), Some(b"used".to_vec())))).await;
+        assert_eq!(winners(takes.into_iter().map(|taken| taken.unwrap().unwrap() != b"used")), 1);
+        let mixed = join_all((0..MANY).map(|n| {
+            let take = n % 2 == 0;
+            async move {
+                if take { store.take(key(round), None).await.unwrap().is_some() } else { store.delete(key(round)).await.unwrap() }
+            }
+        }));
+        assert_eq!(winners(mixed.await), 1, "taken or deleted, once");
     }
 }

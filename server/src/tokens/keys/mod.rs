@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
@@ -32,6 +33,10 @@ use crate::storage::{Key, Kind, SharedStore, StorageError, Stored, Version};
 
 /// How often a change is tried again when another process changes the keys at the same moment.
 const TRIES: usize = 8;
+
+/// How long after one look into the store for a key that nobody here knows the next may come, in milliseconds: strangers can make
+/// up as many names of keys as they like.
+const LOOK_EVERY: u64 = 1_000;
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +85,8 @@ struct Inner {
     /// One change at a time in this process; among processes compare-and-swap decides. Holds the names of the keys that signed
     /// when somebody last looked: that the time of a key has come is nobody's deed, so it takes a look to report it.
     changing: tokio::sync::Mutex<Vec<String>>,
+    /// When the store was last looked into for an unknown key.
+    looked: AtomicU64,
 }
 
 impl fmt::Debug for SigningKeys {
@@ -97,7 +104,15 @@ impl SigningKeys {
         let (record, version) = change(&store, &sealing, &policy, &clock, Wish::Due).await?;
         let set = KeySet::new(&record, version, &policy)?;
         let changing = tokio::sync::Mutex::new(set.in_use(&clock).map(|key| key.kid.clone()).collect());
-        Ok(Self(Arc::new(Inner { set: ArcSwap::from_pointee(set), store, clock, sealing, policy, changing })))
+        Ok(Self(Arc::new(Inner {
+            set: ArcSwap::from_pointee(set),
+            store,
+            clock,
+            sealing,
+            policy,
+            changing,
+            looked: AtomicU64::new(0),
+        })))
     }
 
     /// Reports the keys that sign, as a server does when it starts: the time of one may have come while none was running.
@@ -120,6 +135,29 @@ impl SigningKeys {
     /// Why it is not ours.
     pub fn verify<T: DeserializeOwned>(&self, jwt: &str) -> Result<Verified<T>, VerifyError> {
         verify::verify(&self.0.set.load(), &self.0.clock, jwt)
+    }
+
+    /// The same, and a key that another server has made since is learned first, as far as a second between two looks allows.
+    ///
+    /// # Errors
+    /// The store cannot say whether there is such a key: the token may well be ours.
+    pub async fn recognise<T: DeserializeOwned>(&self, jwt: &str) -> Result<Result<Verified<T>, VerifyError>, StorageError> {
+        let verdict = self.verify(jwt);
+        if matches!(verdict, Err(VerifyError::UnknownKey)) && self.may_look() {
+            self.apply(Wish::Due).await.map_err(|error| match error {
+                KeyError::Storage(error) => error,
+                other => StorageError::Damaged(other.to_string()),
+            })?;
+            return Ok(self.verify(jwt));
+        }
+        Ok(verdict)
+    }
+
+    fn may_look(&self) -> bool {
+        let now = self.0.clock.now_millis();
+        let last = self.0.looked.load(Ordering::Relaxed);
+        now.saturating_sub(last) >= LOOK_EVERY
+            && self.0.looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// The public JWK Set (RFC 7517 section 5) with every key that signs, signed or will sign.
@@ -217,8 +255,8 @@ impl SigningKeys {
         Err(KeyError::Contended)
     }
 
-    /// Once a minute: takes over what another process changed, rotates by schedule, drops keys whose time is over.
-    /// A failure is logged and tried again the next minute; the keys at hand go on working.
+    /// Every few seconds: takes over what another process changed, rotates by schedule, drops keys whose time is over.
+    /// A failure is logged and tried again the next time; the keys at hand go on working.
     pub async fn tick(&self) {
         if let Err(error) = self.apply(Wish::Due).await {
             tracing::warn!(%error, "the signing keys were not refreshed");
