@@ -14,6 +14,7 @@ use crate::load::count;
 use crate::meter::Meter;
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+/// Bytes. A device session has 700 after its first exchange and 2,100 once an app keeps all the grants that it may.
 const RECORD: usize = 1_300;
 /// As many records as the exchange workload has device sessions.
 const KEYS: usize = 256;
