@@ -77,7 +77,7 @@
 //!
 //! # Tests
 //!
-//! With the feature `testing` of this crate as a dev-dependency, [`testing`](https://docs.rs/symbolon-sdk/latest/symbolon_sdk/testing/) configures
+//! With the feature `testing` of this crate as a dev-dependency, `symbolon_sdk::testing` configures
 //! a handler from properties and asks it, through the boundary that the server uses and without a server. What `symbolon handler new` writes
 //! begins with such a test; `cargo doc --features testing` shows the module.
 //!

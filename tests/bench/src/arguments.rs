@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Seconds measured in each run (default 8, with --quick 2); a quarter of it goes before as warm-up.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
+    /// Device sessions of the large store of `growth`; 1.5 GB of disk for each million.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) sessions: u64,
     /// Prints the report as JSON instead of Markdown.
     #[arg(long)]
     pub(crate) json: bool,
@@ -64,6 +67,8 @@ pub(crate) enum Workload {
     Exchange,
     /// Device-SSO exchange with the handler run inline, in a pool and in processes, in turn.
     Isolation,
+    /// Device-SSO exchange with ten thousand device sessions in the store and with `--sessions`, in turn. Not part of everything.
+    Growth,
     /// No server: only the machine's parts.
     Parts,
 }
@@ -81,6 +86,7 @@ impl Workload {
             Self::Code => "code flow",
             Self::Exchange => "exchange",
             Self::Isolation => "isolation",
+            Self::Growth => "growth",
             Self::Parts => "parts",
         }
     }
@@ -132,6 +138,11 @@ impl Arguments {
     /// Whether the modes of isolation are to be compared.
     pub(crate) fn compares_isolation(&self) -> bool {
         self.only.is_empty() || self.only.contains(&Workload::Isolation)
+    }
+
+    /// Whether stores of different sizes are to be compared: only when asked, because a large one takes minutes to make.
+    pub(crate) fn compares_sizes(&self) -> bool {
+        self.only.contains(&Workload::Growth)
     }
 
     /// The server's workloads that were asked for, in the order of the report.

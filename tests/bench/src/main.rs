@@ -4,6 +4,7 @@
 
 mod arguments;
 mod failure;
+mod growth;
 mod isolation;
 mod load;
 mod meter;

@@ -1,6 +1,8 @@
 //! Gets what the workloads start from: signed-in browsers, refresh tokens, device sessions. Drives the sign-in page as a
 //! browser would; nothing here is measured.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use url::Url;
 
@@ -49,6 +51,15 @@ pub(crate) struct Device {
     pub(crate) id_token: String,
     /// The device secret.
     pub(crate) secret: String,
+}
+
+impl Device {
+    /// The id of its session, from the ID token's `sid`.
+    pub(crate) fn session_id(&self) -> Option<[u8; 16]> {
+        let payload = URL_SAFE_NO_PAD.decode(self.id_token.split('.').nth(1)?).ok()?;
+        let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+        URL_SAFE_NO_PAD.decode(claims["sid"].as_str()?).ok()?.try_into().ok()
+    }
 }
 
 /// A browser: its cookies.

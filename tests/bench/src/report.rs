@@ -5,6 +5,7 @@ use std::fs;
 
 use serde::Serialize;
 
+use crate::growth::{self, SizeCost};
 use crate::isolation::{self, ModeCost};
 use crate::load::Run;
 use crate::parts::crypto::Crypto;
@@ -24,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) servers: Vec<Measured>,
     /// What each way of running a handler costs.
     pub(crate) isolation: Vec<ModeCost>,
+    /// What the size of the store costs.
+    pub(crate) growth: Vec<SizeCost>,
     /// What the above means.
     pub(crate) verdicts: Vec<Verdict>,
 }
@@ -122,6 +125,7 @@ impl Report {
             server.write(&mut text);
         }
         isolation::write(&self.isolation, &mut text);
+        growth::write(&self.growth, &mut text);
         if !self.verdicts.is_empty() {
             text.push_str("## Verdicts\n\n| what | seen | ceiling | | how |\n|---|--:|--:|---|---|\n");
             for v in &self.verdicts {
@@ -257,6 +261,7 @@ pub(crate) mod tests {
                 rounds: exchange_us.map(round).into(),
             }],
             isolation: Vec::new(),
+            growth: Vec::new(),
             verdicts: Vec::new(),
         }
     }

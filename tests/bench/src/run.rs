@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
+use crate::growth;
 use crate::isolation;
 use crate::load::{Span, drive};
 use crate::meter::Meter;
@@ -34,6 +35,7 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
         parts: None,
         servers: Vec::new(),
         isolation: Vec::new(),
+        growth: Vec::new(),
         verdicts: Vec::new(),
     };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&arguments.work)?;
@@ -47,6 +49,9 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
     }
     if arguments.compares_isolation() {
         report.isolation = isolation::compare(arguments, folder.path(), span).await?;
+    }
+    if arguments.compares_sizes() {
+        report.growth = growth::compare(arguments, folder.path(), span).await?;
     }
     report.verdicts = judge(&report.servers);
     publish(&report, arguments)?;

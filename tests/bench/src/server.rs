@@ -75,20 +75,23 @@ impl Site {
     /// Adds the people; the server must be stopped.
     pub(crate) async fn add_people(&self) -> Result<(), Failure> {
         for n in 0..PEOPLE {
-            let output = Command::new(&self.program)
-                .args(["user", "add", &person(n), "--config"])
-                .arg(self.folder.join("bench.toml"))
-                .arg("--password-file")
-                .arg(self.folder.join("password"))
-                .args(["--claim", "name=A Person"])
-                .stdin(Stdio::null())
-                .output()
-                .await?;
-            if !output.status.success() {
-                return Err(Failure::said(format!("symbolon user add: {}", String::from_utf8_lossy(&output.stderr))));
-            }
+            let password = self.folder.join("password");
+            let arguments =
+                ["user", "add", &person(n), "--password-file", &password.to_string_lossy(), "--claim", "name=A Person"];
+            self.command(&arguments).await?;
         }
         Ok(())
+    }
+
+    /// Runs an administration command; the server must be stopped where the command wants that.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> Result<(), Failure> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--config").arg(self.folder.join("bench.toml")).stdin(Stdio::null());
+        let output = command.output().await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Failure::said(format!("symbolon {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr))))
     }
 
     /// Starts the server on its core and waits for its first token.

@@ -107,7 +107,7 @@ impl<'a> Workloads<'a> {
             }
             Workload::Exchange => self.exchange(wire, endpoints, browsers).await?,
             // Compared with servers of their own.
-            Workload::Isolation | Workload::Parts => {}
+            Workload::Isolation | Workload::Growth | Workload::Parts => {}
         }
         Ok(())
     }
