@@ -67,6 +67,79 @@ fn number() -> String {
     format!("handler ABI {HANDLER_ABI}, SDK {}\n", version.join("."))
 }
 
+/// Whether a type may grow, and its fields and functions.
+type About<'t> = (bool, Vec<&'t str>);
+
+/// The types of a shape by their names.
+fn types(shape: &str) -> BTreeMap<&str, About<'_>> {
+    shape.split("\n\n").filter_map(one).collect()
+}
+
+fn one(block: &str) -> Option<(&str, About<'_>)> {
+    let (head, rest) = block.trim_start().split_once('\n')?;
+    let (name, kind) = head.split_once(": ")?;
+    let fields = rest.lines().map(str::trim_start).filter(|line| !line.starts_with("names ")).collect();
+    Some((name, (kind.starts_with("PrefixType"), fields)))
+}
+
+/// What of `kept` cannot be used any more by who was compiled against it: everything that is not there just so, but for types that
+/// may grow, which must begin as they did.
+fn broken(kept: &str, new: &str) -> Vec<String> {
+    let (kept, new) = (types(kept), types(new));
+    // The size of what may grow says nothing where it is named behind a pointer.
+    let growing: Vec<String> = kept.iter().filter(|(_, about)| about.0).map(|(name, _)| short(name) + "/").collect();
+    let plain = |field: &str| growing.iter().fold(field.to_owned(), |text, name| without_sizes(&text, name));
+    let mut broken = Vec::new();
+    for (name, (grows, fields)) in &kept {
+        let Some((_, now)) = new.get(name) else {
+            broken.push(format!("{name} is gone"));
+            continue;
+        };
+        if now.len() < fields.len() || !grows && now.len() > fields.len() {
+            broken.push(format!("{name} has {} fields or functions, not {}", now.len(), fields.len()));
+        }
+        let changed = fields.iter().zip(now).filter(|(before, now)| plain(before) != plain(now));
+        broken.extend(changed.map(|(before, now)| format!("{name}: {now}, not {before}")));
+    }
+    broken
+}
+
+/// The last part of a path, without parameters.
+fn short(path: &str) -> String {
+    path.split('<').next().and_then(|path| path.rsplit("::").next()).unwrap_or_default().to_owned()
+}
+
+/// `text` without the numbers that follow `name`.
+fn without_sizes(text: &str, name: &str) -> String {
+    let mut parts = text.split(name);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + name + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn what_is_published_may_grow_at_its_end_and_not_change() {
+    let kept = "\nsdk::Record: Struct, 16 bytes, alignment 8\n  a: u64/8\n  b: bool/1\n  names u64/8\n\n\
+                sdk::VTable: PrefixType, 16 bytes, alignment 8\n  one: Fn/8 fn()->u8\n\n\
+                sdk::Object: Struct, 8 bytes, alignment 8\n  obj: Ref/8<VTable/16>\n";
+    assert!(broken(kept, kept).is_empty());
+    let with = |old: &str, new: &str| {
+        assert!(kept.contains(old), "{old}");
+        broken(kept, &kept.replace(old, new)).len()
+    };
+    let grown = kept.replace("fn()->u8\n", "fn()->u8\n  two: Fn/8 fn()->u8\n").replace("VTable/16", "VTable/24");
+    assert!(broken(kept, &grown).is_empty(), "a function at the end");
+    assert!(
+        broken(kept, &(kept.to_owned() + "\nsdk::New: Struct, 8 bytes, alignment 8\n  x: u64/8\n")).is_empty(),
+        "another type"
+    );
+    assert_eq!(with("  a: u64/8\n  b: bool/1\n", "  b: bool/1\n  a: u64/8\n"), 2, "fields change places");
+    assert_eq!(with("  b: bool/1\n", "  b: bool/1\n  c: bool/1\n"), 1, "a record grows");
+    assert_eq!(with("  b: bool/1\n", ""), 1, "a record shrinks");
+    assert_eq!(with("one: Fn/8 fn()->u8", "one: Fn/8 fn()->u16"), 1, "another result");
+    assert_eq!(with("  one:", "  zero: Fn/8 fn()->u8\n  one:"), 1, "a function at the beginning");
+    assert_eq!(with("sdk::Record", "sdk::Renamed"), 1, "another name");
+}
+
 #[test]
 fn the_shape_changes_only_with_the_number() {
     let (kept_number, kept_shape) = KEPT.split_once('\n').unwrap_or_default();
@@ -76,6 +149,15 @@ fn the_shape_changes_only_with_the_number() {
             kept_number != number.trim_end() || kept_shape == shape || kept_shape.is_empty(),
             "what crosses the boundary has changed, but the number has not: give the SDK another minor version first"
         );
+        let (kept_abi, abi) = (kept_number.split(',').next(), number.split(',').next());
+        if kept_abi == abi {
+            let broken = broken(kept_shape, &shape);
+            assert!(
+                broken.is_empty(),
+                "handlers that are out there would break: it needs another HANDLER_ABI, not just another SDK.\n{}",
+                broken.join("\n")
+            );
+        }
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/abi/layout.txt");
         assert!(std::fs::write(file, number + &shape).is_ok(), "{file} cannot be written");
         return;
