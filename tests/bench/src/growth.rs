@@ -122,7 +122,7 @@ async fn place(arguments: &Arguments, folder: &Path, sessions: u64) -> Result<Pl
     server.stop().await?;
     let (seed, grown) = (folder.join("seed"), folder.join("grown"));
     site.command(&["store", "backup", &seed.to_string_lossy()]).await?;
-    let model = devices.first().and_then(|device| device.session_id()).ok_or_else(|| Failure::said("a device has no sid"))?;
+    let model = devices.first().and_then(Device::session_id).ok_or_else(|| Failure::said("a device has no sid"))?;
     let records = grow(&seed, &grown, model, sessions)?;
     let store = folder.join("data/store.redb");
     fs::remove_file(&store)?;
@@ -145,7 +145,8 @@ fn grow(seed: &Path, grown: &PathBuf, model: [u8; ID], sessions: u64) -> Result<
     // A name in MessagePack: its length as one byte, then the number of its kind.
     let record_name = [&[0xc4, 1 + 16, SESSION], &model[..]].concat();
     let (mut records, mut members, mut record, mut member) = (0_u64, 0_u64, None, None);
-    while let Some(body) = frame(&mut reader)? {
+    loop {
+        let body = frame(&mut reader)?;
         if body.starts_with(&[0x81, 0xa3, b'E', b'n', b'd']) {
             break;
         }
@@ -157,9 +158,9 @@ fn grow(seed: &Path, grown: &PathBuf, model: [u8; ID], sessions: u64) -> Result<
             member = Some((body.clone(), id, name));
         }
         if is_member {
-            members += 1
+            members += 1;
         } else {
-            records += 1
+            records += 1;
         }
         write_frame(&mut writer, &body)?;
     }
@@ -167,7 +168,8 @@ fn grow(seed: &Path, grown: &PathBuf, model: [u8; ID], sessions: u64) -> Result<
         return Err(Failure::said("the session to be copied is not in the backup"));
     };
     let random = SystemRandom::new();
-    for _ in records..sessions.max(records) {
+    let copies = sessions.saturating_sub(records);
+    for _ in 0..copies {
         let (mut record, mut member, mut id, mut person) = (record.clone(), member.clone(), [0; ID], vec![0; subject.len()]);
         random.fill(&mut id).and_then(|()| random.fill(&mut person)).map_err(|_| Failure::said("there is no randomness"))?;
         record[id_at..id_at + ID].copy_from_slice(&id);
@@ -175,8 +177,8 @@ fn grow(seed: &Path, grown: &PathBuf, model: [u8; ID], sessions: u64) -> Result<
         member[subject.clone()].copy_from_slice(&person);
         write_frame(&mut writer, &record)?;
         write_frame(&mut writer, &member)?;
-        (records, members) = (records + 1, members + 1);
     }
+    (records, members) = (records + copies, members + copies);
     let end = [&[0x81, 0xa3, b'E', b'n', b'd', 0x92, 0xcf], &records.to_be_bytes()[..], &[0xcf], &members.to_be_bytes()].concat();
     write_frame(&mut writer, &end)?;
     writer.flush()?;
@@ -194,13 +196,13 @@ fn position(body: &[u8], part: &[u8]) -> Option<usize> {
     body.windows(part.len()).position(|window| window == part)
 }
 
-fn frame(reader: &mut impl Read) -> Result<Option<Vec<u8>>, Failure> {
+fn frame(reader: &mut impl Read) -> Result<Vec<u8>, Failure> {
     let mut head = [0; 8];
     reader.read_exact(&mut head)?;
     let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
     let mut body = vec![0; usize::try_from(length).map_err(|_| Failure::said("a frame is too long"))?];
     reader.read_exact(&mut body)?;
-    Ok(Some(body))
+    Ok(body)
 }
 
 fn write_frame(writer: &mut impl std::io::Write, body: &[u8]) -> Result<(), Failure> {
