@@ -128,7 +128,7 @@ impl DeviceSsoHandler for HostileHandler {
             }
             Mode::Print => print(),
             Mode::Forge => log::info("first\n2026-11-24T00:00:00Z  INFO symbolon::audit: forged code=\"TK9999\"\u{2028}third"),
-            Mode::Chatter => (0..20_000).for_each(|_| log::warn(&"x".repeat(9000))),
+            Mode::Chatter => (0..5000).for_each(|_| log::warn(&"x".repeat(9000))),
             Mode::Murmur => drop(std::thread::spawn(|| {
                 std::thread::sleep(Duration::from_millis(50));
                 log::warn("murmured");
