@@ -196,6 +196,15 @@ fn a_store_moves_to_redis_and_back() {
     let backup = server.folder().join("backup");
     let saved = server.command(&["store", "backup", path_of(&backup), "--json"]).fine().json();
     assert!(number(&saved, "records") >= number(&counts, "records"), "{saved}");
+    // Under another prefix the same Redis is empty, and a backup of it fills it.
+    let elsewhere = "storage.redis.prefix=elsewhere:";
+    assert_eq!(server.stop(), Some(0));
+    let occupied = server.command(&["store", "restore", path_of(&backup)]).refused();
+    assert!(occupied.contains("is not empty"), "{occupied}");
+    let restored = server.command(&["store", "restore", path_of(&backup), "--json", "-D", elsewhere]).fine().json();
+    assert_eq!(restored, saved);
+    let checked = server.command(&["store", "check", "--json", "-D", elsewhere]).fine().json();
+    assert_eq!((&checked["records"], checked["damaged"].as_array().map(Vec::len)), (&saved["records"], Some(0)));
 }
 
 #[test]
