@@ -13,12 +13,11 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::load::{Span, drive};
-use crate::preparation::{Browser, Device, Endpoints};
+use crate::preparation::{Device, Endpoints, Prepared};
 use crate::run::say;
-use crate::server::{Server, Site, person};
+use crate::server::{Server, Site};
 use crate::verdict::megabytes;
-use crate::wire::Wire;
-use crate::workloads::{DEVICES, shared_out};
+use crate::workloads::shared_out;
 
 /// Signatures are to be the smaller part.
 const ALG: &str = "ES256";
@@ -105,20 +104,7 @@ async fn place(arguments: &Arguments, folder: &Path, sessions: u64) -> Result<Pl
     say(&format!("growth: preparing {sessions} sessions"));
     fs::create_dir_all(folder)?;
     let site = Site::prepare(&arguments.server, folder, ALG, &arguments.settings)?;
-    site.start().await?.stop().await?;
-    site.add_people().await?;
-    let server = site.start().await?;
-    let mut wire = Wire::connect(server.address).await?;
-    let endpoints = Endpoints::discover(&mut wire).await?;
-    let mut browsers = Vec::new();
-    for n in 0..CONNECTIONS {
-        browsers.push(Browser::signed_in(&mut wire, &endpoints, &person(n)).await?);
-    }
-    let mut devices = Vec::with_capacity(DEVICES);
-    for n in 0..DEVICES {
-        devices.push(browsers[n % CONNECTIONS].device(&mut wire, &endpoints).await?);
-    }
-    drop(wire);
+    let Prepared { server, endpoints, devices } = Prepared::on(&site, CONNECTIONS).await?;
     server.stop().await?;
     let (seed, grown) = (folder.join("seed"), folder.join("grown"));
     site.command(&["store", "backup", &seed.to_string_lossy()]).await?;

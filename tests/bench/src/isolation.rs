@@ -9,12 +9,11 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::load::{Span, drive};
-use crate::preparation::{Browser, Device, Endpoints};
+use crate::preparation::{Device, Endpoints, Prepared};
 use crate::run::say;
-use crate::server::{Server, Site, person};
+use crate::server::{Server, Site};
 use crate::verdict::megabytes;
-use crate::wire::Wire;
-use crate::workloads::{DEVICES, shared_out};
+use crate::workloads::shared_out;
 
 const MODES: [&str; 3] = ["inline", "pool", "process"];
 /// Signatures are to be the smaller part.
@@ -97,20 +96,8 @@ async fn place(arguments: &Arguments, folder: &Path, mode: &'static str) -> Resu
     let mut settings = arguments.settings.clone();
     settings.push(format!("op.deviceSSOHandler.isolation={mode}"));
     let site = Site::prepare(&arguments.server, folder, ALG, &settings)?;
-    site.start().await?.stop().await?;
-    site.add_people().await?;
-    let server = site.start().await?;
-    let mut wire = Wire::connect(server.address).await?;
-    let endpoints = Endpoints::discover(&mut wire).await?;
     let most = arguments.connections.iter().copied().max().unwrap_or(1);
-    let mut browsers = Vec::new();
-    for n in 0..most {
-        browsers.push(Browser::signed_in(&mut wire, &endpoints, &person(n)).await?);
-    }
-    let mut devices = Vec::with_capacity(DEVICES);
-    for n in 0..DEVICES {
-        devices.push(browsers[n % most].device(&mut wire, &endpoints).await?);
-    }
+    let Prepared { server, endpoints, devices } = Prepared::on(&site, most).await?;
     Ok(Place { mode, server, endpoints, devices })
 }
 

@@ -8,8 +8,11 @@ use url::Url;
 
 use crate::failure::Failure;
 use crate::sequences::{Tokens, tokens};
-use crate::server::{APP_ONE, PASSWORD, REDIRECT_URI};
+use crate::server::{APP_ONE, PASSWORD, REDIRECT_URI, Server, Site, person};
 use crate::wire::{Answer, Wire, challenge, form};
+
+/// Device sessions that exist before the clock starts.
+pub(crate) const DEVICES: usize = 256;
 
 const VERIFIER: &str = "the-same-verifier-does-for-every-request-of-a-benchmark";
 
@@ -59,6 +62,34 @@ impl Device {
         let payload = URL_SAFE_NO_PAD.decode(self.id_token.split('.').nth(1)?).ok()?;
         let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
         URL_SAFE_NO_PAD.decode(claims["sid"].as_str()?).ok()?.try_into().ok()
+    }
+}
+
+/// A running server with people on it: so many browsers signed in, and [`DEVICES`] device sessions made in them.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) server: Server,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) devices: Vec<Device>,
+}
+
+impl Prepared {
+    /// Prepares a site that was never started.
+    pub(crate) async fn on(site: &Site, browsers: usize) -> Result<Self, Failure> {
+        site.start().await?.stop().await?;
+        site.add_people().await?;
+        let server = site.start().await?;
+        let mut wire = Wire::connect(server.address).await?;
+        let endpoints = Endpoints::discover(&mut wire).await?;
+        let mut signed_in = Vec::with_capacity(browsers);
+        for n in 0..browsers {
+            signed_in.push(Browser::signed_in(&mut wire, &endpoints, &person(n)).await?);
+        }
+        let mut devices = Vec::with_capacity(DEVICES);
+        for n in 0..DEVICES {
+            devices.push(signed_in[n % browsers].device(&mut wire, &endpoints).await?);
+        }
+        Ok(Self { server, endpoints, devices })
     }
 }
 

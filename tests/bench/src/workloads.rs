@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::arguments::{Arguments, Workload};
 use crate::failure::Failure;
 use crate::load::{Run, Sequence, Span, drive};
-use crate::preparation::{Browser, Device, Endpoints};
+use crate::preparation::{Browser, DEVICES, Device, Endpoints};
 use crate::report::Round;
 use crate::run::{measure_parts, say};
 use crate::sequences::{CodeFlow, Exchange, Refresh, Repeat};
@@ -18,8 +18,6 @@ use crate::server::{SERVICE, SERVICE_SECRET, Server, person};
 use crate::verdict::RATIO_CONNECTIONS;
 use crate::wire::{Wire, basic, form};
 
-/// Device sessions that exist before the clock starts.
-pub(crate) const DEVICES: usize = 256;
 /// How often parts and server are measured in turn.
 const ROUNDS: usize = 5;
 const QUICK_ROUNDS: usize = 3;

@@ -209,18 +209,7 @@ impl SigningKeys {
     /// # Errors
     /// When the store fails, the keys cannot be opened, or another process keeps changing them.
     pub async fn reseal(&self) -> Result<(), KeyError> {
-        let inner = &*self.0;
-        let _one_at_a_time = inner.changing.lock().await;
-        let name = Key::new(Kind::SigningKeys, b"");
-        for _ in 0..TRIES {
-            // They were there when this was made.
-            let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
-            let anew = Record::open(&inner.sealing, &stored.value)?.seal(&inner.sealing)?;
-            if inner.store.compare_and_swap(name.clone(), stored.version, anew, None).await? {
-                return Ok(());
-            }
-        }
-        Err(KeyError::Contended)
+        self.rewrite(|record, _| Ok(record.clone())).await
     }
 
     /// Removes a key for good: it is published no longer, and nothing that it signed is accepted any more. For a key that leaked.
@@ -229,26 +218,33 @@ impl SigningKeys {
     /// [`KeyError::Unknown`] or [`KeyError::InUse`]; when the store fails or another process keeps changing the keys.
     pub async fn remove(&self, kid: &str) -> Result<(), KeyError> {
         let inner = &*self.0;
-        let mut in_use = inner.changing.lock().await;
-        let name = Key::new(Kind::SigningKeys, b"");
-        for _ in 0..TRIES {
-            // They were there when this was made.
-            let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
-            let record = Record::open(&inner.sealing, &stored.value)?;
-            let set = KeySet::new(&record, stored.version, &inner.policy)?;
+        self.rewrite(|record, version| {
+            let set = KeySet::new(record, version, &inner.policy)?;
             if set.in_use(&inner.clock).any(|key| key.kid == kid) {
                 return Err(KeyError::InUse(kid.to_owned()));
             }
             // They are listed in the order of the record.
             let place = set.list(&inner.clock).iter().position(|key| key.kid == kid);
-            let place = place.ok_or_else(|| KeyError::Unknown(kid.to_owned()))?;
             let mut without = record.clone();
-            without.keys.remove(place);
-            if inner.store.compare_and_swap(name.clone(), stored.version, without.seal(&inner.sealing)?, None).await? {
-                news::changed(&record, &without);
-                let (record, version) = change(&inner.store, &inner.sealing, &inner.policy, &inner.clock, Wish::Due).await?;
-                inner.set.store(Arc::new(KeySet::new(&record, version, &inner.policy)?));
-                *in_use = inner.set.load().in_use(&inner.clock).map(|key| key.kid.clone()).collect();
+            without.keys.remove(place.ok_or_else(|| KeyError::Unknown(kid.to_owned()))?);
+            Ok(without)
+        })
+        .await?;
+        self.apply(Wish::Due).await
+    }
+
+    /// Writes what `anew` makes of the stored record, sealed with the present sealing key, in its place.
+    async fn rewrite(&self, anew: impl Fn(&Record, Version) -> Result<Record, KeyError>) -> Result<(), KeyError> {
+        let inner = &*self.0;
+        let _one_at_a_time = inner.changing.lock().await;
+        let name = Key::new(Kind::SigningKeys, b"");
+        for _ in 0..TRIES {
+            // They were there when this was made.
+            let Some(stored) = inner.store.get(&name).await? else { return Err(KeyError::Damaged("the record is gone")) };
+            let before = Record::open(&inner.sealing, &stored.value)?;
+            let after = anew(&before, stored.version)?;
+            if inner.store.compare_and_swap(name.clone(), stored.version, after.seal(&inner.sealing)?, None).await? {
+                news::changed(&before, &after);
                 return Ok(());
             }
         }
