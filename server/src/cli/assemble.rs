@@ -16,7 +16,7 @@ use crate::issuance::{Handlers, Issuer};
 use crate::settings::meaning::{Backend, SealingKeySource, SessionLimits};
 use crate::settings::{Finding, Settings};
 use crate::storage::SharedStore;
-use crate::storage::embedded::Embedded;
+use crate::storage::embedded::{self, Embedded};
 use crate::storage::redis::Redis;
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::keys::{KeyPolicy, SigningKeys};
@@ -89,7 +89,15 @@ pub async fn open(settings: &Settings) -> Result<Opened, Failure> {
     prepare(folder)?;
     let (sealing, clock) = (sealing_key(settings)?, Clock::system());
     let store: SharedStore = match &settings.storage.backend {
-        Backend::Embedded => Arc::new(Embedded::open(folder, settings.storage.cache_bytes, clock.clone()).map_err(refused)?),
+        Backend::Embedded => {
+            let options = embedded::Options { cache_bytes: settings.storage.cache_bytes, sync: settings.storage.sync };
+            if !options.sync {
+                tracing::warn!(
+                    "storage.sync = false: what was acknowledged is lost when the machine fails, and perhaps all of the store"
+                );
+            }
+            Arc::new(Embedded::open(folder, options, clock.clone()).map_err(refused)?)
+        }
         Backend::Redis(redis) => Arc::new(Redis::open(redis, clock.clone()).await.map_err(refused)?),
     };
     Ok(Opened { store, sealing, clock })

@@ -129,6 +129,13 @@ pub(super) const LEAVES: &[Leaf] = &[
         "Memory for the page cache of the embedded store.",
     ),
     leaf(
+        "storage.sync",
+        Kind::Flag,
+        "true",
+        "Whether the embedded store answers only when a write is on the disk. `false` is for measuring and for servers that are thrown \
+         away: what was acknowledged is lost when the machine fails, and perhaps all of the store.",
+    ),
+    leaf(
         "storage.redis.url",
         Kind::RedisServers,
         "redis://127.0.0.1:6379",

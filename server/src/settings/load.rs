@@ -222,6 +222,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             sealing_key: rest.sealing_key,
             previous_sealing_keys: layers.paths("storage.previous_sealing_keys")?,
             cache_bytes: layers.number("storage.cache")?,
+            sync: layers.flag("storage.sync")?,
             backend: rest.backend?,
         },
         tokens: tokens(layers)?,

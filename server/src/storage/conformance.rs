@@ -10,8 +10,8 @@ mod races;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::embedded::Embedded;
 use super::embedded::disk::Disk;
+use super::embedded::{Embedded, Options};
 use super::memory::Memory;
 use super::redis::{Redis, rig};
 use super::{Key, Kind, SharedStore, StorageError};
@@ -42,7 +42,7 @@ impl Subject {
     fn file() -> Self {
         let clock = Clock::manual(1000);
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Embedded::open(folder.path(), 1 << 20, clock.clone()).unwrap());
+        let store = Arc::new(Embedded::open(folder.path(), Options { cache_bytes: 1 << 20, sync: true }, clock.clone()).unwrap());
         Self { store, clock, _folder: Some(folder) }
     }
 

@@ -69,6 +69,9 @@ pub(crate) enum Workload {
     Isolation,
     /// Device-SSO exchange with ten thousand device sessions in the store and with `--sessions`, in turn. Not part of everything.
     Growth,
+    /// Device-SSO exchange with each backend of the store, in turn, beside what the engines do by themselves. Needs redis-server,
+    /// redis-cli and redis-benchmark.
+    Backends,
     /// No server: only the machine's parts.
     Parts,
 }
@@ -87,6 +90,7 @@ impl Workload {
             Self::Exchange => "exchange",
             Self::Isolation => "isolation",
             Self::Growth => "growth",
+            Self::Backends => "backends",
             Self::Parts => "parts",
         }
     }
@@ -138,6 +142,11 @@ impl Arguments {
     /// Whether the modes of isolation are to be compared.
     pub(crate) fn compares_isolation(&self) -> bool {
         self.only.is_empty() || self.only.contains(&Workload::Isolation)
+    }
+
+    /// Whether the backends of the store are to be compared.
+    pub(crate) fn compares_backends(&self) -> bool {
+        self.only.is_empty() || self.only.contains(&Workload::Backends)
     }
 
     /// Whether stores of different sizes are to be compared: only when asked, because a large one takes minutes to make.

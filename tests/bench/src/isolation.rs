@@ -8,18 +8,16 @@ use serde::Serialize;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
-use crate::load::{Span, drive};
-use crate::preparation::{Device, Endpoints, Prepared};
+use crate::load::Span;
+use crate::place::{Place, median, rounds};
+use crate::preparation::Prepared;
 use crate::run::say;
-use crate::server::{Server, Site};
+use crate::server::Site;
 use crate::verdict::megabytes;
-use crate::workloads::shared_out;
 
 const MODES: [&str; 3] = ["inline", "pool", "process"];
 /// Signatures are to be the smaller part.
 const ALG: &str = "ES256";
-const ROUNDS: usize = 5;
-const QUICK_ROUNDS: usize = 3;
 
 /// One mode at one number of connections: the median of the rounds.
 #[derive(Debug, Serialize)]
@@ -36,21 +34,13 @@ pub(crate) struct ModeCost {
     rss_kib: u64,
 }
 
-/// One server and what it is asked with.
-struct Place {
-    mode: &'static str,
-    server: Server,
-    endpoints: Endpoints,
-    devices: Vec<Device>,
-}
-
 /// Measures every mode.
 pub(crate) async fn compare(arguments: &Arguments, folder: &Path, span: Span) -> Result<Vec<ModeCost>, Failure> {
     let mut places = Vec::new();
     for mode in MODES {
         places.push(place(arguments, &folder.join(mode), mode).await?);
     }
-    let rounds = if arguments.quick { QUICK_ROUNDS } else { ROUNDS };
+    let rounds = rounds(arguments.quick);
     let rounds_of = u32::try_from(rounds).unwrap_or(1);
     let span = Span { warm_up: span.warm_up / 2, measured: span.measured / rounds_of * 2 };
     let mut costs = Vec::new();
@@ -59,16 +49,12 @@ pub(crate) async fn compare(arguments: &Arguments, folder: &Path, span: Span) ->
         for n in 1..=rounds {
             say(&format!("isolation: {connections} connections, round {n} of {rounds}"));
             let mut inline = None;
-            for (place, seen) in places.iter_mut().zip(&mut seen) {
-                let sequences = shared_out(&mut place.devices, connections, &place.endpoints);
-                let (run, back) = drive(place.server.address, sequences, span, &place.server.meter).await?;
-                place.devices.extend(back.into_iter().flat_map(|sequence| sequence.devices));
-                if let Some(error) = &run.first_error {
-                    return Err(Failure::said(format!("isolation {}: {error}", place.mode)));
-                }
+            for ((mode, place), seen) in MODES.iter().zip(&mut places).zip(&mut seen) {
+                let run = place.exchanges(connections, span).await;
+                let run = run.map_err(|failure| failure.while_doing(&format!("isolation {mode}")))?;
                 let by = *inline.get_or_insert(run.cost.cpu_us);
                 seen.push(ModeCost {
-                    mode: place.mode,
+                    mode,
                     connections,
                     per_second: run.per_second,
                     p50_us: run.p50_us,
@@ -79,10 +65,7 @@ pub(crate) async fn compare(arguments: &Arguments, folder: &Path, span: Span) ->
                 });
             }
         }
-        for mut own in seen {
-            own.sort_by(|one, other| one.by_inline.total_cmp(&other.by_inline));
-            costs.push(own.swap_remove(own.len() / 2));
-        }
+        costs.extend(seen.into_iter().filter_map(|own| median(own, |cost| cost.by_inline)));
     }
     for place in places {
         place.server.stop().await?;
@@ -97,8 +80,7 @@ async fn place(arguments: &Arguments, folder: &Path, mode: &'static str) -> Resu
     settings.push(format!("op.deviceSSOHandler.isolation={mode}"));
     let site = Site::prepare(&arguments.server, folder, ALG, &settings)?;
     let most = arguments.connections.iter().copied().max().unwrap_or(1);
-    let Prepared { server, endpoints, devices } = Prepared::on(&site, most).await?;
-    Ok(Place { mode, server, endpoints, devices })
+    Ok(Place::of(Prepared::on(&site, most).await?))
 }
 
 /// The table for people.

@@ -3,13 +3,17 @@
 //! Knows the server only by its front doors (HTTP, settings file, command line); must not link it.
 
 mod arguments;
+mod backends;
+mod copies;
 mod failure;
 mod growth;
 mod isolation;
 mod load;
 mod meter;
 mod parts;
+mod place;
 mod preparation;
+mod redis;
 mod report;
 mod run;
 mod sequences;

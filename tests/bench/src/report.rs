@@ -5,6 +5,7 @@ use std::fs;
 
 use serde::Serialize;
 
+use crate::backends::{self, Comparison};
 use crate::growth::{self, SizeCost};
 use crate::isolation::{self, ModeCost};
 use crate::load::Run;
@@ -27,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) isolation: Vec<ModeCost>,
     /// What the size of the store costs.
     pub(crate) growth: Vec<SizeCost>,
+    /// What each way of keeping the state costs.
+    pub(crate) backends: Option<Comparison>,
     /// What the above means.
     pub(crate) verdicts: Vec<Verdict>,
 }
@@ -125,6 +128,7 @@ impl Report {
             server.write(&mut text);
         }
         isolation::write(&self.isolation, &mut text);
+        backends::write(self.backends.as_ref(), self.parts.as_ref().map_or(&[], |parts| &parts.store), &mut text);
         growth::write(&self.growth, &mut text);
         if !self.verdicts.is_empty() {
             text.push_str("## Verdicts\n\n| what | seen | ceiling | | how |\n|---|--:|--:|---|---|\n");
@@ -262,6 +266,7 @@ pub(crate) mod tests {
             }],
             isolation: Vec::new(),
             growth: Vec::new(),
+            backends: None,
             verdicts: Vec::new(),
         }
     }
@@ -281,7 +286,7 @@ pub(crate) mod tests {
     #[test]
     fn a_ceiling_that_does_not_hold_is_said_in_bold() {
         let mut report = report([241.0; 3]);
-        report.verdicts = judge(&report.servers);
+        report.verdicts = judge(&report);
         assert!(report.markdown().contains("**DOES NOT HOLD**"));
     }
 }

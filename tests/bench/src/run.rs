@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
+use crate::backends;
 use crate::failure::Failure;
 use crate::growth;
 use crate::isolation;
@@ -36,6 +37,7 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
         servers: Vec::new(),
         isolation: Vec::new(),
         growth: Vec::new(),
+        backends: None,
         verdicts: Vec::new(),
     };
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&arguments.work)?;
@@ -50,10 +52,13 @@ pub(crate) async fn everything(arguments: &Arguments) -> Result<bool, Failure> {
     if arguments.compares_isolation() {
         report.isolation = isolation::compare(arguments, folder.path(), span).await?;
     }
+    if arguments.compares_backends() {
+        report.backends = Some(backends::compare(arguments, &folder.path().join("backends"), span).await?);
+    }
     if arguments.compares_sizes() {
         report.growth = growth::compare(arguments, folder.path(), span).await?;
     }
-    report.verdicts = judge(&report.servers);
+    report.verdicts = judge(&report);
     publish(&report, arguments)?;
     let right = report.failed_runs().count() == 0;
     let held = arguments.no_ceilings || report.verdicts.iter().all(|verdict| verdict.holds);

@@ -83,10 +83,13 @@ impl Site {
         Ok(())
     }
 
-    /// Runs an administration command; the server must be stopped where the command wants that.
+    /// Runs an administration command with the settings of the server, which must be stopped where the command wants that.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Result<(), Failure> {
         let mut command = Command::new(&self.program);
         command.args(arguments).arg("--config").arg(self.folder.join("bench.toml")).stdin(Stdio::null());
+        for setting in &self.extra {
+            command.args(["-D", setting]);
+        }
         let output = command.output().await?;
         if output.status.success() {
             return Ok(());

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use crate::parts::crypto::Rates;
-use crate::report::{Measured, Round};
+use crate::place;
+use crate::report::{Report, Round};
 
 /// The most that one operation may cost, in units of its parts.
 const RATIO_CEILING: f64 = 1.6;
 /// Connections at which the ratio is taken.
 pub(crate) const RATIO_CONNECTIONS: usize = 64;
+/// The most that durability may cost: durable exchanges are within 20 % of those that are not.
+const DURABILITY_CEILING: f64 = 1.25;
 /// The most that an idle server may hold in memory, in MB.
 const IDLE_CEILING_MB: f64 = 40.0;
 /// The longest from starting the process to the first token, in milliseconds.
@@ -30,9 +33,9 @@ pub(crate) struct Verdict {
 }
 
 /// The verdicts on what was measured.
-pub(crate) fn judge(servers: &[Measured]) -> Vec<Verdict> {
+pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    for server in servers {
+    for server in &report.servers {
         let strict = server.alg == "ES256";
         for name in ["exchange", "refresh"] {
             let mut ratios: Vec<Ratio> = server.rounds.iter().filter_map(|round| Ratio::of(round, name, &server.alg)).collect();
@@ -63,6 +66,17 @@ pub(crate) fn judge(servers: &[Measured]) -> Vec<Verdict> {
                 holds: ms < START_CEILING_MS,
             });
         }
+    }
+    let durability =
+        report.backends.as_ref().and_then(|backends| place::median(backends.unsynced_by_synced.clone(), |ratio| *ratio));
+    if let Some(seen) = durability {
+        verdicts.push(Verdict {
+            what: "embedded store: exchanges per second without syncs by those with".to_owned(),
+            how: "median of the rounds".to_owned(),
+            seen,
+            ceiling: Some(DURABILITY_CEILING),
+            holds: seen <= DURABILITY_CEILING,
+        });
     }
     verdicts
 }
@@ -131,14 +145,14 @@ mod tests {
     #[test]
     fn the_median_of_the_rounds_is_held_to_its_ceiling() {
         let mut report = report([9_999.0, 240.0, 1.0]);
-        let verdicts = judge(&report.servers);
+        let verdicts = judge(&report);
         let holds: Vec<bool> = verdicts.iter().map(|verdict| verdict.holds).collect();
         assert_eq!(holds, [true, true, true, true, false]);
         assert!((verdicts[0].seen - 1.6).abs() < 1e-9, "240 / (50 + 40 + 10 + 50)");
         assert!((verdicts[1].seen - 1.0).abs() < 1e-9, "98 / (40 + 8 + 50)");
 
         report.servers[0].rounds[1] = round(241.0);
-        let verdicts = judge(&report.servers);
+        let verdicts = judge(&report);
         assert!(!verdicts[0].holds);
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Workloads<'a> {
             }
             Workload::Exchange => self.exchange(wire, endpoints, browsers).await?,
             // Compared with servers of their own.
-            Workload::Isolation | Workload::Growth | Workload::Parts => {}
+            Workload::Isolation | Workload::Growth | Workload::Backends | Workload::Parts => {}
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use crate::telemetry::{AuditEvent, codes};
 
 /// Who does all this: whoever may read the data folder.
 const ACTOR: &str = "administrator";
-/// How many writes are under way at a time: they share commits.
-const TOGETHER: usize = 256;
+/// How many writes are under way at a time: they share commits, and the next commit's are there when one ends.
+const TOGETHER: usize = 1024;
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]

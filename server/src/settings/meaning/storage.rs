@@ -18,6 +18,8 @@ pub struct Storage {
     pub previous_sealing_keys: Vec<PathBuf>,
     /// `storage.cache`: memory for the embedded engine's page cache in bytes, default 16 MiB.
     pub cache_bytes: usize,
+    /// `storage.sync`, default true: whether the embedded engine waits for the disk.
+    pub sync: bool,
     /// `storage.backend` = `embedded` (default) | `redis`.
     pub backend: Backend,
 }

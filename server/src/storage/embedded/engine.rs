@@ -10,7 +10,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, DatabaseError, WriteTransaction};
 
+use super::Options;
 use super::tables::{self, Applied, FORMAT};
+use super::unsynced::Unsynced;
 use crate::storage::StorageError;
 
 /// Why the store could not be opened.
@@ -78,7 +80,7 @@ impl std::fmt::Debug for Source {
 
 impl Source {
     /// The file `store.redb` in `folder`, made if need be.
-    pub(super) fn in_folder(folder: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
+    pub(super) fn in_folder(folder: &Path, options: Options) -> Result<Self, OpenError> {
         if !fs::metadata(folder).is_ok_and(|folder| folder.is_dir()) {
             return Err(OpenError::FolderMissing(folder.to_owned()));
         }
@@ -87,9 +89,13 @@ impl Source {
         let file = path.clone();
         let opener = move |first: bool| {
             let mut builder = Database::builder();
-            builder.set_cache_size(cache_bytes);
+            builder.set_cache_size(options.cache_bytes);
             // Opened again, a file that has gone must not come back empty.
-            if first { builder.create(&file) } else { builder.open(&file) }
+            match options.sync {
+                true if first => builder.create(&file),
+                true => builder.open(&file),
+                false => builder.create_with_backend(Unsynced::new(OpenOptions::new().read(true).write(true).open(&file)?)?),
+            }
         };
         Ok(Self { path, opener: Box::new(opener) })
     }

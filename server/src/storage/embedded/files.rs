@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Embedded, OpenError, tables};
+use super::{Embedded, OpenError, Options, tables};
 use crate::foundation::{Clock, Timestamp};
 use crate::storage::snapshot::Entry;
 use crate::storage::{Index, IndexKind, Key, Kind, StorageError, Store};
 
-const CACHE: usize = 1 << 20;
+const OPTIONS: Options = Options { cache_bytes: 1 << 20, sync: true };
 
 fn open(folder: &Path) -> Result<Embedded, OpenError> {
-    Embedded::open(folder, CACHE, Clock::manual(1000))
+    Embedded::open(folder, OPTIONS, Clock::manual(1000))
 }
 
 fn key(id: usize) -> Key {
@@ -220,7 +220,7 @@ async fn the_pages_of_a_file_are_checked() {
 async fn a_sweep_frees_the_space() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1000);
-    let store = Embedded::open(folder.path(), CACHE, clock.clone()).unwrap();
+    let store = Embedded::open(folder.path(), OPTIONS, clock.clone()).unwrap();
     let mut sizes = Vec::new();
     for _ in 0..5 {
         let expires = Some(clock.now().plus(Duration::from_mins(1)));
@@ -245,7 +245,7 @@ async fn a_sweep_frees_the_space() {
 async fn a_prolonged_record_is_not_swept() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1000);
-    let store = Embedded::open(folder.path(), CACHE, clock.clone()).unwrap();
+    let store = Embedded::open(folder.path(), OPTIONS, clock.clone()).unwrap();
     store.insert(key(1), b"x".to_vec(), Some(Timestamp(1010))).await.unwrap();
     for expires in [Some(Timestamp(1020)), Some(Timestamp(90_000)), Some(Timestamp(1040))] {
         let version = store.get(&key(1)).await.unwrap().unwrap().version;
@@ -263,7 +263,7 @@ async fn a_prolonged_record_is_not_swept() {
 async fn an_idle_store_sweeps_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1000);
-    let store = Embedded::open(folder.path(), CACHE, clock.clone()).unwrap();
+    let store = Embedded::open(folder.path(), OPTIONS, clock.clone()).unwrap();
     join_all((0..1500).map(|id| store.insert(key(id), vec![7; 10], Some(Timestamp(1001))))).await;
     clock.advance(Duration::from_secs(1));
     for _ in 0..3000 {
@@ -273,4 +273,19 @@ async fn an_idle_store_sweeps_by_itself() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("nothing was swept");
+}
+
+#[tokio::test]
+async fn without_syncs_it_is_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let unsynced = || Embedded::open(folder.path(), Options { sync: false, ..OPTIONS }, Clock::manual(1000));
+    let store = unsynced().unwrap();
+    assert!(store.insert(key(1), b"x".to_vec(), None).await.unwrap());
+    assert!(matches!(unsynced(), Err(OpenError::InUse(_))));
+    assert!(matches!(open(folder.path()), Err(OpenError::InUse(_))));
+    drop(store);
+    let store = open(folder.path()).unwrap();
+    assert_eq!(store.get(&key(1)).await.unwrap().unwrap().value, b"x");
+    drop(store);
+    assert!(unsynced().unwrap().get(&key(1)).await.unwrap().is_some());
 }

@@ -14,6 +14,7 @@ mod files;
 mod record;
 mod snapshot;
 mod tables;
+mod unsynced;
 
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
@@ -40,6 +41,16 @@ const FILE: &str = "store.redb";
 /// The memory for a walk over all pages, in bytes.
 const PAGES_AT_A_TIME: usize = 64 * 1024 * 1024;
 
+/// How the file is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The memory that the engine keeps pages in, in bytes.
+    pub cache_bytes: usize,
+    /// Whether an acknowledged write is on the disk. Without, it is with the operating system: it survives the end of this process,
+    /// but when the machine fails the file may be lost.
+    pub sync: bool,
+}
+
 /// A store in one file, `store.redb`. An acknowledged write is on the disk.
 ///
 /// Dropping it finishes what was accepted, ends its thread and lets go of the file.
@@ -56,13 +67,13 @@ pub struct Embedded {
 impl Embedded {
     /// Opens the store in `folder`, or makes one there that only its owner can read (mode 0600).
     ///
-    /// `cache_bytes` bounds the memory that the engine keeps pages in; records expire by `clock`.
+    /// Records expire by `clock`.
     ///
     /// # Errors
     /// One sentence for an operator: the folder is missing or cannot be written, another process has the store open, or what
     /// lies there is damaged or of a newer release.
-    pub fn open(folder: &Path, cache_bytes: usize, clock: Clock) -> Result<Self, OpenError> {
-        Self::start(Source::in_folder(folder, cache_bytes)?, clock)
+    pub fn open(folder: &Path, options: Options, clock: Clock) -> Result<Self, OpenError> {
+        Self::start(Source::in_folder(folder, options)?, clock)
     }
 
     /// Whether a store has been made in `folder`.
@@ -77,7 +88,7 @@ impl Embedded {
     /// # Errors
     /// Like [`Embedded::open`]; damaged pages are [`OpenError::Damaged`].
     pub fn check_pages(folder: &Path) -> Result<bool, OpenError> {
-        Source::in_folder(folder, PAGES_AT_A_TIME)?.check_pages()
+        Source::in_folder(folder, Options { cache_bytes: PAGES_AT_A_TIME, sync: true })?.check_pages()
     }
 
     fn start(source: Source, clock: Clock) -> Result<Self, OpenError> {
