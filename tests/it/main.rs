@@ -49,4 +49,5 @@ mod store;
 mod third_party;
 mod token_request;
 mod tokens;
+mod upgrades;
 mod userinfo;

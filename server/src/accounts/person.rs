@@ -8,10 +8,8 @@ use serde_json::{Map, Value};
 
 use super::people::PeopleError;
 use crate::foundation::Timestamp;
-use crate::storage::StorageError;
+use crate::storage::{Kind, StorageError};
 
-/// The format written today. A later one must still read every earlier one.
-const VERSION: u32 = 1;
 /// The longest sign-in name, in characters.
 const MAX_NAME: usize = 256;
 /// The most claims of one person, in bytes of JSON.
@@ -97,7 +95,6 @@ impl Person {
 
     pub(super) fn write(&self) -> Result<Vec<u8>, StorageError> {
         let record = Record {
-            v: VERSION,
             sub: self.sub.clone(),
             name: self.name.clone(),
             password: self.password.clone(),
@@ -106,19 +103,11 @@ impl Person {
             created: self.created,
             updated: self.updated,
         };
-        serde_json::to_vec(&record).map_err(|error| StorageError::Damaged(error.to_string()))
+        Kind::Person.write_json(&record)
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, StorageError> {
-        // Only the position: the text of a JSON error may quote what it read.
-        let record: Record = serde_json::from_slice(bytes)
-            .map_err(|error| StorageError::Damaged(format!("person record: unreadable at {}", error.column())))?;
-        if record.v != VERSION {
-            return Err(StorageError::Damaged(format!(
-                "person {}: format {}, this release reads {VERSION}",
-                record.sub, record.v
-            )));
-        }
+        let record: Record = Kind::Person.read_json(bytes)?;
         Ok(Self {
             sub: record.sub,
             name: record.name,
@@ -133,7 +122,6 @@ impl Person {
 
 #[derive(Serialize, Deserialize)]
 struct Record {
-    v: u32,
     sub: String,
     name: String,
     password: String,
@@ -148,21 +136,17 @@ struct Record {
 /// What a sign-in name points to.
 #[derive(Serialize, Deserialize)]
 pub(super) struct NameRecord {
-    pub(super) v: u32,
     pub(super) sub: String,
 }
 
 impl NameRecord {
     pub(super) fn write(sub: &str) -> Result<Vec<u8>, StorageError> {
-        serde_json::to_vec(&Self { v: VERSION, sub: sub.to_owned() }).map_err(|error| StorageError::Damaged(error.to_string()))
+        Kind::SignInName.write_json(&Self { sub: sub.to_owned() })
     }
 
     /// The subject.
     pub(super) fn read(bytes: &[u8]) -> Result<String, StorageError> {
-        match serde_json::from_slice::<Self>(bytes) {
-            Ok(record) if record.v == VERSION => Ok(record.sub),
-            _ => Err(StorageError::Damaged("a sign-in name points nowhere".to_owned())),
-        }
+        Kind::SignInName.read_json::<Self>(bytes).map(|record| record.sub)
     }
 }
 
@@ -220,7 +204,7 @@ mod tests {
                 .unwrap();
         assert_eq!((person.name.as_str(), person.disabled, person.claims["a"].clone()), ("Alice", false, json!(1)));
         assert_eq!(Person::read(&person.write().unwrap()).unwrap(), person);
-        assert!(matches!(Person::read(br#"{"v":2}"#), Err(StorageError::Damaged(_))));
+        assert!(matches!(Person::read(br#"{"v":2}"#), Err(StorageError::Newer { .. })));
         assert!(matches!(NameRecord::read(b"{}"), Err(StorageError::Damaged(_))));
     }
 

@@ -9,14 +9,10 @@ use super::client::{Client, Origin};
 use super::metadata::{self, Basis};
 use crate::foundation::{Digest, Timestamp};
 use crate::settings::meaning::ScopeMeaning;
-use crate::storage::StorageError;
-
-/// The format written today. A later one must still read every earlier one.
-const VERSION: u32 = 1;
+use crate::storage::{Kind, StorageError};
 
 #[derive(Serialize, Deserialize)]
 struct Record {
-    v: u32,
     client_id: String,
     issued_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,26 +26,21 @@ struct Record {
 /// Never in practice: JSON values are always writable.
 pub(super) fn write(client: &Client) -> Result<Vec<u8>, StorageError> {
     let record = Record {
-        v: VERSION,
         client_id: client.id.clone(),
         issued_at: client.issued_at.unwrap_or_default(),
         secret: client.auth.secret(),
         metadata: client.metadata.clone(),
     };
-    serde_json::to_vec(&record).map_err(|error| StorageError::Damaged(error.to_string()))
+    Kind::Client.write_json(&record)
 }
 
 /// A client from bytes, with the scope values that the server knows now.
 ///
 /// # Errors
-/// [`StorageError::Damaged`] when this release cannot read it.
+/// When this release cannot read it.
 pub(super) fn read(bytes: &[u8], known_scopes: &BTreeMap<String, ScopeMeaning>) -> Result<Client, StorageError> {
     let damaged = |what: String| StorageError::Damaged(format!("client record: {what}"));
-    // The position is enough: the text of a JSON error may quote what it read.
-    let record: Record = serde_json::from_slice(bytes).map_err(|error| damaged(format!("unreadable at {}", error.column())))?;
-    if record.v != VERSION {
-        return Err(damaged(format!("{} has format {}, this release reads {VERSION}", record.client_id, record.v)));
-    }
+    let record: Record = Kind::Client.read_json(bytes)?;
     let basis = Basis {
         origin: Origin::Registered,
         issued_at: Some(record.issued_at),
@@ -106,12 +97,12 @@ mod tests {
 
     #[test]
     fn damage_is_named() {
-        for bytes in [
-            &b"not json"[..],
-            br#"{"v":2,"client_id":"a","issued_at":1,"metadata":{}}"#,
-            br#"{"v":1,"client_id":"a","issued_at":1,"metadata":{"redirect_uris":["https://a.example/"]}}"#,
-        ] {
+        for bytes in
+            [&b"not json"[..], br#"{"v":1,"client_id":"a","issued_at":1,"metadata":{"redirect_uris":["https://a.example/"]}}"#]
+        {
             assert!(matches!(read(bytes, &known_scopes()), Err(StorageError::Damaged(_))));
         }
+        let later = br#"{"v":2,"client_id":"a","issued_at":1,"metadata":{}}"#;
+        assert!(matches!(read(later, &known_scopes()), Err(StorageError::Newer { .. })));
     }
 }

@@ -143,8 +143,7 @@ pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<AccessClaims, StorageError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| StorageError::Damaged(format!("an access token record cannot be read: {error}")))
+    Kind::AccessToken.read_json(bytes)
 }
 
 /// The record in which an access token's claims are kept when the token does not carry them readably.

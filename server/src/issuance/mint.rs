@@ -16,7 +16,7 @@ use crate::sessions::record::Authentication;
 use crate::sessions::{DeviceSecret, GrantId, Sessions};
 use crate::settings::Settings;
 use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
-use crate::storage::{SharedStore, StorageError};
+use crate::storage::{Kind, SharedStore, StorageError};
 use crate::tokens::jwe::RecipientKey;
 use crate::tokens::keys::SigningKeys;
 use crate::tokens::session_id::SessionId;
@@ -191,7 +191,7 @@ impl Issuer {
     /// When the store fails.
     pub async fn record(&self, minted: &Minted) -> Result<(), StorageError> {
         let Some(claims) = &minted.record else { return Ok(()) };
-        let value = serde_json::to_vec(claims).map_err(|error| StorageError::Damaged(error.to_string()))?;
+        let value = Kind::AccessToken.write_json(claims)?;
         self.store.insert(access::record_key(minted.access_token.expose()), value, Some(claims.exp)).await?;
         Ok(())
     }

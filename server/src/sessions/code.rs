@@ -59,11 +59,13 @@ pub struct Tombstone {
     pub replayed: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Record {
-    Waiting(Box<CodeGrant>),
-    Redeemed(Tombstone),
+/// As stored: one of the two.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<Box<CodeGrant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redeemed: Option<Tombstone>,
 }
 
 /// What a presented code turned out to be.
@@ -95,7 +97,7 @@ impl Codes {
     /// When the store fails.
     pub async fn issue(&self, grant: CodeGrant, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let code = Secret::new(encoding::encode(random::secret().expose()));
-        let record = encode(&Record::Waiting(Box::new(grant)))?;
+        let record = encode(&Record { waiting: Some(Box::new(grant)), ..Record::default() })?;
         self.store.insert(key(&code), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(code)
     }
@@ -114,7 +116,7 @@ impl Codes {
     /// # Errors
     /// When the store fails.
     pub async fn redeem(&self, code: &Secret<String>, tombstone: Tombstone) -> Result<Option<Found>, StorageError> {
-        let tombstone = encode(&Record::Redeemed(tombstone))?;
+        let tombstone = encode(&Record { redeemed: Some(tombstone), ..Record::default() })?;
         let Some(stored) = self.store.get(&key(code)).await? else { return Ok(None) };
         let found = decode(&stored.value)?;
         if matches!(found, Found::Redeemed(_)) {
@@ -138,7 +140,7 @@ impl Codes {
             if tombstone.replayed {
                 return Ok(true);
             }
-            let record = encode(&Record::Redeemed(Tombstone { replayed: true, ..tombstone }))?;
+            let record = encode(&Record { redeemed: Some(Tombstone { replayed: true, ..tombstone }), ..Record::default() })?;
             if self.store.compare_and_swap(key(code), stored.version, record, stored.expires).await? {
                 return Ok(true);
             }
@@ -151,6 +153,7 @@ fn key(code: &Secret<String>) -> Key {
 }
 
 fn encode(record: &Record) -> Result<Vec<u8>, StorageError> {
+    // Format 1 has no `v`: the first readers of codes took a second member for damage.
     serde_json::to_vec(record).map_err(|error| StorageError::Damaged(format!("a code cannot be written: {error}")))
 }
 
@@ -163,9 +166,9 @@ pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Found, StorageError> {
-    match serde_json::from_slice(bytes) {
-        Ok(Record::Waiting(grant)) => Ok(Found::Waiting(grant)),
-        Ok(Record::Redeemed(tombstone)) => Ok(Found::Redeemed(tombstone)),
-        Err(error) => Err(StorageError::Damaged(format!("a code cannot be read: {error}"))),
+    match Kind::Code.read_json(bytes)? {
+        Record { redeemed: Some(tombstone), .. } => Ok(Found::Redeemed(tombstone)),
+        Record { waiting: Some(grant), .. } => Ok(Found::Waiting(grant)),
+        Record { .. } => Err(StorageError::Damaged("a code neither waits nor was redeemed".to_owned())),
     }
 }

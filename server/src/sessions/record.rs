@@ -15,11 +15,12 @@ use crate::clients::sharing::Ceiling;
 use crate::foundation::{Digest, Timestamp, encoding};
 use crate::protocol::Scope;
 use crate::settings::meaning::{AccessTokenFormat, SessionLimits};
+use crate::storage::Kind;
 use crate::tokens::session_id::SessionId;
 
 /// The record format that this release writes: `MessagePack` with named members. Older ones are read (1 was the same members
 /// in JSON); newer ones are refused.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = Kind::Session.written();
 
 /// The most grants kept for one app in one session, those that are over not counted. Every grant makes each later write of
 /// the session larger, and an app that keeps its refresh token needs one. [`Session::add_grant`] says which one goes.

@@ -215,15 +215,16 @@ pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
 
 fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
     // No map of MessagePack begins with the byte of a brace.
-    let session = if bytes.first() == Some(&b'{') {
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    let mut session: Session = if bytes.first() == Some(&b'{') {
+        Kind::Session.read_json(bytes)?
     } else {
-        rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+        rmp_serde::from_slice(bytes).or_else(|error| {
+            // One of a later release need not have our shape.
+            Kind::Session.accept_head(rmp_serde::from_slice(bytes))?;
+            Err(StorageError::Damaged(format!("a session cannot be read: {error}")))
+        })?
     };
-    let mut session: Session = session.map_err(|error| StorageError::Damaged(format!("a session cannot be read: {error}")))?;
-    if session.v > FORMAT {
-        return Err(StorageError::Damaged(format!("a session has format {}, this release reads up to {FORMAT}", session.v)));
-    }
+    Kind::Session.accept(session.v.into())?;
     // Written again, it is of the present format.
     session.v = FORMAT;
     Ok(session)

@@ -18,6 +18,7 @@ pub mod archive;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+pub mod formats;
 pub mod memory;
 pub mod redis;
 pub mod snapshot;
@@ -214,6 +215,18 @@ pub enum StorageError {
     /// What is stored cannot be what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+    /// A later release wrote it. Another server may be able to read it.
+    #[error(
+        "a record of kind {kind} has format {found}, and this release reads up to {known}: update every server of this store"
+    )]
+    Newer {
+        /// What sort of record.
+        kind: &'static str,
+        /// Its format.
+        found: u64,
+        /// The newest that is read here.
+        known: u8,
+    },
     /// The value is larger than [`MAX_VALUE`], or a name longer than [`MAX_NAME`].
     #[error("a record of {0} bytes is too large")]
     TooLarge(usize),
@@ -284,11 +297,12 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 /// A store that any part may hold.
 pub type SharedStore = Arc<dyn Store>;
 
-/// How a failing store reads to a stranger: an unavailable one may be asked again, a damaged one is our fault.
+/// How a failing store reads to a stranger: an unavailable one may be asked again, and so may a server of a later release where several
+/// share a store; a damaged one is our fault.
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
         match &error {
-            StorageError::Unavailable(_) => {
+            StorageError::Unavailable(_) | StorageError::Newer { .. } => {
                 Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot store or read state right now; try again later.")
                     .because(error.to_string())
             }

@@ -25,6 +25,12 @@ pub(crate) fn symbolon() -> PathBuf {
     built("symbolon")
 }
 
+/// The server of another release that fleets are mixed with: `OTHER_RELEASE` names the program, else it is the same one.
+#[track_caller]
+pub(crate) fn other_release() -> PathBuf {
+    std::env::var_os("OTHER_RELEASE").map_or_else(symbolon, PathBuf::from)
+}
+
 /// A handler, by the name of its crate, e.g. `symbolon-local-device-sso`.
 #[track_caller]
 pub(crate) fn handler(name: &str) -> PathBuf {

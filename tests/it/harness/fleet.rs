@@ -33,11 +33,12 @@ fn on(mode: &str, ports: &[u16]) -> Setup {
         .environment("SYMBOLON_STORAGE__SEALING_KEY", &"5e".repeat(32))
 }
 
-/// As many servers with the issuer of the first.
+/// As many servers with the issuer of the first. Every second one is of the other release, where one is given.
 #[track_caller]
 pub(crate) fn fleet<const N: usize>(setup: &Setup) -> [Server; N] {
     let first = Server::start(setup);
     let others = setup.clone().set("server.issuer", first.issuer.as_str());
     let mut first = Some(first);
-    std::array::from_fn(|_| first.take().unwrap_or_else(|| Server::start(&others)))
+    let other_release = others.clone().of_other_release();
+    std::array::from_fn(|n| first.take().unwrap_or_else(|| Server::start(if n % 2 == 0 { &others } else { &other_release })))
 }

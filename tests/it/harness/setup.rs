@@ -23,6 +23,7 @@ pub(crate) struct Setup {
     files: Vec<(String, Vec<u8>)>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    other_release: bool,
 }
 
 impl Setup {
@@ -52,6 +53,7 @@ impl Setup {
             files: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            other_release: false,
         }
     }
 
@@ -132,6 +134,13 @@ impl Setup {
         self
     }
 
+    /// Runs the program of the other release, where one is given: see [`binaries::other_release`].
+    #[must_use]
+    pub(crate) fn of_other_release(mut self) -> Self {
+        self.other_release = true;
+        self
+    }
+
     /// Starts the server and waits until it is ready.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
@@ -191,7 +200,8 @@ impl Setup {
     /// A `symbolon` command with this environment and no arguments.
     #[track_caller]
     pub(crate) fn bare_command(&self) -> std::process::Command {
-        let mut command = std::process::Command::new(binaries::symbolon());
+        let mut command =
+            std::process::Command::new(if self.other_release { binaries::other_release() } else { binaries::symbolon() });
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SYMBOLON_")) {
             command.env_remove(name);
         }

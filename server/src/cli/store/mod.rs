@@ -17,6 +17,7 @@ use crate::settings::meaning::Backend;
 use crate::settings::{self, Settings};
 use crate::storage::archive::{Counts, Reader};
 use crate::storage::embedded::Embedded;
+use crate::storage::formats::Formats;
 use crate::storage::snapshot::Entry;
 use crate::storage::{Key, Kind};
 use crate::tokens::keys;
@@ -38,6 +39,8 @@ pub enum StoreCommand {
         /// The file that `store backup` wrote
         file: PathBuf,
     },
+    /// List the formats of records that this release reads and writes
+    Formats,
     /// Copy everything to the empty store of other settings; the server must be stopped
     Migrate {
         /// The settings file of the other store
@@ -53,6 +56,7 @@ pub enum StoreCommand {
 pub async fn run(command: StoreCommand, place: &Place, output: Output) -> Result<(), Failure> {
     match command {
         StoreCommand::Stat => output.value(&admin::call(place, AdminCommand::StoreStat).await?),
+        StoreCommand::Formats => output.value(&formats()),
         StoreCommand::Check => return check(place, output).await,
         StoreCommand::Backup { file } => {
             // The running server has another working directory.
@@ -63,6 +67,13 @@ pub async fn run(command: StoreCommand, place: &Place, output: Output) -> Result
         StoreCommand::Migrate { to } => output.value(&shown(migrate(place, &to).await?)),
     }
     Ok(())
+}
+
+/// What decides whether two releases can share a store: each must read what the other writes.
+fn formats() -> Value {
+    let of = |kind: Kind| kind.formats().map(|formats| (kind, formats));
+    let all = Kind::ALL.into_iter().filter_map(of);
+    all.map(|(kind, Formats { reads, writes })| (kind.label().to_owned(), json!({ "reads": reads, "writes": writes }))).collect()
 }
 
 fn shown(counts: Counts) -> Value {

@@ -10,7 +10,6 @@ use crate::storage::{Key, Kind, StorageError};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Consent {
-    v: u8,
     scope: Scope,
     given: Timestamp,
 }
@@ -40,8 +39,8 @@ impl Engine {
                 None => Scope::default(),
             };
             scope.iter().for_each(|value| agreed.insert(value));
-            let consent = Consent { v: 1, scope: agreed, given: self.clock().now() };
-            let value = serde_json::to_vec(&consent).map_err(|error| StorageError::Damaged(error.to_string()))?;
+            let consent = Consent { scope: agreed, given: self.clock().now() };
+            let value = Kind::Consent.write_json(&consent)?;
             let written = match stored {
                 Some(stored) => self.store().compare_and_swap(key(sub, &client.id), stored.version, value, None).await?,
                 None => self.store().insert(key(sub, &client.id), value, None).await?,
@@ -72,5 +71,5 @@ pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Consent, StorageError> {
-    serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a consent cannot be read: {error}")))
+    Kind::Consent.read_json(bytes)
 }

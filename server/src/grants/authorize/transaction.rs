@@ -99,9 +99,9 @@ pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Transaction, StorageError> {
-    serde_json::from_slice(bytes).map_err(|error| StorageError::Damaged(format!("a transaction cannot be read: {error}")))
+    Kind::Transaction.read_json(bytes)
 }
 
 fn encode(transaction: &Transaction) -> Result<Vec<u8>, StorageError> {
-    serde_json::to_vec(transaction).map_err(|error| StorageError::Damaged(format!("a transaction cannot be written: {error}")))
+    Kind::Transaction.write_json(transaction)
 }

@@ -50,7 +50,7 @@ impl Display for Trouble {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match StorageError::from(self.clone()) {
             StorageError::Unavailable(sentence) | StorageError::Damaged(sentence) => f.write_str(&sentence),
-            other @ StorageError::TooLarge(_) => other.fmt(f),
+            other @ (StorageError::TooLarge(_) | StorageError::Newer { .. }) => other.fmt(f),
         }
     }
 }

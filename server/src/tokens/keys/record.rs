@@ -6,17 +6,16 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use crate::foundation::{Secret, Timestamp, encoding, random};
 use crate::settings::meaning::SigningAlg;
+use crate::storage::Kind;
 use crate::tokens::sealing::SealingKey;
 
 /// What the record is sealed for.
 const CONTEXT: &str = "signing-keys";
-/// The layout that is written. A reader refuses a later one instead of guessing.
-const FORMAT: u32 = 1;
 
 /// All keys of the server, in the order in which they were made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
-    format: u32,
+    format: u8,
     /// The key of `derive`; made once, never changed, because what was derived must be derivable again.
     #[serde(with = "bytes")]
     pub(super) derivation: Secret<Vec<u8>>,
@@ -35,16 +34,10 @@ pub(super) struct StoredKey {
     pub(super) signs_from: Timestamp,
 }
 
-/// Only to learn the format of a record that may not be readable otherwise.
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
-}
-
 impl Record {
     /// No signing keys yet, and a new derivation key.
     pub(super) fn new() -> Self {
-        Self { format: FORMAT, derivation: Secret::new(random::bytes::<32>().to_vec()), keys: Vec::new() }
+        Self { format: Kind::SigningKeys.written(), derivation: Secret::new(random::bytes::<32>().to_vec()), keys: Vec::new() }
     }
 
     /// The bytes to store.
@@ -59,10 +52,7 @@ impl Record {
         let text = std::str::from_utf8(stored).map_err(|_| KeyError::Damaged("the record is not text"))?;
         let plain = sealing.open(CONTEXT, text).map_err(|_| KeyError::WrongSealingKey)?;
         let unread = |_| KeyError::Damaged("the record does not parse");
-        let Format { format } = serde_json::from_slice(plain.expose()).map_err(unread)?;
-        if format != FORMAT {
-            return Err(KeyError::Damaged("the record was written by a later release"));
-        }
+        Kind::SigningKeys.accept_head(serde_json::from_slice(plain.expose()))?;
         serde_json::from_slice(plain.expose()).map_err(unread)
     }
 }
@@ -130,7 +120,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_says_why() {
         let error = |plain: &str| Record::open(&key(), key().seal(CONTEXT, plain.as_bytes()).as_bytes()).unwrap_err().to_string();
-        assert!(error(r#"{"format":2,"new":true}"#).contains("later release"));
+        assert!(error(r#"{"format":2,"new":true}"#).contains("format 2, and this release reads up to 1"));
         assert!(error("{}").contains("does not parse"));
         let other = key().seal("another purpose", b"{}");
         assert!(matches!(Record::open(&key(), other.as_bytes()), Err(KeyError::WrongSealingKey)));
