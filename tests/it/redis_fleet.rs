@@ -7,6 +7,31 @@ use crate::harness::fleet::{fleet, on_redis};
 use crate::harness::redis::RedisServer;
 use crate::harness::{Authorization, Browser, Form, Server, Tokens, until};
 
+/// How often commands of that name were carried out.
+fn count_of(redis: &RedisServer, command: &str) -> usize {
+    let info = redis.ask("INFO commandstats");
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |line| line.split(',').next().and_then(|calls| calls.parse().ok()).expect("a number"))
+}
+
+#[test]
+fn an_exchange_is_one_read_and_one_write_and_so_is_a_refresh() {
+    let redis = RedisServer::start(&[]);
+    let server = on_redis(&redis).start();
+    let device = server.device(ONE);
+    server.exchange(TWO, &device, "openid offline_access").ok();
+    let before = ["get", "evalsha"].map(|command| count_of(&redis, command));
+    for _ in 0..20 {
+        server.exchange(TWO, &device, "openid offline_access").ok();
+        let two = Tokens(server.exchange(TWO, &device, "openid offline_access").ok());
+        server.refresh(TWO, two.refresh()).ok();
+    }
+    let after = ["get", "evalsha"].map(|command| count_of(&redis, command));
+    let [reads, writes] = [after[0] - before[0], after[1] - before[1]];
+    // Every few seconds keys and clients are looked at, too.
+    assert!((60..90).contains(&reads) && (60..90).contains(&writes), "{reads} reads and {writes} writes for 60 requests");
+}
+
 #[test]
 fn what_one_server_does_the_others_see() {
     let redis = RedisServer::start(&[]);
