@@ -36,9 +36,9 @@ pub(crate) struct Used {
 pub(crate) struct RedisCost {
     /// CPU in microseconds.
     pub(crate) cpu_us: f64,
-    /// Bytes that it was sent, those to its replicas not counted.
+    /// Bytes that it was sent.
     pub(crate) bytes_in: f64,
-    /// Bytes that it sent, those to its replicas counted.
+    /// Bytes that it sent, to its replicas too.
     pub(crate) bytes_out: f64,
 }
 
@@ -95,7 +95,7 @@ impl Redis {
         Ok(Used {
             cpu_us: (of("used_cpu_sys")? + of("used_cpu_user")?) * 1e6,
             bytes_in: of("total_net_input_bytes")?,
-            bytes_out: of("total_net_output_bytes")? + of("total_net_repl_output_bytes").unwrap_or(0.0),
+            bytes_out: of("total_net_output_bytes")?,
         })
     }
 
