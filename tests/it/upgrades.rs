@@ -75,6 +75,8 @@ impl Story {
         server.refresh(ONE, ended.refresh()).refused(400, "invalid_grant");
         let client = server.command(&["client", "show", REGISTERED, "--json"]).fine().json();
         assert_eq!(client["client_name"], "Registered");
+        let people = server.command(&["user", "list", "--json"]).fine().json();
+        assert!(people.as_array().is_some_and(|people| people.iter().any(|person| person["name"] == self.0["name"])), "{people}");
         let sessions = server.command(&["session", "list", "--user", self.text("name"), "--json"]).fine().json();
         assert!(sessions.as_array().is_some_and(|sessions| sessions.len() >= 2), "{sessions}");
         self.0["last"] = last.refresh().into();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::password::{Hasher, PasswordPolicy, Verdict};
 use super::person::{NameRecord, Person, check_claims, check_name, sign_in_key};
-use crate::foundation::{Clock, Secret, encoding, random};
+use crate::foundation::{Clock, Digest, Secret, encoding, random};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError};
 
@@ -128,13 +128,13 @@ impl People {
             password: self.hasher.digest(password).await?,
         };
         // The name last: it decides who of two wins, and a person whom no name leads to is nobody yet.
-        self.store.index_add(people_index(), person.sub.clone().into_bytes(), None).await?;
+        self.store.index_add(index_of(&person.sub), person.sub.clone().into_bytes(), None).await?;
         if !self.store.insert(person_key(&person.sub), person.write()?, None).await? {
             return Err(PeopleError::Conflict);
         }
         if !self.store.insert(name_key(name), NameRecord::write(&person.sub)?, None).await? {
             self.store.delete(person_key(&person.sub)).await?;
-            self.store.index_remove(people_index(), person.sub.into_bytes()).await?;
+            self.forget(&person.sub).await?;
             return Err(PeopleError::NameTaken(name.to_owned()));
         }
         Ok(person)
@@ -166,7 +166,7 @@ impl People {
     /// When the store fails.
     pub async fn list(&self) -> Result<Vec<Person>, PeopleError> {
         let mut people = Vec::new();
-        for sub in self.store.index_list(&people_index()).await? {
+        for sub in self.subjects().await? {
             let Some(stored) = self.store.get(&Key::new(Kind::Person, &sub)).await? else { continue };
             let person = match Person::read(&stored.value) {
                 Ok(person) => person,
@@ -182,6 +182,21 @@ impl People {
         }
         people.sort_by_cached_key(|person| sign_in_key(&person.name));
         Ok(people)
+    }
+
+    /// Every subject that is listed.
+    async fn subjects(&self) -> Result<Vec<Vec<u8>>, StorageError> {
+        let mut found = self.store.index_list(&whole_index()).await?;
+        for part in 0..=u8::MAX {
+            found.extend(self.store.index_list(&Index::new(IndexKind::People, [part])).await?);
+        }
+        Ok(found)
+    }
+
+    /// Takes a subject off the lists.
+    async fn forget(&self, sub: &str) -> Result<(), StorageError> {
+        self.store.index_remove(index_of(sub), sub.as_bytes().to_vec()).await?;
+        self.store.index_remove(whole_index(), sub.as_bytes().to_vec()).await
     }
 
     /// Replaces a person's password.
@@ -207,7 +222,7 @@ impl People {
     /// When the store fails.
     pub async fn delete(&self, sub: &str) -> Result<bool, PeopleError> {
         let Some(person) = self.find_by_sub(sub).await? else {
-            self.store.index_remove(people_index(), sub.as_bytes().to_vec()).await?;
+            self.forget(sub).await?;
             return Ok(false);
         };
         // The name first, the index last: a deletion that broke off is still listed and can be repeated.
@@ -215,7 +230,7 @@ impl People {
             self.store.delete(name_key(&person.name)).await?;
         }
         let was_there = self.store.delete(person_key(sub)).await?;
-        self.store.index_remove(people_index(), sub.as_bytes().to_vec()).await?;
+        self.forget(sub).await?;
         Ok(was_there)
     }
 
@@ -300,7 +315,14 @@ fn name_key(name: &str) -> Key {
     Key::new(Kind::SignInName, name)
 }
 
-fn people_index() -> Index {
+/// The part of the list of all people that a subject is in. One list lies in one place: with a hundred million people that would be
+/// ten gigabytes on one server of a cluster.
+fn index_of(sub: &str) -> Index {
+    Index::new(IndexKind::People, &Digest::of(sub).as_bytes()[..1])
+}
+
+/// Where everybody was listed before the list had parts.
+fn whole_index() -> Index {
     Index::new(IndexKind::People, "")
 }
 

@@ -144,3 +144,16 @@ async fn nothing_stored_or_shown_has_the_password() {
     assert_eq!(OAuthError::from(PeopleError::NameTaken("alice".to_owned())).status(), 400);
     assert_eq!(OAuthError::from(PeopleError::Hashing(String::new())).status(), 500);
 }
+
+#[tokio::test]
+async fn whoever_is_in_the_undivided_list_of_before_is_listed_and_forgotten() {
+    let (people, _, store) = house();
+    let alice = add(&people, "alice").await.unwrap();
+    let member = || alice.sub.clone().into_bytes();
+    store.index_remove(index_of(&alice.sub), member()).await.unwrap();
+    assert!(people.list().await.unwrap().is_empty());
+    store.index_add(whole_index(), member(), None).await.unwrap();
+    assert_eq!(people.list().await.unwrap(), [alice.clone()]);
+    people.delete(&alice.sub).await.unwrap();
+    assert!(store.index_list(&whole_index()).await.unwrap().is_empty());
+}
