@@ -19,6 +19,7 @@ pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod shared;
+pub(crate) mod witness;
 
 use std::time::{Duration, Instant};
 
