@@ -17,6 +17,7 @@ mod crash;
 mod demo;
 mod discovery;
 mod durability;
+mod failing_disk;
 mod floor_plan;
 mod grant_authorization_code;
 mod grant_client_credentials;
