@@ -14,6 +14,7 @@ mod config;
 mod consent_and_sso;
 mod cors;
 mod crash;
+mod damaged_store;
 mod demo;
 mod discovery;
 mod durability;
