@@ -71,8 +71,7 @@ impl Walk {
     }
 }
 
-/// What is told next has a greater name. A rotten one that has not would send the walk back to where it was, for ever; and it tells of a
-/// damaged inner page, which nothing else does while the store is in use.
+/// What is told next has a greater name. A rotten one that has not would send the walk back to where it was, for ever.
 fn advance(told: &mut Vec<u8>, name: &[u8]) -> Result<(), redb::StorageError> {
     if name <= told.as_slice() {
         return Err(redb::StorageError::Corrupted("the names in it are out of order".to_owned()));
