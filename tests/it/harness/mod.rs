@@ -9,6 +9,7 @@ pub(crate) mod browser;
 pub(crate) mod cargo;
 pub(crate) mod cast;
 pub(crate) mod command;
+pub(crate) mod failing_disk;
 pub(crate) mod fleet;
 pub(crate) mod jwt;
 pub(crate) mod page;
@@ -19,6 +20,7 @@ pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod shared;
+pub(crate) mod witness;
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::answer::Answer;
 use super::command::Ran;
 use super::process::Process;
 use super::setup::Setup;
+use super::until;
 
 /// A server that is up (or was, until a test killed it).
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Server {
             setup.write(folder.path(), port);
             let (issuer, address) = (setup.issuer(port), setup.address(port));
             let server = Self { issuer, address, setup: setup.clone(), folder, process: Mutex::new(None) };
-            if server.up() {
+            if server.up().is_ok() {
                 return server;
             }
             let log = server.log();
@@ -74,29 +76,25 @@ impl Server {
         panic!("no free port in five attempts");
     }
 
-    /// Starts the process; says whether it became ready.
+    /// Starts the process and waits until it is ready; fails with how it ended instead.
     #[track_caller]
-    fn up(&self) -> bool {
+    fn up(&self) -> Result<(), ExitStatus> {
         let mut command = self.setup.serve(self.folder());
         let mut process = Process::start(&mut command, &self.folder().join("log"), self.folder());
         let patience = Instant::now() + Duration::from_mins(1);
-        let ready = loop {
-            if process.ended().is_some() {
-                break false;
+        loop {
+            if let Some(status) = process.ended() {
+                process.kill();
+                return Err(status);
             }
             let answer = http().get(self.url("/readyz")).timeout(Duration::from_secs(5)).send();
             if answer.is_ok_and(|answer| answer.status().as_u16() == 200) {
-                break true;
+                *self.lock() = Some(process);
+                return Ok(());
             }
             assert!(Instant::now() < patience, "the server was not ready within 60 s:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
-        };
-        if ready {
-            *self.lock() = Some(process);
-        } else {
-            process.kill();
         }
-        ready
     }
 
     /// Ends the server as `kill -9` does.
@@ -121,8 +119,28 @@ impl Server {
     /// Starts it again on the same folder and port.
     #[track_caller]
     pub(crate) fn start_again(&self) {
+        let ended = self.try_start_again();
+        assert!(ended.is_none(), "the server did not start again: {ended:?}\n{}", self.log());
+    }
+
+    /// The same; if it does not become ready, how it ended.
+    #[track_caller]
+    pub(crate) fn try_start_again(&self) -> Option<ExitStatus> {
         assert!(self.lock().is_none(), "still running");
-        assert!(self.up(), "the server did not start again:\n{}", self.log());
+        self.up().err()
+    }
+
+    /// Waits until it has ended by itself; how it did.
+    #[track_caller]
+    pub(crate) fn ended(&self) -> ExitStatus {
+        let mut process = self.lock().take().expect("a running server");
+        let mut status = None;
+        until("the server ends by itself", || {
+            status = process.ended();
+            status.is_some()
+        });
+        process.kill();
+        status.expect("the end of the server")
     }
 
     /// Everything it said on both outputs so far.

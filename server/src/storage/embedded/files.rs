@@ -200,6 +200,33 @@ async fn a_snapshot_is_of_one_moment() {
 }
 
 #[tokio::test]
+async fn a_rotten_name_does_not_send_a_walk_in_circles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = open(folder.path()).unwrap();
+    for member in [0x77, 0x88, 0xEE] {
+        store.index_add(people(), vec![member; 40], None).await.unwrap();
+    }
+    drop(store);
+    let mut damaged = fs::read(&path).unwrap();
+    for at in 0..damaged.len() - 40 {
+        if damaged[at..at + 40] == [0xEE; 40] {
+            damaged[at..at + 40].fill(0x11);
+        }
+    }
+    fs::write(&path, &damaged).unwrap();
+    let store = open(folder.path()).unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    for _ in 0..3 {
+        match snapshot.next().await {
+            Ok(page) => assert!(!page.is_empty(), "nobody was told"),
+            Err(error) => return assert!(matches!(error, StorageError::Damaged(_)), "{error}"),
+        }
+    }
+    panic!("it goes on and on");
+}
+
+#[tokio::test]
 async fn the_pages_of_a_file_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");

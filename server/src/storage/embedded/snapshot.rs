@@ -40,26 +40,25 @@ impl Walk {
 
     fn page_of_records(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
         let mut page = Vec::new();
-        for entry in self.records.range::<&[u8]>((Bound::Excluded(self.told.as_slice()), Bound::Unbounded))?.take(PAGE) {
+        let from = self.told.clone();
+        for entry in self.records.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
             let (key, record) = entry?;
+            advance(&mut self.told, key.value())?;
             let name = Key::stored(key.value());
             page.push(match Header::read(key.value(), record.value()) {
                 Ok((header, value)) => Entry::Record { key: name, value: value.to_vec(), expires: header.expiry() },
                 Err(error) => Entry::Damaged { key: name, reason: error.to_string() },
             });
         }
-        if let Some(Entry::Record { key, .. } | Entry::Damaged { key, .. }) = page.last() {
-            self.told = key.as_bytes().to_vec();
-        }
         Ok(page)
     }
 
     fn page_of_members(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
         let mut page = Vec::new();
-        let mut last = None;
-        for entry in self.members.range::<&[u8]>((Bound::Excluded(self.told.as_slice()), Bound::Unbounded))?.take(PAGE) {
+        let from = self.told.clone();
+        for entry in self.members.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
             let (key, expires) = entry?;
-            last = Some(key.value().to_vec());
+            advance(&mut self.told, key.value())?;
             page.push(match member_of(key.value()) {
                 Some((index, member)) => {
                     let expires = (expires.value() != NEVER).then_some(Timestamp(expires.value()));
@@ -68,11 +67,18 @@ impl Walk {
                 None => Entry::Damaged { key: Key::stored(key.value()), reason: "no index has such a member".to_owned() },
             });
         }
-        if let Some(last) = last {
-            self.told = last;
-        }
         Ok(page)
     }
+}
+
+/// What is told next has a greater name. A rotten one that has not would send the walk back to where it was, for ever.
+fn advance(told: &mut Vec<u8>, name: &[u8]) -> Result<(), redb::StorageError> {
+    if name <= told.as_slice() {
+        return Err(redb::StorageError::Corrupted("the names in it are out of order".to_owned()));
+    }
+    told.clear();
+    told.extend_from_slice(name);
+    Ok(())
 }
 
 impl Snapshot for Walk {
