@@ -206,6 +206,8 @@ enum State {
     /// Can be read; why it cannot be written.
     ReadOnly(Database, String),
     Failed(String),
+    /// Names in it are lost: what it says is not there may be there. Nothing but another file mends that.
+    Damaged(String),
     Closed,
 }
 
@@ -215,6 +217,7 @@ impl std::fmt::Debug for State {
             Self::Open(_) => f.write_str("Open"),
             Self::ReadOnly(_, reason) => write!(f, "ReadOnly({reason})"),
             Self::Failed(reason) => write!(f, "Failed({reason})"),
+            Self::Damaged(reason) => write!(f, "Damaged({reason})"),
             Self::Closed => f.write_str("Closed"),
         }
     }
@@ -278,12 +281,16 @@ impl Engine {
     pub(super) fn begin(&self) -> Result<Option<WriteTransaction>, redb::Error> {
         match &*self.state() {
             State::Open(database) => tables::begin(database).map(Some),
-            State::ReadOnly(..) | State::Failed(_) | State::Closed => Ok(None),
+            State::ReadOnly(..) | State::Failed(_) | State::Damaged(_) | State::Closed => Ok(None),
         }
     }
 
     pub(super) fn is_open(&self) -> bool {
         matches!(&*self.state(), State::Open(_))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(&*self.state(), State::Closed)
     }
 
     /// What a caller is told whose job was not done.
@@ -297,8 +304,22 @@ impl Engine {
         self.set(State::Failed(reason.to_owned()));
     }
 
+    /// Takes it out of service for good: it is no longer to be believed.
+    pub(super) fn condemn(&self, reason: &str) {
+        tracing::error!(
+            store = %self.source.path.display(), reason,
+            "the store is damaged and out of service: stop the server, look at it with `symbolon store check`, restore it from a backup"
+        );
+        if !self.is_closed() {
+            self.set(State::Damaged(reason.to_owned()));
+        }
+    }
+
     /// Tries to put a failed database back into service: in full if a write goes through, for reading if not.
     pub(super) fn reopen(&self) {
+        if matches!(&*self.state(), State::Damaged(_)) {
+            return;
+        }
         // The lock of the file is free only once the old database is gone.
         let reason = self.state().reason();
         self.set(State::Failed(reason));
@@ -322,13 +343,16 @@ impl Engine {
 
 impl State {
     fn refusal(&self) -> StorageError {
-        StorageError::Unavailable(self.reason())
+        match self {
+            Self::Damaged(reason) => StorageError::Damaged(reason.clone()),
+            _ => StorageError::Unavailable(self.reason()),
+        }
     }
 
     fn reason(&self) -> String {
         match self {
             Self::Open(_) => "the write could not be committed".to_owned(),
-            Self::ReadOnly(_, reason) | Self::Failed(reason) => reason.clone(),
+            Self::ReadOnly(_, reason) | Self::Failed(reason) | Self::Damaged(reason) => reason.clone(),
             Self::Closed => "it was closed".to_owned(),
         }
     }

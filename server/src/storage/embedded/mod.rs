@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 #[cfg(test)]
 mod files;
+mod inspection;
 mod record;
 mod snapshot;
 mod tables;
@@ -27,6 +28,7 @@ pub use self::engine::OpenError;
 
 use self::committer::{Answer, Answers, Committer, Delivery, Job};
 use self::engine::{Engine, Source};
+use self::inspection::Inspection;
 use self::snapshot::Walk;
 use super::snapshot::Snapshot;
 use super::{Index, Key, Outcome, StorageError, Store, Stored, Version, check_size};
@@ -62,6 +64,8 @@ pub struct Embedded {
     outbox: Mutex<Vec<Job>>,
     clock: Clock,
     committer: Option<JoinHandle<()>>,
+    /// Dropped, it ends the inspection.
+    _inspection: Sender<()>,
 }
 
 impl Embedded {
@@ -97,7 +101,11 @@ impl Embedded {
         let committer = Committer::new(Arc::clone(&engine), queue, clock.clone());
         let thread = thread::Builder::new().name("store-committer".to_owned()).spawn(move || committer.run());
         let committer = thread.map_err(|error| engine.not_opened(error.to_string()))?;
-        Ok(Self { engine, jobs, outbox: Mutex::default(), clock, committer: Some(committer) })
+        let (inspection, stop) = mpsc::channel();
+        let inspector = Inspection::new(Arc::clone(&engine), stop);
+        let thread = thread::Builder::new().name("store-inspector".to_owned()).spawn(move || inspector.run());
+        thread.map_err(|error| engine.not_opened(error.to_string()))?;
+        Ok(Self { engine, jobs, outbox: Mutex::default(), clock, committer: Some(committer), _inspection: inspection })
     }
 
     /// Removes everything that has expired, now, and says how many records and index members that were.

@@ -3,8 +3,9 @@
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata as _};
 
+use super::inspection::{found_by_name, in_order};
 use super::record::{Header, NEVER};
 use super::tables::{Applied, MEMBERS, PAGE, RECORDS, member_of};
 use crate::foundation::Timestamp;
@@ -17,25 +18,41 @@ pub(super) struct Walk {
     members: ReadOnlyTable<&'static [u8], u64>,
     told: Vec<u8>,
     in_members: bool,
+    /// Entries of the present table that are still to come, by its own count.
+    left: u64,
 }
 
 impl Walk {
     pub(super) fn begin(database: &Database) -> Applied<Self> {
         let transaction = database.begin_read()?;
         let (records, members) = (transaction.open_table(RECORDS)?, transaction.open_table(MEMBERS)?);
-        Ok(Ok(Self { records, members, told: Vec::new(), in_members: false }))
+        let left = records.len()?;
+        Ok(Ok(Self { records, members, told: Vec::new(), in_members: false, left }))
     }
 
     fn page(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
         if !self.in_members {
             let page = self.page_of_records()?;
+            self.counts(page.len())?;
             if !page.is_empty() {
                 return Ok(page);
             }
             self.in_members = true;
             self.told.clear();
+            self.left = self.members.len()?;
         }
-        self.page_of_members()
+        let page = self.page_of_members()?;
+        self.counts(page.len())?;
+        Ok(page)
+    }
+
+    /// As many entries as the table says that it has: a page of an earlier time in the place of the present one is in order, too.
+    fn counts(&mut self, told: usize) -> Result<(), redb::StorageError> {
+        let left = self.left.checked_sub(told as u64);
+        self.left = left
+            .filter(|left| told > 0 || *left == 0)
+            .ok_or_else(|| redb::StorageError::Corrupted("there are not as many names in it as it says".to_owned()))?;
+        Ok(())
     }
 
     fn page_of_records(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
@@ -44,6 +61,7 @@ impl Walk {
         for entry in self.records.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
             let (key, record) = entry?;
             advance(&mut self.told, key.value())?;
+            found_by_name(&self.records, key.value())?;
             let name = Key::stored(key.value());
             page.push(match Header::read(key.value(), record.value()) {
                 Ok((header, value)) => Entry::Record { key: name, value: value.to_vec(), expires: header.expiry() },
@@ -59,6 +77,7 @@ impl Walk {
         for entry in self.members.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
             let (key, expires) = entry?;
             advance(&mut self.told, key.value())?;
+            found_by_name(&self.members, key.value())?;
             page.push(match member_of(key.value()) {
                 Some((index, member)) => {
                     let expires = (expires.value() != NEVER).then_some(Timestamp(expires.value()));
@@ -73,9 +92,7 @@ impl Walk {
 
 /// What is told next has a greater name. A rotten one that has not would send the walk back to where it was, for ever.
 fn advance(told: &mut Vec<u8>, name: &[u8]) -> Result<(), redb::StorageError> {
-    if name <= told.as_slice() {
-        return Err(redb::StorageError::Corrupted("the names in it are out of order".to_owned()));
-    }
+    in_order(told, name)?;
     told.clear();
     told.extend_from_slice(name);
     Ok(())
