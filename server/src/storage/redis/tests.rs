@@ -44,8 +44,12 @@ async fn a_write_is_not_acknowledged_without_its_replica() {
     assert!(store.get(&key("before")).await.unwrap().is_some());
     assert!(reason(store.insert(key("meanwhile1"), b"y".to_vec(), None).await).contains("only 0 of 1"));
     assert!(reason(store.delete(key("never there")).await).contains("only 0 of 1"));
+    for id in ["meanwhile1", "never there"] {
+        assert!(reason(store.settle(&key(id)).await).contains("only 0 of 1"));
+    }
     servers.replica.signal("CONT");
     assert!(!store.insert(key("meanwhile1"), b"y".to_vec(), None).await.unwrap());
+    store.settle(&key("meanwhile1")).await.unwrap();
 }
 
 #[tokio::test]
