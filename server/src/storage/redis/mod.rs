@@ -159,17 +159,10 @@ impl Store for Redis {
     }
 
     fn settle<'a>(&'a self, key: &'a Key) -> Outcome<'a, ()> {
-        self.run(move |shared| {
-            let key = record::name_of(&shared.prefix, key);
-            async move {
-                if !shared.topology.waits_for_replicas() {
-                    return Ok(());
-                }
-                // As if it changed something, because then replicas are waited for, up to whatever was written until now.
-                let command = cmd("GETRANGE").arg(&key).arg(0).arg(0).to_owned();
-                shared.topology.send(&Request::Write { key, command }).await.map(drop)
-            }
-        })
+        if !self.shared.topology.waits_for_replicas() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        self.change(Script::Settle, key, |now| vec![text(now.0)], |_| Ok(()))
     }
 
     fn insert(&self, key: Key, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool> {
