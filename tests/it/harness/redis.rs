@@ -1,7 +1,7 @@
 //! Real Redis servers of the tests, on loopback and in folders of their own; they end with the test process, however it ends.
 //!
-//! The unit tests of the server's own backend use this very file, so it knows nothing else of the harness. With
-//! `SYMBOLON_TEST_REDIS=valkey` it starts `valkey-server` and its like; a path before the name is fine.
+//! The unit tests of the server's own backend use this very file, so it knows nothing else of the harness. The
+//! programs are those of Redis, unless `SYMBOLON_TEST_REDIS` says otherwise (see `scripts/test`).
 
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
