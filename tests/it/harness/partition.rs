@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::redis::{RedisCluster, RedisServer, free_port};
+use super::redis::{Port, RedisCluster, RedisServer};
 
 /// Where everybody who is no node of the cluster calls from.
 const SERVERS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -60,21 +60,21 @@ impl Network {
         let wires = Arc::new(Wires::default());
         let mut doors = Vec::new();
         let mut door = |node: &str| {
-            let door = TcpListener::bind((SERVERS, free_port())).expect("a door");
-            let address = door.local_addr().expect("its address");
-            let node = SocketAddr::new(node.parse().expect("an address"), address.port());
+            let port = Port::free();
+            let address = SocketAddr::new(SERVERS, port.number);
+            let door = TcpListener::bind(address).expect("a door");
             doors.push(address);
-            let wires = Arc::clone(&wires);
+            let (wires, node) = (Arc::clone(&wires), SocketAddr::new(node.parse().expect("an address"), port.number));
             thread::spawn(move || wires.keep_door(&door, node));
-            address.port()
+            port
         };
         let nodes = (2..8).map(|n| {
             let node = format!("127.0.0.{n}");
-            let (port, bus) = (door(&node), door(&node));
+            let ports = [door(&node), door(&node)];
             // Long enough for a test to do something with a master that has been cut off, on a slow machine too.
             let patience = "cluster-node-timeout 2500";
             let options = [&format!("bind-source-addr {node}"), "cluster-announce-ip 127.0.0.1", patience];
-            RedisCluster::start_node(&node, port, bus, &options)
+            RedisCluster::start_node(&node, ports, &options)
         });
         let cluster = RedisCluster::of(nodes.collect());
         Self { cluster, wires, doors }

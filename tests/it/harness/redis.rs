@@ -3,6 +3,7 @@
 //! The unit tests of the server's own backend use this very file, so it knows nothing else of the harness. The
 //! programs are those of Redis, unless `SYMBOLON_TEST_REDIS` says otherwise (see `scripts/test`).
 
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -24,6 +25,7 @@ pub(crate) struct RedisServer {
     role: &'static str,
     folder: tempfile::TempDir,
     arguments: Vec<String>,
+    _ports: Vec<Port>,
     process: Mutex<Option<Running>>,
 }
 
@@ -40,15 +42,32 @@ fn program(role: &str) -> Command {
     Command::new(format!("{family}-{role}"))
 }
 
-/// A port that nobody listens on, never the same twice in this process: below those that the tests' own servers take.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: Mutex<Option<u16>> = Mutex::new(None);
-    let mut next = locked(&NEXT);
-    loop {
-        let port = next.unwrap_or_else(|| 11_000 + u16::try_from(std::process::id() % 3_000).unwrap_or(0));
-        *next = Some(if port >= 14_990 { 11_000 } else { port + 1 });
-        if std::net::TcpListener::bind((HERE, port)).is_ok() {
-            return port;
+/// A port on 127.0.0.1 that is ours until this is dropped, whoever else runs these tests at the same time.
+#[derive(Debug)]
+pub(crate) struct Port {
+    /// Its number.
+    pub(crate) number: u16,
+    /// Holds the same port at an address that is for nothing else, so that of two processes one has it.
+    _claim: TcpListener,
+}
+
+impl Port {
+    /// Unless somebody has it, or listens there.
+    pub(crate) fn claim(number: u16) -> Option<Self> {
+        let claim = TcpListener::bind(("127.0.0.99", number)).ok()?;
+        TcpListener::bind((HERE, number)).ok().map(|_| Self { number, _claim: claim })
+    }
+
+    /// A free one, never the same twice in this process: below those that the tests' own servers take.
+    pub(crate) fn free() -> Self {
+        static NEXT: Mutex<Option<u16>> = Mutex::new(None);
+        let mut next = locked(&NEXT);
+        loop {
+            let number = next.unwrap_or_else(|| 11_000 + u16::try_from(std::process::id() % 3_000).unwrap_or(0));
+            *next = Some(if number >= 14_990 { 11_000 } else { number + 1 });
+            if let Some(port) = Self::claim(number) {
+                return port;
+            }
         }
     }
 }
@@ -71,23 +90,19 @@ impl RedisServer {
     /// Starts one that keeps an append-only file, with further options as in `redis.conf`, and waits until it answers.
     #[track_caller]
     pub(crate) fn start(options: &[&str]) -> Self {
-        Self::start_at(HERE, free_port(), options)
+        Self::start_as("server", HERE, vec![Port::free()], options)
     }
 
-    /// The same at a given address.
+    /// Listens on the first of the ports; the others it may have for what its options say.
     #[track_caller]
-    pub(crate) fn start_at(address: &str, port: u16, options: &[&str]) -> Self {
-        Self::start_as("server", address, port, options)
-    }
-
-    #[track_caller]
-    fn start_as(role: &'static str, address: &str, port: u16, options: &[&str]) -> Self {
+    fn start_as(role: &'static str, address: &str, ports: Vec<Port>, options: &[&str]) -> Self {
         let arguments = options.iter().flat_map(|option| option.splitn(2, ' ')).enumerate();
         let arguments = arguments.map(|(n, word)| if n % 2 == 0 { format!("--{word}") } else { word.to_owned() }).collect();
         let folder = tempfile::tempdir().expect("a folder for Redis");
         // Sentinels write into theirs.
         std::fs::write(folder.path().join("redis.conf"), "").expect("a file of settings");
-        let server = Self { address: address.to_owned(), port, role, folder, arguments, process: Mutex::new(None) };
+        let (address, port) = (address.to_owned(), ports[0].number);
+        let server = Self { address, port, role, folder, arguments, _ports: ports, process: Mutex::new(None) };
         server.run();
         wait_until("a Redis that answers", || server.ask("PING") == "PONG");
         server
@@ -158,15 +173,15 @@ impl RedisCluster {
     /// Starts one and waits until every node knows every other.
     #[track_caller]
     pub(crate) fn start() -> Self {
-        Self::of((0..6).map(|_| Self::start_node(HERE, free_port(), free_port(), &[])).collect())
+        Self::of((0..6).map(|_| Self::start_node(HERE, [Port::free(), Port::free()], &[])).collect())
     }
 
-    /// Starts a node that no other knows yet.
+    /// Starts a node that no other knows yet, on these two ports.
     #[track_caller]
-    pub(crate) fn start_node(address: &str, port: u16, bus: u16, options: &[&str]) -> RedisServer {
-        let bus = format!("cluster-port {bus}");
+    pub(crate) fn start_node(address: &str, ports: [Port; 2], options: &[&str]) -> RedisServer {
+        let bus = format!("cluster-port {}", ports[1].number);
         let usual = ["cluster-enabled yes", "cluster-node-timeout 1000", &bus, "repl-diskless-sync-delay 0"];
-        RedisServer::start_at(address, port, &[&usual, options].concat())
+        RedisServer::start_as("server", address, ports.into(), &[&usual, options].concat())
     }
 
     /// Makes six nodes a cluster, each found by its port on 127.0.0.1.
@@ -234,7 +249,8 @@ impl RedisSentinels {
         let master = RedisServer::start(&["repl-diskless-sync-delay 0"]);
         let replica = RedisServer::start(&["repl-diskless-sync-delay 0", &format!("replicaof 127.0.0.1 {}", master.port)]);
         wait_until("a replica in step", || replica.ask("INFO replication").contains("master_link_status:up"));
-        let sentinels: Vec<RedisServer> = (0..3).map(|_| RedisServer::start_as("sentinel", HERE, free_port(), &[])).collect();
+        let sentinels: Vec<RedisServer> =
+            (0..3).map(|_| RedisServer::start_as("sentinel", HERE, vec![Port::free()], &[])).collect();
         let found = Self { master, replica, sentinels };
         found.watch();
         found
