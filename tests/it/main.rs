@@ -43,6 +43,7 @@ mod no_secrets_in_logs;
 mod redis_cluster;
 mod redis_failures;
 mod redis_fleet;
+mod redis_partition;
 mod redis_start;
 mod resource;
 mod session_end;

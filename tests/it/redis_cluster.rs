@@ -1,21 +1,13 @@
 //! Servers on a Redis Cluster: what was acknowledged survives its masters, and service returns by itself.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::harness::cast::{ONE, TWO};
 use crate::harness::fleet::{fleet, on_cluster};
+use crate::harness::load::Load;
 use crate::harness::redis::{RedisCluster, RedisServer};
-use crate::harness::{Form, Server, Tokens, until};
+use crate::harness::{Server, Tokens, until};
 use crate::redis_fleet::signs_in_here_and_out_there;
-
-/// What an app knows for certain.
-struct Known {
-    /// The last refresh token that it was given.
-    refresh: String,
-    /// How many of its devices were signed out, and that was acknowledged.
-    signed_out: usize,
-}
 
 #[test]
 fn a_fleet_on_a_cluster() {
@@ -31,24 +23,12 @@ fn a_fleet_on_a_cluster() {
     slots_without_a_master_are_refused(&cluster, &quick);
 }
 
-fn is_ready(server: &Server) -> bool {
+pub(crate) fn is_ready(server: &Server) -> bool {
     server.get("/readyz").status == 200
 }
 
 fn a_dying_master_loses_nothing(cluster: &RedisCluster, servers: [&Server; 2], quick: &Server) {
-    let person = servers[0].person();
-    let device = || servers[0].sign_in(ONE, &person, "openid offline_access device_sso");
-    let devices: Vec<Vec<Tokens>> = servers.iter().map(|_| (0..25).map(|_| device()).collect()).collect();
-    let stop = AtomicBool::new(false);
-    let done = AtomicUsize::new(0);
-    let progress = |by: usize| {
-        let from = done.load(Ordering::Relaxed);
-        until("the apps go on", || done.load(Ordering::Relaxed) >= from + by);
-    };
-    let known: Vec<Known> = std::thread::scope(|scope| {
-        let apps = servers.iter().zip(&devices);
-        let apps: Vec<_> = apps.map(|(server, devices)| scope.spawn(|| play(server, devices, &stop, &done))).collect();
-        progress(10);
+    Load::new(servers).keeps_what_was_acknowledged(|| {
         let victim = cluster.master_of(0);
         victim.kill();
         let begun = Instant::now();
@@ -60,49 +40,7 @@ fn a_dying_master_loses_nothing(cluster: &RedisCluster, servers: [&Server; 2], q
         assert!(!is_ready(servers[0]), "the new master has no replica to wait for");
         victim.run();
         until("the dead is a replica, and waited for", || servers.iter().all(|server| is_ready(server)));
-        progress(10);
-        stop.store(true, Ordering::Relaxed);
-        apps.into_iter().map(|app| app.join().expect("a thread")).collect()
     });
-    for (n, known) in known.iter().enumerate() {
-        let other = servers[1 - n];
-        other.refresh(TWO, &known.refresh).ok();
-        for gone in &devices[n][1..=known.signed_out] {
-            other.exchange(TWO, gone, "openid").refused(400, "invalid_grant");
-        }
-        // Asked once more, because a sign-out that was not acknowledged may have happened.
-        for there in &devices[n][(known.signed_out + 2).min(25)..] {
-            other.exchange(TWO, there, "openid").ok();
-        }
-    }
-}
-
-/// An app that rotates its refresh token and signs its other devices out, until it is told to stop. Whoever is told to come again
-/// does, with the very same request.
-fn play(server: &Server, devices: &[Tokens], stop: &AtomicBool, done: &AtomicUsize) -> Known {
-    let mut refresh = Tokens(server.exchange(TWO, &devices[0], "openid offline_access").ok()).refresh().to_owned();
-    let mut signed_out = 0;
-    let mut turn = 0_u32;
-    while !stop.load(Ordering::Relaxed) {
-        let answer = server.refresh(TWO, &refresh);
-        match answer.status {
-            200 => {
-                Tokens(answer.json()).refresh().clone_into(&mut refresh);
-                done.fetch_add(1, Ordering::Relaxed);
-            }
-            _ => drop(answer.refused(503, "temporarily_unavailable")),
-        }
-        turn += 1;
-        if turn.is_multiple_of(4) && signed_out + 1 < devices.len() {
-            let form = Form::of(&[("token", devices[signed_out + 1].secret())]);
-            match server.post_as(ONE, "/revoke", form).status {
-                200 => signed_out += 1,
-                status => assert_eq!(status, 503),
-            }
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Known { refresh, signed_out }
 }
 
 fn a_node_that_is_cut_off_is_left_behind(cluster: &RedisCluster, servers: [&Server; 2], quick: &Server) {

@@ -2,18 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::cast::{ONE, TWO};
+use crate::harness::cast::{ONE, OPAQUE, TWO};
 use crate::harness::fleet::{on_redis, on_sentinels};
 use crate::harness::redis::{RedisSentinels, RedisServer};
-use crate::harness::{Server, Tokens, until};
+use crate::harness::{Form, Server, Tokens, until};
 
 /// A write is refused for now: 503, `temporarily_unavailable`, `Retry-After`; gives how long that took.
 #[track_caller]
 fn is_told_to_come_again(server: &Server, device: &Tokens) -> Duration {
     let begun = Instant::now();
-    let answer = server.exchange(TWO, device, "openid offline_access");
-    answer.refused(503, "temporarily_unavailable");
-    assert!(answer.header("retry-after").is_some());
+    server.exchange(TWO, device, "openid offline_access").is_told_to_come_again();
     begun.elapsed()
 }
 
@@ -100,13 +98,40 @@ fn without_the_replica_no_write_is_acknowledged() {
     let replica = RedisServer::start(&["repl-diskless-sync-delay 0", &format!("replicaof 127.0.0.1 {}", redis.port)]);
     until("the replica is in step", || replica.ask("INFO replication").contains("master_link_status:up"));
     let server = setup().start();
-    let device = server.device(ONE);
+    let (device, gone, person) = (server.device(ONE), server.device(ONE), server.person());
+    let opaque = server.sign_in(OPAQUE, &person, "openid");
+    let two = Tokens(server.exchange(TWO, &device, "openid offline_access").ok());
     replica.signal("STOP");
     is_told_to_come_again(&server, &device);
     assert_eq!(server.get("/readyz").status, 503);
     assert!(server.log().contains("only 0 of 1 replicas have it"), "{}", server.log());
+    nor_is_it_when_it_is_asked_for_again(&server, &gone, [&two, &opaque]);
+    let end_all = || server.command(&["session", "end", "--user", &person.name, "--all"]);
+    for _ in 0..3 {
+        let said = end_all().refused();
+        assert!(said.contains("only 0 of 1 replicas have it"), "{said}");
+    }
     replica.signal("CONT");
     returns(&server, &device);
+    server.refresh(TWO, two.refresh()).ok();
+    end_all().fine();
+}
+
+/// By then it is done, as far as Redis shows; only the replica does not have it.
+fn nor_is_it_when_it_is_asked_for_again(server: &Server, gone: &Tokens, [two, opaque]: [&Tokens; 2]) {
+    for _ in 0..3 {
+        server.refresh(TWO, two.refresh()).is_told_to_come_again();
+    }
+    let access = [(OPAQUE, opaque.access()), (TWO, two.access()), (ONE, gone.access())];
+    for (client, token) in access.into_iter().chain([(ONE, gone.refresh()), (ONE, gone.secret())]) {
+        for _ in 0..3 {
+            server.post_as(client, "/revoke", Form::of(&[("token", token)])).is_told_to_come_again();
+        }
+    }
+    for _ in 0..3 {
+        let path = format!("/logout?id_token_hint={}", gone.id());
+        assert_eq!(server.get(&path).status, 503);
+    }
 }
 
 #[test]

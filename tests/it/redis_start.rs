@@ -53,7 +53,7 @@ fn a_password_comes_from_the_environment_or_a_file_and_is_never_told() {
     on_redis(&redis).set("storage.redis.password_file", file.path().to_str().expect("a path")).start().device(ONE);
     // A user of its own that may do no more than it needs to.
     let permissions = "~symbolon* ~it* +@connection +@scripting +get +set +zrangebyscore +zrem +wait +info +ping";
-    let script = "+getrange +del +zadd +zremrangebyscore +zrevrange +expire +persist";
+    let script = "+getrange +setrange +del +zadd +zremrangebyscore +zrevrange +expire +persist";
     redis_with_password(&redis, &format!("ACL SETUSER symbolon on >secret-of-its-own {permissions} {script}"));
     let server = on_redis(&redis)
         .set("storage.redis.username", "symbolon")

@@ -258,7 +258,7 @@ impl Engine {
         self.sessions()
             .update(session, |session, _| {
                 if !session.remove_grant(client_id, grant) {
-                    return Change::Keep(());
+                    return Change::Settle(());
                 }
                 if session.apps.is_empty() && session.kind != SessionKind::Browser { Change::End(()) } else { Change::Write(()) }
             })

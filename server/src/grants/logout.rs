@@ -74,10 +74,12 @@ impl Engine {
             self.end_with_browser(sid, &claims.sub, event).await?;
         }
         // The browser's own session ends too, unless the hint speaks of another person.
-        if let Some(browser) = self.browser_session(cookie).await?
-            && hint.as_ref().is_none_or(|claims| claims.sub == browser.session.sub)
-        {
-            self.end_for(browser.id, event).await?;
+        match self.browser_session(cookie).await? {
+            Some(browser) if hint.as_ref().is_none_or(|claims| claims.sub == browser.session.sub) => {
+                self.end_for(browser.id, event).await?;
+            }
+            Some(_) => {}
+            None => self.settle_browser_session(cookie).await?,
         }
         Ok(match redirect {
             Some(uri) => Logout::Redirect(uri),
@@ -87,7 +89,9 @@ impl Engine {
 
     /// Ends a session that `sub` owns, and the browser session in which it was granted.
     async fn end_with_browser(&self, sid: SessionId, sub: &str, event: AuditEvent<'_>) -> Result<(), OAuthError> {
-        let Some(loaded) = self.sessions().find(sid).await?.filter(|loaded| loaded.session.sub == sub) else { return Ok(()) };
+        let Some(loaded) = self.sessions().find(sid).await?.filter(|loaded| loaded.session.sub == sub) else {
+            return Ok(self.sessions().settle(sid).await?);
+        };
         self.end_for(sid, event).await?;
         if loaded.session.kind != SessionKind::Browser
             && let Some(browser) = loaded.session.browser

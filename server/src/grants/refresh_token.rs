@@ -129,7 +129,7 @@ impl Engine {
         facts: &mut Facts,
     ) -> Result<Option<Secret<String>>, OAuthError> {
         let successor = self.issuer().keys().derive("refresh", &[handle.session.as_bytes(), &handle.tag, handle.secret.expose()]);
-        let (mut replay, mut issued) = (None, false);
+        let (mut replay, mut issued, mut again) = (None, false, false);
         let sid = loaded.id;
         let outcome = self
             .sessions()
@@ -156,6 +156,7 @@ impl Engine {
                     // The successor must be the one that was given out before: nothing changes.
                     Presented::Predecessor if refresh.current == Digest::of(successor.expose()) => {
                         facts.note = Some(codes::REFRESH_REPLAY_ANSWERED);
+                        again = true;
                     }
                     Presented::Predecessor => return Change::Keep(Err("the successor cannot be derived again")),
                     Presented::Replay => {
@@ -173,6 +174,9 @@ impl Engine {
                         app.last_used = now;
                     }
                     Change::Write(Ok(rotate))
+                } else if again {
+                    // The first time may have been refused because the store could still lose it.
+                    Change::Settle(Ok(rotate))
                 } else {
                     Change::Keep(Ok(rotate))
                 }

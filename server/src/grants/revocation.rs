@@ -8,7 +8,7 @@ use crate::foundation::{Digest, Secret};
 use crate::protocol::OAuthError;
 use crate::sessions::Presented;
 use crate::telemetry::codes;
-use crate::tokens::handle::RefreshHandle;
+use crate::tokens::handle::{HandleKind, RefreshHandle, SessionHandle};
 
 /// What ended with an app's grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +32,29 @@ impl Engine {
         let token = call.parameters.require("token", "The parameter token is missing.")?;
         if token.starts_with("ds_") {
             facts.grant = "device_secret";
-            self.revoke_device_secret(client, token, facts).await
+            self.revoke_device_secret(client, token, facts).await?;
         } else if token.starts_with("rt_") {
             facts.grant = "refresh_token";
-            self.revoke_refresh_token(client, token, facts).await
+            self.revoke_refresh_token(client, token, facts).await?;
         } else {
             facts.grant = "access_token";
-            self.revoke_own_access_token(client, token, facts).await
+            self.revoke_own_access_token(client, token, facts).await?;
+        }
+        if facts.change.is_none() { self.settle_revoked(token).await } else { Ok(()) }
+    }
+
+    /// Nothing was there to revoke: sees that it stays so, for it may be this same request that was refused a moment ago.
+    async fn settle_revoked(&self, token: &str) -> Result<(), OAuthError> {
+        let session = if token.starts_with("ds_") {
+            SessionHandle::parse(HandleKind::DeviceSecret, token).map(|handle| handle.session)
+        } else if token.starts_with("rt_") {
+            RefreshHandle::parse(token).map(|handle| handle.session)
+        } else {
+            return Ok(self.issuer().settle_access_token(token).await?);
+        };
+        match session {
+            Some(session) => Ok(self.sessions().settle(session).await?),
+            None => Ok(()),
         }
     }
 
@@ -96,7 +112,7 @@ impl Engine {
             .sessions()
             .update(session, |session, _| {
                 if !session.remove_grant(client_id, grant) {
-                    return Change::Keep(SignedOut::Nothing);
+                    return Change::Settle(SignedOut::Nothing);
                 }
                 if session.kind != SessionKind::Browser && session.apps.is_empty() {
                     Change::End(SignedOut::Session)

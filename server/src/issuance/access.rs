@@ -151,6 +151,16 @@ pub(super) fn record_key(text: &str) -> Key {
     Key::new(Kind::AccessToken, Digest::of(text).as_bytes())
 }
 
+/// Whether the claims of an access token are in the store. Three parts are a JWS; an opaque token has one and a JWE five.
+fn is_stored(text: &str) -> bool {
+    text.bytes().filter(|byte| *byte == b'.').count() != 2
+}
+
+/// Where it stands that an access token was revoked which carries its claims itself.
+fn revoked_key(claims: &AccessClaims) -> Key {
+    Key::new(Kind::RevokedAccessToken, &claims.jti)
+}
+
 impl Issuer {
     /// Checks a presented access token; `None` = it is worth nothing, for whatever reason.
     ///
@@ -160,14 +170,13 @@ impl Issuer {
         if text.is_empty() || text.len() > MAX_LENGTH {
             return Ok(None);
         }
-        // Three parts are a JWS; an opaque token has one and a JWE five.
-        let stored = text.bytes().filter(|byte| *byte == b'.').count() != 2;
+        let stored = is_stored(text);
         let claims = if stored { self.read_access_record(text).await? } else { self.read_access_jwt(text).await? };
         let Some(claims) = claims else { return Ok(None) };
         if claims.iss != self.settings().server.issuer.text || claims.exp <= self.clock().now() {
             return Ok(None);
         }
-        if !stored && self.store().get(&Key::new(Kind::RevokedAccessToken, &claims.jti)).await?.is_some() {
+        if !stored && self.store().get(&revoked_key(&claims)).await?.is_some() {
             return Ok(None);
         }
         let session = match claims.sid {
@@ -201,9 +210,32 @@ impl Issuer {
         if token.stored {
             self.store().delete(record_key(text)).await?;
         } else {
-            let key = Key::new(Kind::RevokedAccessToken, &token.claims.jti);
-            self.store().insert(key, Vec::new(), Some(token.claims.exp)).await?;
+            self.store().insert(revoked_key(&token.claims), Vec::new(), Some(token.claims.exp)).await?;
         }
         Ok(())
+    }
+
+    /// Waits until whatever has ended an access token holds for good.
+    ///
+    /// # Errors
+    /// When the store fails, or may still lose it.
+    pub async fn settle_access_token(&self, text: &str) -> Result<(), StorageError> {
+        if text.is_empty() || text.len() > MAX_LENGTH {
+            return Ok(());
+        }
+        let claims = if is_stored(text) {
+            self.store().settle(&record_key(text)).await?;
+            self.read_access_record(text).await?
+        } else {
+            let claims = self.read_access_jwt(text).await?;
+            if let Some(claims) = &claims {
+                self.store().settle(&revoked_key(claims)).await?;
+            }
+            claims
+        };
+        match claims.and_then(|claims| claims.sid) {
+            Some(sid) => self.sessions().settle(sid).await,
+            None => Ok(()),
+        }
     }
 }

@@ -32,6 +32,8 @@ pub enum Change<T> {
     Write(T),
     /// Leave it as it is and return the value.
     Keep(T),
+    /// It is already as it should be: leave it, see that it stays so, and return the value.
+    Settle(T),
     /// End it and return the value.
     End(T),
 }
@@ -101,7 +103,7 @@ impl Sessions {
     {
         match self.find(id).await? {
             Some(loaded) => self.change(loaded, change).await,
-            None => Ok(None),
+            None => self.settle(id).await.map(|()| None),
         }
     }
 
@@ -119,6 +121,10 @@ impl Sessions {
             let latest = session.ends_at_latest();
             match change(&mut session, self.clock.now()) {
                 Change::Keep(value) => return Ok(Some(value)),
+                Change::Settle(value) => {
+                    self.settle(id).await?;
+                    return Ok(Some(value));
+                }
                 Change::End(value) => {
                     self.forget(id, &session.sub).await?;
                     return Ok(Some(value));
@@ -143,8 +149,16 @@ impl Sessions {
     /// # Errors
     /// When the store fails.
     pub async fn end(&self, id: SessionId) -> Result<Option<Session>, StorageError> {
-        let Some(Loaded { session, .. }) = self.find(id).await? else { return Ok(None) };
+        let Some(Loaded { session, .. }) = self.find(id).await? else { return self.settle(id).await.map(|()| None) };
         Ok(self.forget(id, &session.sub).await?.then_some(session))
+    }
+
+    /// Waits until what was read of a session, or that it has ended, holds for good: before somebody is told that it is done.
+    ///
+    /// # Errors
+    /// When the store fails, or may still lose it.
+    pub async fn settle(&self, id: SessionId) -> Result<(), StorageError> {
+        self.store.settle(&key(id)).await
     }
 
     async fn forget(&self, id: SessionId, sub: &str) -> Result<bool, StorageError> {
@@ -158,19 +172,27 @@ impl Sessions {
     /// # Errors
     /// When the store fails.
     pub async fn of_subject(&self, sub: &str) -> Result<Vec<Loaded>, StorageError> {
-        let index = Index::new(IndexKind::SessionsOfSubject, sub);
         let mut found = Vec::new();
-        for member in self.store.index_list(&index).await? {
-            let Ok(bytes) = <[u8; 16]>::try_from(member.as_slice()) else { continue };
-            let id = SessionId::from_bytes(bytes);
+        for id in self.entries(sub).await? {
             match self.find(id).await? {
                 Some(loaded) => found.push(loaded),
                 // The session of a fresh entry may be on its way to the store.
                 None if self.clock.now().since(id.created()) < PRUNE_AFTER => {}
-                None => self.store.index_remove(index.clone(), member).await?,
+                None => {
+                    self.settle(id).await?;
+                    let index = Index::new(IndexKind::SessionsOfSubject, sub);
+                    self.store.index_remove(index, id.as_bytes().to_vec()).await?;
+                }
             }
         }
         Ok(found)
+    }
+
+    /// The sessions in the index of a person, of which some may have ended.
+    async fn entries(&self, sub: &str) -> Result<Vec<SessionId>, StorageError> {
+        let members = self.store.index_list(&Index::new(IndexKind::SessionsOfSubject, sub)).await?;
+        let ids = members.into_iter().filter_map(|member| <[u8; 16]>::try_from(member.as_slice()).ok());
+        Ok(ids.map(SessionId::from_bytes).collect())
     }
 
     /// Ends all sessions of a person; tells `ended` of each. Looks again until there are none: a session that was made
@@ -180,14 +202,16 @@ impl Sessions {
     /// When the store fails; those already ended stay ended.
     pub async fn end_all_of(&self, sub: &str, mut ended: impl FnMut(SessionId)) -> Result<(), StorageError> {
         loop {
-            let living = self.of_subject(sub).await?;
-            if living.is_empty() {
-                return Ok(());
-            }
-            for loaded in living {
-                if self.end(loaded.id).await?.is_some() {
-                    ended(loaded.id);
+            let mut any = false;
+            // Those that have ended too, so that this is settled.
+            for id in self.entries(sub).await? {
+                if self.end(id).await?.is_some() {
+                    ended(id);
+                    any = true;
                 }
+            }
+            if !any {
+                return Ok(());
             }
         }
     }

@@ -259,6 +259,16 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// Reads one record.
     fn get<'a>(&'a self, key: &'a Key) -> Outcome<'a, Option<Stored>>;
 
+    /// Waits until what a read has shown of a record, or that there is none, is as durable as what was acknowledged.
+    ///
+    /// A backend may show a write that it has not acknowledged, and lose it. So whoever acknowledges something because it is done
+    /// already has this to ask first.
+    fn settle<'a>(&'a self, key: &'a Key) -> Outcome<'a, ()> {
+        // Where reads see nothing but what is durable.
+        let _ = key;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Writes a record unless one is there; says whether it was written.
     fn insert(&self, key: Key, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool>;
 

@@ -64,6 +64,13 @@ impl Answer {
         body
     }
 
+    /// The refusal of a server whose store fails (RFC 6749 section 4.1.2.1): later the same request may be made again.
+    #[track_caller]
+    pub(crate) fn is_told_to_come_again(&self) {
+        self.refused(503, "temporarily_unavailable");
+        assert!(self.header("retry-after").is_some(), "{:?}", self.headers);
+    }
+
     /// RFC 6749 section 5.1: credentials are never cached.
     #[track_caller]
     pub(crate) fn is_not_cached(&self) {

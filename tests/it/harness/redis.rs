@@ -1,7 +1,9 @@
 //! Real Redis servers of the tests, on loopback and in folders of their own; they end with the test process, however it ends.
 //!
-//! The unit tests of the server's own backend use this very file, so it knows nothing else of the harness.
+//! The unit tests of the server's own backend use this very file, so it knows nothing else of the harness. The
+//! programs are those of Redis, unless `SYMBOLON_TEST_REDIS` says otherwise (see `scripts/test`).
 
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -10,14 +12,20 @@ use std::time::{Duration, Instant};
 /// How long is waited for what takes a moment, on a machine that has more to do.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Where whatever needs no address of its own listens.
+const HERE: &str = "127.0.0.1";
+
 /// One Redis process, on a port that stays its own.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
-    /// On 127.0.0.1.
+    /// Where it listens.
+    pub(crate) address: String,
+    /// There, and the same wherever others find it.
     pub(crate) port: u16,
-    program: &'static str,
+    role: &'static str,
     folder: tempfile::TempDir,
     arguments: Vec<String>,
+    _ports: Vec<Port>,
     process: Mutex<Option<Running>>,
 }
 
@@ -28,15 +36,38 @@ struct Running {
     watchdog: Child,
 }
 
-/// A port that nobody listens on, never the same twice in this process: below those that the tests' own servers take.
-fn free_port() -> u16 {
-    static NEXT: Mutex<Option<u16>> = Mutex::new(None);
-    let mut next = locked(&NEXT);
-    loop {
-        let port = next.unwrap_or_else(|| 11_000 + u16::try_from(std::process::id() % 3_000).unwrap_or(0));
-        *next = Some(if port >= 14_990 { 11_000 } else { port + 1 });
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
+/// A program of Redis, or of another that does the same: its `server`, its `sentinel` or its `cli`.
+fn program(role: &str) -> Command {
+    let family = std::env::var("SYMBOLON_TEST_REDIS").unwrap_or_else(|_| "redis".to_owned());
+    Command::new(format!("{family}-{role}"))
+}
+
+/// A port on 127.0.0.1 that is ours until this is dropped, whoever else runs these tests at the same time.
+#[derive(Debug)]
+pub(crate) struct Port {
+    /// Its number.
+    pub(crate) number: u16,
+    /// Holds the same port at an address that is for nothing else, so that of two processes one has it.
+    _claim: TcpListener,
+}
+
+impl Port {
+    /// Unless somebody has it, or listens there.
+    pub(crate) fn claim(number: u16) -> Option<Self> {
+        let claim = TcpListener::bind(("127.0.0.99", number)).ok()?;
+        TcpListener::bind((HERE, number)).ok().map(|_| Self { number, _claim: claim })
+    }
+
+    /// A free one, never the same twice in this process: below those that the tests' own servers take.
+    pub(crate) fn free() -> Self {
+        static NEXT: Mutex<Option<u16>> = Mutex::new(None);
+        let mut next = locked(&NEXT);
+        loop {
+            let number = next.unwrap_or_else(|| 11_000 + u16::try_from(std::process::id() % 3_000).unwrap_or(0));
+            *next = Some(if number >= 14_990 { 11_000 } else { number + 1 });
+            if let Some(port) = Self::claim(number) {
+                return port;
+            }
         }
     }
 }
@@ -59,17 +90,19 @@ impl RedisServer {
     /// Starts one that keeps an append-only file, with further options as in `redis.conf`, and waits until it answers.
     #[track_caller]
     pub(crate) fn start(options: &[&str]) -> Self {
-        Self::start_program("redis-server", options)
+        Self::start_as("server", HERE, vec![Port::free()], options)
     }
 
+    /// Listens on the first of the ports; the others it may have for what its options say.
     #[track_caller]
-    fn start_program(program: &'static str, options: &[&str]) -> Self {
+    fn start_as(role: &'static str, address: &str, ports: Vec<Port>, options: &[&str]) -> Self {
         let arguments = options.iter().flat_map(|option| option.splitn(2, ' ')).enumerate();
         let arguments = arguments.map(|(n, word)| if n % 2 == 0 { format!("--{word}") } else { word.to_owned() }).collect();
         let folder = tempfile::tempdir().expect("a folder for Redis");
         // Sentinels write into theirs.
         std::fs::write(folder.path().join("redis.conf"), "").expect("a file of settings");
-        let server = Self { port: free_port(), program, folder, arguments, process: Mutex::new(None) };
+        let (address, port) = (address.to_owned(), ports[0].number);
+        let server = Self { address, port, role, folder, arguments, _ports: ports, process: Mutex::new(None) };
         server.run();
         wait_until("a Redis that answers", || server.ask("PING") == "PONG");
         server
@@ -78,21 +111,9 @@ impl RedisServer {
     /// Starts it again, with what it has on its disk.
     #[track_caller]
     pub(crate) fn run(&self) {
-        let redis = Command::new(self.program)
-            .args([
-                "redis.conf",
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "no",
-                "--logfile",
-                "redis.log",
-            ])
-            .args(["--port", &self.port.to_string()])
+        let redis = program(self.role)
+            .args(["redis.conf", "--bind", &self.address, "--port", &self.port.to_string(), "--logfile", "redis.log"])
+            .args(["--save", "", "--appendonly", "yes", "--appendfsync", "no"])
             .args(&self.arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -111,7 +132,7 @@ impl RedisServer {
 
     /// What it answers to a command of words without spaces, as `redis-cli` prints it.
     pub(crate) fn ask(&self, command: &str) -> String {
-        let ran = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command.split(' ')).output();
+        let ran = program("cli").args(["-h", &self.address, "-p", &self.port.to_string()]).args(command.split(' ')).output();
         String::from_utf8_lossy(&ran.expect("redis-cli: scripts/test installs it").stdout).trim_end().to_owned()
     }
 
@@ -152,14 +173,22 @@ impl RedisCluster {
     /// Starts one and waits until every node knows every other.
     #[track_caller]
     pub(crate) fn start() -> Self {
-        let start = |_| {
-            let bus = format!("cluster-port {}", free_port());
-            let options = ["cluster-enabled yes", "cluster-node-timeout 1000", &bus, "repl-diskless-sync-delay 0"];
-            RedisServer::start(&options)
-        };
-        let nodes: Vec<RedisServer> = (0..6).map(start).collect();
-        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-        let created = Command::new("redis-cli")
+        Self::of((0..6).map(|_| Self::start_node(HERE, [Port::free(), Port::free()], &[])).collect())
+    }
+
+    /// Starts a node that no other knows yet, on these two ports.
+    #[track_caller]
+    pub(crate) fn start_node(address: &str, ports: [Port; 2], options: &[&str]) -> RedisServer {
+        let bus = format!("cluster-port {}", ports[1].number);
+        let usual = ["cluster-enabled yes", "cluster-node-timeout 1000", &bus, "repl-diskless-sync-delay 0"];
+        RedisServer::start_as("server", address, ports.into(), &[&usual, options].concat())
+    }
+
+    /// Makes six nodes a cluster, each found by its port on 127.0.0.1.
+    #[track_caller]
+    pub(crate) fn of(nodes: Vec<RedisServer>) -> Self {
+        let addresses = nodes.iter().map(|node| format!("{HERE}:{}", node.port));
+        let created = program("cli")
             .args(["--cluster", "create"])
             .args(addresses)
             .args(["--cluster-replicas", "1", "--cluster-yes"])
@@ -220,7 +249,8 @@ impl RedisSentinels {
         let master = RedisServer::start(&["repl-diskless-sync-delay 0"]);
         let replica = RedisServer::start(&["repl-diskless-sync-delay 0", &format!("replicaof 127.0.0.1 {}", master.port)]);
         wait_until("a replica in step", || replica.ask("INFO replication").contains("master_link_status:up"));
-        let sentinels: Vec<RedisServer> = (0..3).map(|_| RedisServer::start_program("redis-sentinel", &[])).collect();
+        let sentinels: Vec<RedisServer> =
+            (0..3).map(|_| RedisServer::start_as("sentinel", HERE, vec![Port::free()], &[])).collect();
         let found = Self { master, replica, sentinels };
         found.watch();
         found

@@ -1,7 +1,6 @@
 //! One server of a test: its folder, its address, its log, its commands.
 
 use std::collections::HashSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Mutex, OnceLock};
@@ -13,6 +12,7 @@ use reqwest::redirect::Policy;
 use super::answer::Answer;
 use super::command::Ran;
 use super::process::Process;
+use super::redis::Port;
 use super::setup::Setup;
 use super::until;
 
@@ -25,6 +25,7 @@ pub(crate) struct Server {
     address: String,
     setup: Setup,
     folder: tempfile::TempDir,
+    _port: Port,
     process: Mutex<Option<Process>>,
 }
 
@@ -43,15 +44,17 @@ pub(crate) fn http() -> &'static Http {
     })
 }
 
-/// A port that nobody listens on, never the same twice in this process, below the range the kernel hands out itself.
-fn free_port() -> u16 {
+/// A port for us alone, never the same twice in this process, below the range the kernel hands out itself.
+fn free_port() -> Port {
     static TAKEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let mut taken = TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let taken = taken.get_or_insert_default();
     let mut port = 15_000 + u16::try_from(std::process::id() % 12_000).unwrap_or(0);
     loop {
         port = if port >= 31_000 { 15_000 } else { port + 1 };
-        if taken.insert(port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if taken.insert(port)
+            && let Some(port) = Port::claim(port)
+        {
             return port;
         }
     }
@@ -64,9 +67,9 @@ impl Server {
         for _ in 0..5 {
             let port = free_port();
             let folder = tempfile::Builder::new().prefix("symbolon-it-").tempdir().expect("a temporary folder");
-            setup.write(folder.path(), port);
-            let (issuer, address) = (setup.issuer(port), setup.address(port));
-            let server = Self { issuer, address, setup: setup.clone(), folder, process: Mutex::new(None) };
+            setup.write(folder.path(), port.number);
+            let (issuer, address) = (setup.issuer(port.number), setup.address(port.number));
+            let server = Self { issuer, address, setup: setup.clone(), folder, _port: port, process: Mutex::new(None) };
             if server.up().is_ok() {
                 return server;
             }

@@ -141,6 +141,14 @@ impl Engine {
         Ok(genuine.then_some(loaded))
     }
 
+    /// Waits until it holds for good that the browser session of a cookie has ended.
+    pub(in crate::grants) async fn settle_browser_session(&self, cookie: Option<&Secret<String>>) -> Result<(), OAuthError> {
+        match cookie.and_then(|text| SessionHandle::parse(HandleKind::SessionCookie, text.expose())) {
+            Some(handle) => Ok(self.sessions().settle(handle.session).await?),
+            None => Ok(()),
+        }
+    }
+
     pub(super) async fn consent_page(
         &self,
         request: &AuthorizationRequest,

@@ -158,6 +158,13 @@ impl Store for Redis {
         })
     }
 
+    fn settle<'a>(&'a self, key: &'a Key) -> Outcome<'a, ()> {
+        if !self.shared.topology.waits_for_replicas() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        self.change(Script::Settle, key, |now| vec![text(now.0)], |_| Ok(()))
+    }
+
     fn insert(&self, key: Key, value: Vec<u8>, expires: Option<Timestamp>) -> Outcome<'_, bool> {
         if let Err(error) = check_size(&[key.as_bytes()], &value) {
             return refuse(error);

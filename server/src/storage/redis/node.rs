@@ -1,6 +1,6 @@
 //! One server that takes commands: a connection for what is answered at once, and others for writes that wait for replicas.
 //!
-//! `WAIT` holds up its connection, and counts up to the last command of that very connection. So a turn is a pipeline of every write
+//! `WAIT` holds up its connection, and counts up to the last change of that very connection. So a turn is a pipeline of every write
 //! that has come up meanwhile and one `WAIT` behind them, and nothing is sent on that connection until all are answered. A `WAIT`
 //! on another connection, or on one made after a failover, would count up to something else and say that all is well.
 
@@ -130,7 +130,8 @@ async fn drive(access: Arc<Access>, link: Arc<Link>, mut queue: mpsc::Receiver<W
 
 /// Gives each write its answer, if enough replicas have it.
 ///
-/// That holds for a write which found nothing to change, too: what it found may be a change that the replicas do not have yet.
+/// That holds for a write which found nothing to change, too: what it found may be a change that the replicas do not have yet, so
+/// every script writes something.
 fn hand_out(turn: impl Iterator<Item = Write>, answers: Result<Vec<Value>, Trouble>, need: u64) {
     let (mut answers, reached) = match answers {
         Ok(mut answers) => {

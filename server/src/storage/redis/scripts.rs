@@ -8,6 +8,9 @@ use std::sync::LazyLock;
 use redis::{Cmd, cmd};
 
 /// Reads the header of the record at KEYS[1]: `alive`, `version` and `expires`, judged at the moment ARGV[1].
+///
+/// A script that finds nothing to change ends with `unchanged`, which writes what is there once more: what it found may be what
+/// the replicas do not have yet, and since Redis 7.2 `WAIT` counts up to the last change that its own connection has made.
 const HEADER: &str = r"
 local head = redis.call('GETRANGE', KEYS[1], 0, 16)
 local alive, version, expires = false, '', ''
@@ -18,6 +21,15 @@ if #head > 0 then
   version, expires = string.sub(head, 2, 9), string.sub(head, 10, 17)
   local at = struct.unpack('>I8', expires)
   alive = at == 0 or at > tonumber(ARGV[1])
+end
+local function unchanged(answer)
+  if #head > 0 then
+    redis.call('SETRANGE', KEYS[1], 0, string.sub(head, 1, 1))
+  else
+    redis.call('SET', KEYS[1], '')
+    redis.call('DEL', KEYS[1])
+  end
+  return answer
 end
 local function write(bytes, lifetime)
   if lifetime == '0' then redis.call('SET', KEYS[1], bytes) else redis.call('SET', KEYS[1], bytes, 'EX', lifetime) end
@@ -35,22 +47,24 @@ pub(super) enum Script {
     Take,
     /// ARGV: now.
     Delete,
+    /// Changes nothing. ARGV: now.
+    Settle,
     /// ARGV: now, score, member, the longest lifetime that Redis is told, the slack after it. The expired members go at the same
     /// time, and the index as a whole lives as long as its longest member.
     AddMember,
 }
 
-const ALL: [Script; 5] = [Script::Insert, Script::Swap, Script::Take, Script::Delete, Script::AddMember];
+const ALL: [Script; 6] = [Script::Insert, Script::Swap, Script::Take, Script::Delete, Script::Settle, Script::AddMember];
 
 impl Script {
     /// What it does. After [`HEADER`], except for the index.
     const fn body(self) -> &'static str {
         match self {
-            Self::Insert => "if alive then return 0 end write(ARGV[2], ARGV[3]) return 1",
-            Self::Swap => "if not alive or version ~= ARGV[4] then return 0 end write(ARGV[2], ARGV[3]) return 1",
+            Self::Insert => "if alive then return unchanged(0) end write(ARGV[2], ARGV[3]) return 1",
+            Self::Swap => "if not alive or version ~= ARGV[4] then return unchanged(0) end write(ARGV[2], ARGV[3]) return 1",
             Self::Take => {
                 r"
-if not alive then return false end
+if not alive then return unchanged(false) end
 local taken = redis.call('GET', KEYS[1])
 if ARGV[3] then
   redis.call('SET', KEYS[1], string.sub(head, 1, 1) .. ARGV[2] .. expires .. ARGV[3], 'KEEPTTL')
@@ -59,10 +73,15 @@ else
 end
 return taken"
             }
-            Self::Delete => "redis.call('DEL', KEYS[1]) if alive then return 1 end return 0",
+            Self::Delete => {
+                "if #head == 0 then return unchanged(0) end redis.call('DEL', KEYS[1]) if alive then return 1 end return 0"
+            }
+            Self::Settle => "return unchanged(1)",
             Self::AddMember => {
                 r"
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+-- Taken out first, so that it is a change in any case.
+redis.call('ZREM', KEYS[1], ARGV[3])
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
 local longest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 local rest = tonumber(longest[2]) - tonumber(ARGV[1])

@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn valkey_counts_as_the_redis_that_it_names() {
+        let valkey = GOOD.replace("redis_version:7.0.15", "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1");
+        let report = ServerReport::read(&valkey, Some("always".to_owned()));
+        assert_eq!(report.version, "7.2.4");
+        report.judge(&RedisMode::Single).unwrap();
+    }
+
+    #[test]
     fn each_reason_to_refuse_has_its_sentence() {
         let single = RedisMode::Single;
         assert!(refusal("7.0.15", "6.2.14", &single).contains("install 7.0 or later"));

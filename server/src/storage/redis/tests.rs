@@ -34,6 +34,11 @@ async fn a_write_is_not_acknowledged_without_its_replica() {
     let store = Redis::open(&wanted, Clock::manual(1000)).await.unwrap();
     assert!(store.insert(key("before"), b"x".to_vec(), None).await.unwrap());
     store.ready().await.unwrap();
+    // Each is asked once and has changed nothing before, so that nothing of its own is missing.
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        others.push(Redis::open(&wanted, Clock::manual(1000)).await.unwrap());
+    }
     servers.replica.signal("STOP");
     let writes = (0..300).map(|n| store.insert(key(&format!("meanwhile{n}")), b"x".to_vec(), None));
     for refused in join_all(writes).await {
@@ -42,10 +47,18 @@ async fn a_write_is_not_acknowledged_without_its_replica() {
     assert!(reason(store.ready().await).contains("only 0 of 1"));
     // What is there is read, and that it is there already is no acknowledgement either.
     assert!(store.get(&key("before")).await.unwrap().is_some());
-    assert!(reason(store.insert(key("meanwhile1"), b"y".to_vec(), None).await).contains("only 0 of 1"));
-    assert!(reason(store.delete(key("never there")).await).contains("only 0 of 1"));
+    assert!(reason(others[0].settle(&key("meanwhile1")).await).contains("only 0 of 1"));
+    assert!(reason(others[1].settle(&key("never there")).await).contains("only 0 of 1"));
+    assert!(reason(others[2].insert(key("meanwhile1"), b"y".to_vec(), None).await).contains("only 0 of 1"));
+    assert!(reason(others[3].delete(key("never there")).await).contains("only 0 of 1"));
+    assert!(reason(others[4].take(key("never there"), None).await).contains("only 0 of 1"));
     servers.replica.signal("CONT");
     assert!(!store.insert(key("meanwhile1"), b"y".to_vec(), None).await.unwrap());
+    for id in ["meanwhile1", "never there"] {
+        others[0].settle(&key(id)).await.unwrap();
+    }
+    assert_eq!(store.get(&key("meanwhile1")).await.unwrap().unwrap().value, b"x");
+    assert!(store.get(&key("never there")).await.unwrap().is_none());
 }
 
 #[tokio::test]

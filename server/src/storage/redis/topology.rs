@@ -89,6 +89,11 @@ impl Topology {
         Instant::now() + self.access.settings.timeout
     }
 
+    /// Whether a write is acknowledged only when replicas have it.
+    pub(super) fn waits_for_replicas(&self) -> bool {
+        self.access.settings.wait_replicas > 0
+    }
+
     /// Sends a request to where its key is, and gives back the answer.
     pub(super) async fn send(&self, request: &Request) -> Result<Value, Trouble> {
         let deadline = self.deadline();
