@@ -6,13 +6,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::cast::{CLAIMED, ONE, TWO};
 use crate::harness::fleet::on_redis;
-use crate::harness::redis::RedisServer;
+use crate::harness::redis::{RedisServer, program};
 use crate::harness::{Authorization, Browser, Server, Setup, Tokens, binaries};
 
 const SCOPE: &str = "openid profile offline_access device_sso";
@@ -166,8 +165,7 @@ fn reads_redis(folder: &Path) {
 #[track_caller]
 fn feed(redis: &RedisServer, file: &Path) {
     let commands = fs::File::open(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let ran =
-        Command::new("redis-cli").args(["-p", &redis.port.to_string(), "--pipe"]).stdin(commands).output().expect("redis-cli");
+    let ran = program("cli").args(["-p", &redis.port.to_string(), "--pipe"]).stdin(commands).output().expect("redis-cli");
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("errors: 0"), "{said}");
 }

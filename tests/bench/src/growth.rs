@@ -21,12 +21,15 @@ use crate::verdict::megabytes;
 /// Signatures are to be the smaller part.
 const ALG: &str = "ES256";
 const SMALL: u64 = 10_000;
-const CONNECTIONS: usize = 64;
+/// One at a time each write is a commit of its own; with many they share commits.
+const CONNECTIONS: [usize; 2] = [1, 64];
+const MOST: usize = 64;
 
 /// One size: the median of the rounds.
 #[derive(Debug, Serialize)]
 pub(crate) struct SizeCost {
     sessions: u64,
+    connections: usize,
     file_bytes: u64,
     restored_per_second: f64,
     /// From starting the process to the first token in hand.
@@ -54,37 +57,42 @@ pub(crate) async fn compare(arguments: &Arguments, folder: &Path, span: Span) ->
         places.push(place(arguments, &folder.join(sessions.to_string()), sessions).await?);
     }
     let rounds = rounds(arguments.quick);
-    let mut seen: Vec<Vec<SizeCost>> = places.iter().map(|_| Vec::new()).collect();
-    for n in 1..=rounds {
-        say(&format!("growth: round {n} of {rounds}"));
-        let mut small = None;
-        for (grown, seen) in places.iter_mut().zip(&mut seen) {
-            let run = grown.place.exchanges(CONNECTIONS, span).await;
-            let run = run.map_err(|failure| failure.while_doing(&format!("growth, {} sessions", grown.sessions)))?;
-            seen.push(SizeCost {
-                sessions: grown.sessions,
-                file_bytes: grown.file_bytes,
-                restored_per_second: grown.restored_per_second,
-                first_token_ms: grown.place.server.first_token.as_secs_f64() * 1e3,
-                per_second: run.per_second,
-                p99_us: run.p99_us,
-                cpu_us: run.cost.cpu_us,
-                by_small: run.cost.cpu_us / *small.get_or_insert(run.cost.cpu_us),
-                rss_kib: run.cost.rss_kib,
-            });
+    let mut costs = Vec::new();
+    for connections in CONNECTIONS {
+        let mut seen: Vec<Vec<SizeCost>> = places.iter().map(|_| Vec::new()).collect();
+        for n in 1..=rounds {
+            say(&format!("growth: {connections} connections, round {n} of {rounds}"));
+            let mut small = None;
+            for (grown, seen) in places.iter_mut().zip(&mut seen) {
+                let run = grown.place.exchanges(connections, span).await;
+                let run = run.map_err(|failure| failure.while_doing(&format!("growth, {} sessions", grown.sessions)))?;
+                seen.push(SizeCost {
+                    sessions: grown.sessions,
+                    connections,
+                    file_bytes: grown.file_bytes,
+                    restored_per_second: grown.restored_per_second,
+                    first_token_ms: grown.place.server.first_token.as_secs_f64() * 1e3,
+                    per_second: run.per_second,
+                    p99_us: run.p99_us,
+                    cpu_us: run.cost.cpu_us,
+                    by_small: run.cost.cpu_us / *small.get_or_insert(run.cost.cpu_us),
+                    rss_kib: run.cost.rss_kib,
+                });
+            }
         }
+        costs.extend(seen.into_iter().filter_map(|own| median(own, |cost| cost.by_small)));
     }
     for grown in places {
         grown.place.server.stop().await?;
     }
-    Ok(seen.into_iter().filter_map(|own| median(own, |cost| cost.by_small)).collect())
+    Ok(costs)
 }
 
 async fn place(arguments: &Arguments, folder: &Path, sessions: u64) -> Result<Grown, Failure> {
     say(&format!("growth: preparing {sessions} sessions"));
     fs::create_dir_all(folder)?;
     let site = Site::prepare(&arguments.server, folder, ALG, &arguments.settings)?;
-    let Prepared { server, endpoints, devices } = Prepared::on(&site, CONNECTIONS).await?;
+    let Prepared { server, endpoints, devices } = Prepared::on(&site, MOST).await?;
     server.stop().await?;
     let grown = folder.join("grown");
     let records = copies::write(&site, folder, &devices, sessions, &grown).await?;
@@ -106,16 +114,17 @@ pub(crate) fn write(costs: &[SizeCost], text: &mut String) {
     }
     let _ = writeln!(
         text,
-        "## Growth of the store, {ALG}, {CONNECTIONS} connections\n\nThe same exchanges in turn against servers that differ in the number of \
+        "## Growth of the store, {ALG}\n\nThe same exchanges in turn against servers that differ in the number of \
          device sessions in the embedded store; the median of the rounds.\n\n\
-         | sessions | file MB | restored per second | first token ms | exchanges per second | p99 ms | CPU µs | by the small store | MB |\n\
-         |--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+         | sessions | connections | file MB | restored per second | first token ms | exchanges per second | p99 ms | CPU µs | by the small store | MB |\n\
+         |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     );
     for cost in costs {
         let _ = writeln!(
             text,
-            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.1} | {:.2} | {:.1} |",
+            "| {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.1} | {:.2} | {:.1} |",
             cost.sessions,
+            cost.connections,
             megabytes(cost.file_bytes / 1024),
             cost.restored_per_second,
             cost.first_token_ms,

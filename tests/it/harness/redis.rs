@@ -37,7 +37,7 @@ struct Running {
 }
 
 /// A program of Redis, or of another that does the same: its `server`, its `sentinel` or its `cli`.
-fn program(role: &str) -> Command {
+pub(crate) fn program(role: &str) -> Command {
     let family = std::env::var("SYMBOLON_TEST_REDIS").unwrap_or_else(|_| "redis".to_owned());
     Command::new(format!("{family}-{role}"))
 }
