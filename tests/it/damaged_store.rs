@@ -1,7 +1,7 @@
 //! A store that rotted while its server was stopped: what is damaged is found and said, and never served as truth.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::harness::cast::{BACKEND, FIRST_PARTY, ONE, TWO};
@@ -108,8 +108,14 @@ struct Patient {
     story: Story,
     file: PathBuf,
     whole: Vec<u8>,
+    /// The journal beside it.
+    journal: Vec<u8>,
     chance: Chance,
     seed: u64,
+}
+
+fn journal_of(file: &Path) -> PathBuf {
+    file.with_extension("journal")
 }
 
 impl Patient {
@@ -119,9 +125,9 @@ impl Patient {
         let story = Story::of(&server);
         ends(&server);
         let file = server.folder().join("var/store.redb");
-        let whole = fs::read(&file).expect("the store");
+        let (whole, journal) = (fs::read(&file).expect("the store"), fs::read(journal_of(&file)).expect("the journal"));
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
-        Self { server, story, file, whole, chance: Chance(seed), seed }
+        Self { server, story, file, whole, journal, chance: Chance(seed), seed }
     }
 
     /// The place of a page that holds something, or once did; not the first.
@@ -145,10 +151,14 @@ impl Patient {
     fn examined(&self, damaged: &[u8], round: usize, tries: bool) -> Option<Tally> {
         let what = format!("round {round}, seed {}", self.seed);
         let (server, is_said) = (&self.server, |said: &str| said.contains("damaged") || said.contains("the engine gave up"));
-        fs::write(&self.file, damaged).expect("the store");
+        let put = || {
+            fs::write(&self.file, damaged).expect("the store");
+            fs::write(journal_of(&self.file), &self.journal).expect("the journal");
+        };
+        put();
         let checked = server.command(&["store", "check"]);
         // A check may mend; the server has to do with what was there.
-        fs::write(&self.file, damaged).expect("the store");
+        put();
         let is_found = checked.code != 0;
         if is_found {
             let said = checked.refused();

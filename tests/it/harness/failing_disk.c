@@ -1,6 +1,6 @@
 /* A disk that fails when it is told to, for a server that runs with this library in LD_PRELOAD.
  *
- * Only what the server does to its store is touched: a descriptor whose file is called store.redb. The file that FAILING_DISK names
+ * Only what the server does to its store is touched: a descriptor whose file is called store.redb or store.journal. The file that FAILING_DISK names
  * says what goes wrong from now on; where there is none, nothing does:
  *
  *   eio       every write, sync and change of length fails
@@ -30,8 +30,9 @@ struct fault {
     unsigned long number;
 };
 
-/* What a place of the file held before it was written, since the last sync, the youngest first. */
+/* What a place of a file held before it was written, since its last sync, the youngest first. */
 struct piece {
+    int file;
     off_t at;
     size_t size;
     struct piece *older;
@@ -43,12 +44,15 @@ static struct piece *unsynced;
 static unsigned long writes;
 
 static int is_store(int file) {
-    static const char name[] = "/store.redb";
+    static const char *const names[] = {"/store.redb", "/store.journal"};
     char link[64], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t length = readlink(link, path, sizeof path);
-    ssize_t own = sizeof name - 1;
-    return length >= own && memcmp(path + length - own, name, own) == 0;
+    for (int n = 0; n < 2; n++) {
+        ssize_t own = strlen(names[n]);
+        if (length >= own && memcmp(path + length - own, names[n], own) == 0) return 1;
+    }
+    return 0;
 }
 
 static struct fault fault_of(int file) {
@@ -91,28 +95,34 @@ static void remember(int file, size_t size, off_t at) {
     if (!piece) abort();
     /* Behind the end of the file there were zeros. */
     if (syscall(SYS_pread64, file, piece->bytes, size, at) < 0) abort();
+    piece->file = file;
     piece->at = at;
     piece->size = size;
     piece->older = unsynced;
     unsynced = piece;
 }
 
-static void forget_all(void) {
-    while (unsynced) {
-        struct piece *piece = unsynced;
-        unsynced = piece->older;
-        free(piece);
+static void forget_all(int file) {
+    struct piece **link = &unsynced;
+    while (*link) {
+        struct piece *piece = *link;
+        if (piece->file == file) {
+            *link = piece->older;
+            free(piece);
+        } else {
+            link = &piece->older;
+        }
     }
 }
 
 /* What the disk had not been asked to keep is there or not, as chance will have it. */
-static void lose(int file, unsigned long seed) {
+static void lose(unsigned long seed) {
     unsigned long chance = seed * 0x9E3779B97F4A7C15 + 1;
     for (struct piece *piece = unsynced; piece; piece = piece->older) {
         chance ^= chance << 13;
         chance ^= chance >> 7;
         chance ^= chance << 17;
-        if (chance >> 40 & 1) really_write(file, piece->bytes, piece->size, piece->at);
+        if (chance >> 40 & 1) really_write(piece->file, piece->bytes, piece->size, piece->at);
     }
 }
 
@@ -124,7 +134,7 @@ ssize_t pwrite64(int file, const void *bytes, size_t size, off_t at) {
     pthread_mutex_lock(&one_at_a_time);
     if (++writes >= fault.number) {
         hit();
-        if (is(fault, "power")) lose(file, fault.number);
+        if (is(fault, "power")) lose(fault.number);
         really_write(file, bytes, size / 2, at);
         kill(getpid(), SIGKILL);
         for (;;) pause();
@@ -141,7 +151,7 @@ static int sync_with(long call, int file) {
     int done = syscall(call, file);
     if (done == 0 && is(fault, "power")) {
         pthread_mutex_lock(&one_at_a_time);
-        forget_all();
+        forget_all(file);
         pthread_mutex_unlock(&one_at_a_time);
     }
     return done;

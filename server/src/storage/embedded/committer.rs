@@ -73,6 +73,8 @@ const LARGEST_BATCH: usize = 512;
 const IDLE_LOOK: Duration = Duration::from_secs(2);
 /// How often a busy committer begins a sweep, and how long a failed store is left alone before it is tried again.
 const PACE: Duration = Duration::from_secs(1);
+/// How long the journal alone may have what is committed: what is in it is done again when the store is opened after a crash.
+const SETTLED_EVERY: Duration = Duration::from_secs(2);
 /// Reminders in one transaction of an idle sweep.
 const IDLE_SWEEP: usize = 1000;
 /// Reminders in the transaction of a batch, beyond one for each of its jobs: more than a batch can add.
@@ -91,6 +93,9 @@ pub(super) struct Committer {
     /// Whether the last sweep left something undone.
     backlog: bool,
     last_sweep: Instant,
+    /// Whether something committed is on the disk in the journal alone, and since when at most.
+    unsettled: bool,
+    last_settled: Instant,
     /// When a failed store was last tried again.
     last_attempt: Option<Instant>,
 }
@@ -108,6 +113,8 @@ impl Committer {
             earliest: 0,
             backlog: false,
             last_sweep: Instant::now(),
+            unsettled: false,
+            last_settled: Instant::now(),
             last_attempt: None,
         }
     }
@@ -121,9 +128,15 @@ impl Committer {
             } else {
                 self.guarded(Self::commit);
             }
+            if self.unsettled && (self.last_settled.elapsed() >= SETTLED_EVERY || self.engine.has_much_to_settle()) {
+                self.guarded(Self::settle);
+            }
             if !gathered {
                 break;
             }
+        }
+        if self.unsettled {
+            self.guarded(Self::settle);
         }
         self.engine.close();
         if let Some(answer) = self.closing.take() {
@@ -205,9 +218,13 @@ impl Committer {
         }
         self.earliest = self.earliest.min(tables.earliest_written());
         let changed = tables.changed();
-        drop(tables);
+        let effects = tables.into_effects();
+        if !effects.is_empty() {
+            self.engine.record(&effects)?;
+        }
         if changed {
             transaction.commit()?;
+            self.unsettled = true;
         } else {
             transaction.abort()?;
         }
@@ -216,6 +233,13 @@ impl Committer {
             // If nobody is there to hand them out, they come back and are handed out here.
             drop(reply.send(Answers(decided.by_ref().take(jobs).collect())));
         }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), redb::Error> {
+        self.engine.settle()?;
+        self.unsettled = false;
+        self.last_settled = Instant::now();
         Ok(())
     }
 
@@ -236,6 +260,7 @@ impl Committer {
             drop(tables);
             if changed {
                 transaction.commit()?;
+                self.unsettled = true;
             } else {
                 transaction.abort()?;
             }

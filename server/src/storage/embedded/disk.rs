@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use redb::{Database, StorageBackend};
+use redb::StorageBackend;
 
-use super::engine::Source;
-use super::{Embedded, tables};
+use super::source::Source;
+use super::{Embedded, Options, about};
 use crate::foundation::Clock;
 
 /// What goes wrong from now on.
@@ -35,15 +35,25 @@ pub(in crate::storage) struct Disk(Arc<Mutex<Image>>);
 
 #[derive(Default)]
 struct Image {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Range<usize>>,
+    /// The engine's file and the journal.
+    files: [Contents; 2],
     fault: Fault,
 }
 
+#[derive(Default, Clone)]
+struct Contents {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Range<usize>>,
+}
+
+/// One of the files on the disk.
+#[derive(Debug, Clone)]
+struct OnDisk(Disk, usize);
+
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Image({} bytes, {:?})", self.now.len(), self.fault)
+        write!(f, "Image({} bytes, {:?})", self.files[0].now.len(), self.fault)
     }
 }
 
@@ -55,8 +65,8 @@ impl Disk {
 
     pub(super) fn open_with_cache(&self, bytes: usize, clock: Clock) -> Embedded {
         let disk = self.clone();
-        let opener = move |_| Database::builder().set_cache_size(bytes).create_with_backend(disk.clone());
-        Embedded::start(Source::of("disk", opener), clock).unwrap()
+        let opener = move || Ok([0, 1].map(|n| Box::new(OnDisk(disk.clone(), n)) as Box<dyn StorageBackend>));
+        Embedded::start(Source::of("disk", Options { cache_bytes: bytes, sync: true }, opener), clock).unwrap()
     }
 
     pub(in crate::storage) fn set_fault(&self, fault: Fault) {
@@ -65,8 +75,12 @@ impl Disk {
 
     /// The disk as it is found after the power went: without what was not synced.
     pub(in crate::storage) fn after_power_cut(&self) -> Self {
-        let durable = self.image().durable.clone();
-        Self(Arc::new(Mutex::new(Image { now: durable.clone(), durable, ..Image::default() })))
+        let files = self.image().files.clone().map(|Contents { durable, .. }| Contents {
+            now: durable.clone(),
+            durable,
+            unsynced: Vec::new(),
+        });
+        Self(Arc::new(Mutex::new(Image { files, fault: Fault::None })))
     }
 
     fn image(&self) -> MutexGuard<'_, Image> {
@@ -89,39 +103,39 @@ impl Image {
     }
 }
 
-impl StorageBackend for Disk {
+impl StorageBackend for OnDisk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.image().now.len() as u64)
+        Ok(self.0.image().files[self.1].now.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let image = self.image();
+        let image = self.0.image();
         if image.fault == Fault::Unreadable {
             return Err(io::Error::other("the disk cannot be read"));
         }
         let start = usize::try_from(offset).unwrap();
-        out.copy_from_slice(image.now.get(start..start + out.len()).ok_or(ErrorKind::UnexpectedEof)?);
+        out.copy_from_slice(image.files[self.1].now.get(start..start + out.len()).ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut image = self.image();
+        let mut image = self.0.image();
         let len = usize::try_from(len).unwrap();
-        if matches!(image.fault, Fault::Full | Fault::NoBlocks) && len > image.now.len() {
+        if matches!(image.fault, Fault::Full | Fault::NoBlocks) && len > image.files[self.1].now.len() {
             return Err(ErrorKind::StorageFull.into());
         }
         image.write_or_fail()?;
-        image.now.resize(len, 0);
+        image.files[self.1].now.resize(len, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut image = self.image();
+        let mut image = self.0.image();
         if image.fault == Fault::SyncFails {
             return Err(io::Error::other("the disk cannot be synced"));
         }
         image.write_or_fail()?;
-        let Image { now, durable, unsynced, .. } = &mut *image;
+        let Contents { now, durable, unsynced } = &mut image.files[self.1];
         durable.resize(now.len(), 0);
         for range in unsynced.drain(..) {
             let end = range.end.min(now.len());
@@ -133,15 +147,16 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut image = self.image();
+        let mut image = self.0.image();
         image.write_or_fail()?;
         let start = usize::try_from(offset).unwrap();
         if image.fault == Fault::NoBlocks && start >= 4096 {
             return Err(ErrorKind::StorageFull.into());
         }
+        let Contents { now, unsynced, .. } = &mut image.files[self.1];
         let range = start..start + data.len();
-        image.now.get_mut(range.clone()).ok_or(ErrorKind::UnexpectedEof)?.copy_from_slice(data);
-        image.unsynced.push(range);
+        now.get_mut(range.clone()).ok_or(ErrorKind::UnexpectedEof)?.copy_from_slice(data);
+        unsynced.push(range);
         Ok(())
     }
 }
@@ -149,6 +164,6 @@ impl StorageBackend for Disk {
 impl Embedded {
     /// The number of records, index members and reminders.
     pub(in crate::storage) fn counts(&self) -> [u64; 3] {
-        self.engine.read(|database| tables::counts(database).map(Ok)).unwrap()
+        self.engine.read(|database| about::counts(database).map(Ok)).unwrap()
     }
 }

@@ -98,7 +98,9 @@ async fn still_read(fault: Fault) {
         written.push(100 + written.len());
         assert!(written.len() < 1000, "the disk is never full");
     }
-    assert_eq!(unavailable(&insert_many(&store, 50..51).await[0]), fault == Fault::NoBlocks, "the store says what is so");
+    let small = insert_many(&store, 50..51).await.remove(0);
+    // Where only growth fails there may be room for it or not.
+    assert!(unavailable(&small) || fault == Fault::Full && small.is_ok(), "the store says what is so: {small:?}");
     // Reading goes on, at once or as soon as the store was opened again.
     for id in 0..50 {
         let mut tries = 0;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Embedded, OpenError, Options, tables};
+use super::{Embedded, OpenError, Options, about};
 use crate::foundation::{Clock, Timestamp};
 use crate::storage::snapshot::Entry;
 use crate::storage::{Index, IndexKind, Key, Kind, StorageError, Store};
@@ -151,7 +151,7 @@ async fn a_store_of_format_1_is_read_and_moved_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
     for id in 0..1200 {
-        let old = |database: &_| tables::as_format_1(database, key(id).as_bytes(), 7, &id.to_be_bytes()).map(Ok);
+        let old = |database: &_| about::as_format_1(database, key(id).as_bytes(), 7, &id.to_be_bytes()).map(Ok);
         store.engine.read(old).unwrap();
     }
     drop(store);
@@ -168,10 +168,10 @@ async fn a_store_of_format_1_is_read_and_moved_on() {
 fn the_store_of_a_newer_release_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
-    store.engine.read(|database| tables::pretend_format(database, tables::FORMAT + 1).map(Ok)).unwrap();
+    store.engine.read(|database| about::pretend_format(database, about::FORMAT + 1).map(Ok)).unwrap();
     drop(store);
     let error = open(folder.path()).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }));
+    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }));
     assert!(error.to_string().contains("newer release"), "{error}");
 }
 

@@ -3,19 +3,23 @@
 //! Every change goes through one committer thread, which decides it inside the transaction, commits many at once, and only
 //! then answers. A read looks at the last commit, at once, on the caller's own thread.
 
+mod about;
 mod committer;
 #[cfg(test)]
 pub(in crate::storage) mod disk;
+mod effects;
 mod engine;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod files;
 mod inspection;
+mod journal;
+mod layer;
 mod record;
 mod snapshot;
+mod source;
 mod tables;
-mod unsynced;
 
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
@@ -24,12 +28,13 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
-pub use self::engine::OpenError;
+pub use self::source::OpenError;
 
 use self::committer::{Answer, Answers, Committer, Delivery, Job};
-use self::engine::{Engine, Source};
+use self::engine::Engine;
 use self::inspection::Inspection;
 use self::snapshot::Walk;
+use self::source::Source;
 use super::snapshot::Snapshot;
 use super::{Index, Key, Outcome, StorageError, Store, Stored, Version, check_size};
 use crate::foundation::{Clock, Timestamp};
@@ -39,6 +44,8 @@ const FULL_DELIVERY: usize = 64;
 
 /// The name of the file in its folder.
 const FILE: &str = "store.redb";
+/// The name of the journal beside it.
+const JOURNAL: &str = "store.journal";
 
 /// The memory for a walk over all pages, in bytes.
 const PAGES_AT_A_TIME: usize = 64 * 1024 * 1024;
@@ -53,7 +60,7 @@ pub struct Options {
     pub sync: bool,
 }
 
-/// A store in one file, `store.redb`. An acknowledged write is on the disk.
+/// A store in two files, `store.redb` and `store.journal`. An acknowledged write is on the disk.
 ///
 /// Dropping it finishes what was accepted, ends its thread and lets go of the file.
 #[derive(Debug)]

@@ -5,24 +5,17 @@
 //! - `expiries`: moment (u64, big endian) + what expires (one byte) + its key. Nothing but a reminder to look at that
 //!   moment: whatever expires has at least one entry no later than its own expiry, so a later expiry costs no write here,
 //!   and an entry whose record is gone or lives longer is found out by the sweep.
-//! - `about`: what the store says about itself.
 
-use std::ops::Bound;
-
+use super::effects::Effect;
 use super::record::{Header, NEVER, alive, stored_expiry};
-use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use crate::foundation::{Timestamp, random};
 use crate::storage::{Index, MAX_NAME, StorageError, Stored, Version};
 
 pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 pub(super) const MEMBERS: TableDefinition<&[u8], u64> = TableDefinition::new("members");
-const EXPIRIES: TableDefinition<&[u8], ()> = TableDefinition::new("expiries");
-const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");
-
-/// The newest layout of the tables that this release reads and the one it writes.
-pub(super) const FORMAT: u64 = 2;
-
+pub(super) const EXPIRIES: TableDefinition<&[u8], ()> = TableDefinition::new("expiries");
 /// How many entries are looked at in one go.
 pub(super) const PAGE: usize = 500;
 
@@ -68,57 +61,6 @@ pub(super) fn member_of(key: &[u8]) -> Option<(Index, Vec<u8>)> {
 
 const _: () = assert!(MAX_NAME < u16::MAX as usize);
 
-/// The layout that a database has; `None` for one without any of our tables.
-pub(super) fn format(database: &Database) -> Result<Option<u64>, redb::Error> {
-    match database.begin_read()?.open_table(ABOUT) {
-        Ok(about) => Ok(about.get("format")?.map(|format| format.value())),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Makes sure that all tables are there, and proves that a durable write works.
-pub(super) fn prepare(database: &Database) -> Result<(), redb::Error> {
-    let transaction = begin(database)?;
-    transaction.open_table(ABOUT)?.insert("format", FORMAT)?;
-    drop(Tables::open(&transaction, Timestamp(0))?);
-    transaction.commit()?;
-    Ok(())
-}
-
-/// Makes a store of format 1, whose records had no checksum, one of this format, all or nothing.
-pub(super) fn upgrade(database: &Database) -> Result<(), redb::Error> {
-    let transaction = begin(database)?;
-    let mut record = Vec::new();
-    {
-        let mut records = transaction.open_table(RECORDS)?;
-        let mut from = Vec::new();
-        loop {
-            let page = records.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE);
-            let page: Vec<(Vec<u8>, Vec<u8>)> = page
-                .map(|entry| entry.map(|(key, old)| (key.value().to_vec(), old.value().to_vec())))
-                .collect::<Result<_, _>>()?;
-            let Some((last, _)) = page.last() else { break };
-            from.clone_from(last);
-            for (key, old) in &page {
-                // What is shorter than its header stays as it is, and is found damaged when it is read.
-                let Some((header, value)) = Header::read_unchecked(old) else { continue };
-                header.write(key, value, &mut record);
-                records.insert(key.as_slice(), record.as_slice())?;
-            }
-        }
-        transaction.open_table(ABOUT)?.insert("format", FORMAT)?;
-    }
-    Ok(transaction.commit()?)
-}
-
-/// A write transaction whose commit returns when it is on the disk, and after which a crash needs no long repair.
-pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    Ok(transaction)
-}
-
 /// Reads one record as of the last commit.
 pub(super) fn get(database: &Database, key: &[u8], now: Timestamp) -> Applied<Option<Stored>> {
     // Measured: a fresh read transaction costs 0.4 us of 1.3; keeping one would keep pages from being reused.
@@ -148,33 +90,6 @@ pub(super) fn list(database: &Database, index: &[u8], now: Timestamp) -> Applied
     Ok(Ok(found))
 }
 
-/// The number of entries in `records`, `members` and `expiries`.
-#[cfg(test)]
-pub(super) fn counts(database: &Database) -> Result<[u64; 3], redb::Error> {
-    use redb::ReadableTableMetadata;
-    let transaction = database.begin_read()?;
-    let [records, members] = [transaction.open_table(RECORDS)?.len()?, transaction.open_table(MEMBERS)?.len()?];
-    Ok([records, members, transaction.open_table(EXPIRIES)?.len()?])
-}
-
-/// Says that the store is of another layout, as a future release would.
-#[cfg(test)]
-pub(super) fn pretend_format(database: &Database, format: u64) -> Result<(), redb::Error> {
-    let transaction = begin(database)?;
-    transaction.open_table(ABOUT)?.insert("format", format)?;
-    Ok(transaction.commit()?)
-}
-
-/// Makes the store one of format 1, with this record.
-#[cfg(test)]
-pub(super) fn as_format_1(database: &Database, key: &[u8], version: u64, value: &[u8]) -> Result<(), redb::Error> {
-    let transaction = begin(database)?;
-    let record = [&version.to_le_bytes(), &NEVER.to_le_bytes(), value].concat();
-    transaction.open_table(RECORDS)?.insert(key, record.as_slice())?;
-    transaction.open_table(ABOUT)?.insert("format", 1)?;
-    Ok(transaction.commit()?)
-}
-
 /// The tables of one write transaction, at one moment.
 pub(super) struct Tables<'t> {
     records: Table<'t, &'static [u8], &'static [u8]>,
@@ -184,6 +99,8 @@ pub(super) struct Tables<'t> {
     /// Reused for every record and every reminder written.
     record: Vec<u8>,
     reminder: Vec<u8>,
+    /// What was done, for the journal.
+    effects: Vec<u8>,
     /// The earliest reminder written in this transaction.
     earliest: u64,
     changed: bool,
@@ -198,6 +115,7 @@ impl<'t> Tables<'t> {
             now: now.0,
             record: Vec::new(),
             reminder: Vec::new(),
+            effects: Vec::new(),
             earliest: u64::MAX,
             changed: false,
         })
@@ -206,6 +124,36 @@ impl<'t> Tables<'t> {
     /// Whether anything was written: a transaction that only looked need not be committed.
     pub(super) const fn changed(&self) -> bool {
         self.changed
+    }
+
+    /// What was done, as the journal has it.
+    pub(super) fn into_effects(self) -> Vec<u8> {
+        self.effects
+    }
+
+    /// Does once more what the journal has.
+    pub(super) fn repeat(&mut self, effects: &[u8]) -> Result<(), redb::Error> {
+        let mut rest = effects;
+        while !rest.is_empty() {
+            let Some((effect, behind)) = Effect::read(rest) else {
+                return Err(redb::Error::Corrupted("its journal has what is no change".to_owned()));
+            };
+            match effect {
+                Effect::Put { key, record } => {
+                    let expires = |record: &[u8]| Header::read(key, record).map_or(NEVER, |(header, _)| header.expires);
+                    let before = self.records.insert(key, record)?.map_or(NEVER, |before| expires(before.value()));
+                    self.remind(Reminder::Record, key, before, expires(record))?;
+                }
+                Effect::Removed { key } => drop(self.records.remove(key)?),
+                Effect::MemberPut { key, expires } => {
+                    let before = self.members.insert(key, expires)?.map_or(NEVER, |before| before.value());
+                    self.remind(Reminder::Member, key, before, expires)?;
+                }
+                Effect::MemberRemoved { key } => drop(self.members.remove(key)?),
+            }
+            rest = behind;
+        }
+        Ok(())
     }
 
     /// The earliest reminder written in this transaction; `u64::MAX` when there is none.
@@ -231,7 +179,7 @@ impl<'t> Tables<'t> {
         // A random start keeps a version from coming back when the key is deleted and used again.
         Header { version: u64::from_le_bytes(random::bytes()), expires }.write(key, value, &mut self.record);
         self.records.insert(key, self.record.as_slice())?;
-        self.changed = true;
+        self.has_put(key);
         self.remind(Reminder::Record, key, NEVER, expires)?;
         Ok(Ok(true))
     }
@@ -249,7 +197,7 @@ impl<'t> Tables<'t> {
         Header { version: version.0.wrapping_add(1), expires }.write(key, value, &mut self.record);
         record.insert(self.record.as_slice())?;
         drop(record);
-        self.changed = true;
+        self.has_put(key);
         self.remind(Reminder::Record, key, header.expires, expires)?;
         Ok(Ok(true))
     }
@@ -264,7 +212,8 @@ impl<'t> Tables<'t> {
         };
         Header { version: header.version.wrapping_add(1), expires: header.expires }.write(key, tombstone, &mut self.record);
         record.insert(self.record.as_slice())?;
-        self.changed = true;
+        drop(record);
+        self.has_put(key);
         Ok(Ok(Some(value)))
     }
 
@@ -276,6 +225,7 @@ impl<'t> Tables<'t> {
     fn remove<T: Default>(&mut self, key: &[u8], answer: impl FnOnce(&[u8]) -> T) -> Applied<T> {
         let Some(record) = self.records.remove(key)? else { return Ok(Ok(T::default())) };
         self.changed = true;
+        Effect::Removed { key }.write(&mut self.effects);
         let (header, answer) = match Header::read(key, record.value()) {
             Ok((header, value)) if header.is_alive(self.now) => (header, answer(value)),
             Ok(_) => return Ok(Ok(T::default())),
@@ -292,6 +242,7 @@ impl<'t> Tables<'t> {
         let expires = stored_expiry(expires);
         let before = self.members.insert(key.as_slice(), expires)?.map_or(NEVER, |before| before.value());
         self.changed = true;
+        Effect::MemberPut { key: &key, expires }.write(&mut self.effects);
         self.remind(Reminder::Member, &key, before, expires)?;
         Ok(Ok(()))
     }
@@ -301,9 +252,16 @@ impl<'t> Tables<'t> {
         let before = self.members.remove(key.as_slice())?.map(|before| before.value());
         if let Some(before) = before {
             self.changed = true;
+            Effect::MemberRemoved { key: &key }.write(&mut self.effects);
             self.remind(Reminder::Member, &key, before, NEVER)?;
         }
         Ok(Ok(()))
+    }
+
+    /// The record at hand was put there.
+    fn has_put(&mut self, key: &[u8]) {
+        self.changed = true;
+        Effect::Put { key, record: &self.record }.write(&mut self.effects);
     }
 
     /// Keeps the reminders of `key` in step when its expiry goes from `before` to `after`.
