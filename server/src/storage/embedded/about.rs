@@ -133,4 +133,3 @@ pub(super) fn as_format_1(database: &Database, key: &[u8], version: u64, value: 
     transaction.open_table(ABOUT)?.insert("format", 1)?;
     Ok(transaction.commit()?)
 }
-

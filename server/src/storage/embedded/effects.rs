@@ -5,10 +5,20 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect<'e> {
     /// A record is what it is here, header included.
-    Put { key: &'e [u8], record: &'e [u8] },
-    Removed { key: &'e [u8] },
-    MemberPut { key: &'e [u8], expires: u64 },
-    MemberRemoved { key: &'e [u8] },
+    Put {
+        key: &'e [u8],
+        record: &'e [u8],
+    },
+    Removed {
+        key: &'e [u8],
+    },
+    MemberPut {
+        key: &'e [u8],
+        expires: u64,
+    },
+    MemberRemoved {
+        key: &'e [u8],
+    },
 }
 
 impl<'e> Effect<'e> {
@@ -62,7 +72,9 @@ mod tests {
             Effect::MemberRemoved { key: b"m" },
         ];
         let mut bytes = Vec::new();
-        all.iter().for_each(|effect| effect.write(&mut bytes));
+        for effect in all {
+            effect.write(&mut bytes);
+        }
         let mut rest = bytes.as_slice();
         for effect in all {
             let (read, behind) = Effect::read(rest).unwrap();

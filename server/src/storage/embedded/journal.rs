@@ -147,3 +147,117 @@ impl Journal {
         self.end >= FULL
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    /// A file in memory that several journals can be opened on, one after the other.
+    #[derive(Debug, Clone, Default)]
+    struct File(std::sync::Arc<InMemoryBackend>);
+
+    impl StorageBackend for File {
+        fn len(&self) -> io::Result<u64> {
+            self.0.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.0.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.0.set_len(len)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.0.write(offset, data)
+        }
+    }
+
+    impl File {
+        fn journal(&self, id: u64, last: u64) -> Journal {
+            Journal::open(Box::new(self.clone()), id, last).unwrap()
+        }
+
+        fn flip(&self, at: u64) {
+            let mut byte = [0];
+            self.0.read(at, &mut byte).unwrap();
+            self.0.write(at, &[byte[0] ^ 1]).unwrap();
+        }
+    }
+
+    /// What a store that has everything up to `last` is told to do again.
+    fn replayed(file: &File, last: u64) -> Result<Vec<String>, String> {
+        let mut told = Vec::new();
+        let mut journal = file.journal(1, last);
+        let replay = journal.replay(|content| {
+            told.push(String::from_utf8(content.to_vec()).unwrap());
+            Ok(())
+        });
+        replay.map(|()| told).map_err(|error| error.to_string())
+    }
+
+    fn with(contents: &[&str]) -> File {
+        let file = File::default();
+        let mut journal = file.journal(1, 0);
+        for content in contents {
+            journal.append(content.as_bytes()).unwrap();
+        }
+        file
+    }
+
+    #[test]
+    fn what_the_store_does_not_have_is_told_in_order() {
+        let file = with(&["one", "", "three"]);
+        assert_eq!(replayed(&file, 0).unwrap(), ["one", "", "three"]);
+        assert_eq!(replayed(&file, 2).unwrap(), ["three"]);
+        assert!(replayed(&file, 3).unwrap().is_empty());
+        assert!(replayed(&File::default(), 7).unwrap().is_empty());
+    }
+
+    #[test]
+    fn begun_anew_it_tells_nothing_of_before() {
+        let file = with(&["one", "two", "three", "four"]);
+        let mut journal = file.journal(1, 4);
+        journal.replay(|_| panic!("the store has it")).unwrap();
+        journal.begin_anew();
+        journal.append(b"55").unwrap();
+        assert_eq!(replayed(&file, 4).unwrap(), ["55"]);
+        journal.append(b"six").unwrap();
+        assert_eq!(replayed(&file, 4).unwrap(), ["55", "six"]);
+        assert_eq!(replayed(&file, 6).unwrap(), [""; 0]);
+        // An older copy of the store beside it would miss what came between.
+        assert!(replayed(&file, 2).unwrap_err().contains("a later state"));
+    }
+
+    #[test]
+    fn one_of_another_store_says_nothing() {
+        let file = with(&["one"]);
+        let mut journal = file.journal(2, 0);
+        journal.replay(|_| panic!("it is of another store")).unwrap();
+        journal.begin_anew();
+        journal.append(b"ours").unwrap();
+        assert!(replayed(&file, 0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_torn_frame_at_the_end_never_was_and_one_before_is_damage() {
+        let frame = (HEADER + 3) as u64;
+        for at in 0..frame {
+            let file = with(&["one", "two"]);
+            file.flip(frame + at);
+            assert_eq!(replayed(&file, 0).unwrap(), ["one"], "byte {at}");
+        }
+        // Where the length is wrong, the next frame is not found.
+        for at in 4..frame {
+            for broken in 0..2 {
+                let file = with(&["one", "two", "thr"]);
+                file.flip(broken * frame + at);
+                assert!(replayed(&file, 0).unwrap_err().contains("damaged"), "frame {broken}, byte {at}");
+            }
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! Knows no table.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -99,13 +100,11 @@ impl StorageBackend for Layer {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let Some(mut aside) = self.written() else { return self.below.write(offset, data) };
         for (block, within, from, length) in Aside::pieces(offset, data.len()) {
-            if !aside.blocks.contains_key(&block) {
-                let bytes = Aside::below(&*self.below, block)?;
-                aside.blocks.insert(block, bytes);
-            }
-            if let Some(bytes) = aside.blocks.get_mut(&block) {
-                bytes[within..within + length].copy_from_slice(&data[from..from + length]);
-            }
+            let bytes = match aside.blocks.entry(block) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(place) => place.insert(Aside::below(&*self.below, block)?),
+            };
+            bytes[within..within + length].copy_from_slice(&data[from..from + length]);
         }
         Ok(())
     }
@@ -136,5 +135,42 @@ impl StorageBackend for Layer {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.below.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_aside_is_read_and_never_reaches_the_file() {
+        let below = InMemoryBackend::new();
+        below.set_len(10_000).unwrap();
+        below.write(0, &[7; 10_000]).unwrap();
+        let layer = Layer::aside(Box::new(below)).unwrap();
+        let mut expected = vec![7; 10_000];
+        let mut put = |at: usize, data: &[u8]| {
+            layer.write(at as u64, data).unwrap();
+            if expected.len() < at + data.len() {
+                expected.resize(at + data.len(), 0);
+            }
+            expected[at..at + data.len()].copy_from_slice(data);
+        };
+        put(5, b"within");
+        put(4090, &[1; 5000]);
+        layer.set_len(20_000).unwrap();
+        put(9_990, &[2; 10_010]);
+        assert_eq!(layer.len().unwrap(), 20_000);
+        for (at, length) in [(0, 20_000), (4_000, 200), (8_191, 2), (9_999, 9)] {
+            let mut read = vec![0; length];
+            layer.read(at as u64, &mut read).unwrap();
+            assert_eq!(read, expected[at..at + length], "{length} at {at}");
+        }
+        let mut below = [0; 10];
+        layer.below.read(4090, &mut below).unwrap();
+        assert_eq!(below, [7; 10]);
     }
 }
