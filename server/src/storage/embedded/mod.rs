@@ -1,4 +1,4 @@
-//! The durable backend: one file, one writer. Owns the redb engine; knows bytes and lifetimes, not what they mean.
+//! The durable backend: one file with a journal beside it, one writer. Owns the redb engine; knows bytes and lifetimes, not what they mean.
 //!
 //! Every change goes through one committer thread, which decides it inside the transaction, commits many at once, and only
 //! then answers. A read looks at the last commit, at once, on the caller's own thread.
