@@ -45,7 +45,7 @@ const OWNERS: [(&str, &[&str]); 28] = [
     ("aws_lc_rs", &["foundation", "tokens"]),
     ("rustls_pki_types", &["foundation/ed25519"]),
     ("rmp_serde", &["sessions", "storage/archive"]),
-    ("rustix", &["issuance/handler/process"]),
+    ("rustix", &["issuance/handler/process", "storage/embedded"]),
     ("abi_stable", &[]),
     ("libloading", &[]),
     ("SystemTime::now", &["foundation/clock"]),

@@ -65,7 +65,7 @@ impl Disk {
 
     pub(super) fn open_with_cache(&self, bytes: usize, clock: Clock) -> Embedded {
         let disk = self.clone();
-        let opener = move || Ok([0, 1].map(|n| Box::new(OnDisk(disk.clone(), n)) as Box<dyn StorageBackend>));
+        let opener = move |_| Ok([0, 1].map(|n| Box::new(OnDisk(disk.clone(), n)) as Box<dyn StorageBackend>));
         Embedded::start(Source::of("disk", Options { cache_bytes: bytes, sync: true }, opener), clock).unwrap()
     }
 

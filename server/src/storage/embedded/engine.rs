@@ -3,7 +3,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, WriteTransaction};
@@ -22,6 +22,8 @@ pub(super) struct Engine {
     source: Source,
     state: RwLock<State>,
     waiting: AtomicUsize,
+    /// The number of the last frame of the journal that is on the disk.
+    synced: AtomicU64,
 }
 
 enum State {
@@ -49,7 +51,8 @@ impl std::fmt::Debug for State {
 impl Engine {
     pub(super) fn open(source: Source) -> Result<Self, OpenError> {
         let files = source.open()?;
-        Ok(Self { source, state: RwLock::new(State::Open(files)), waiting: AtomicUsize::new(0) })
+        let synced = AtomicU64::new(locked(&files).last());
+        Ok(Self { source, state: RwLock::new(State::Open(files)), waiting: AtomicUsize::new(0), synced })
     }
 
     pub(super) fn not_opened(&self, reason: String) -> OpenError {
@@ -112,7 +115,12 @@ impl Engine {
     /// Puts into the journal what a transaction did; it is on the disk when this returns.
     pub(super) fn record(&self, effects: &[u8]) -> Result<(), redb::Error> {
         match &*self.state() {
-            State::Open(files) => locked(files).append(effects).map_err(redb::Error::Io),
+            State::Open(files) => {
+                let mut journal = locked(files);
+                journal.append(effects).map_err(redb::Error::Io)?;
+                self.synced.store(journal.last(), Ordering::Relaxed);
+                Ok(())
+            }
             _ => Err(redb::Error::Io(io::Error::other("there is no journal to write to"))),
         }
     }
@@ -174,9 +182,10 @@ impl Engine {
         match self.source.reopen() {
             Ok(files) => {
                 tracing::warn!(store = %self.source.path().display(), "the store works again");
+                self.synced.store(locked(&files).last(), Ordering::Relaxed);
                 self.set(State::Open(files));
             }
-            Err(why) => self.set(match self.source.reopen_to_read() {
+            Err(why) => self.set(match self.source.reopen_to_read(self.synced.load(Ordering::Relaxed)) {
                 Ok(files) => State::ReadOnly(files, why.to_string()),
                 Err(error) => State::Failed(error.to_string()),
             }),

@@ -47,11 +47,15 @@ impl Journal {
         Ok(Self { file, id, end: 0, len, last, frame: Vec::new() })
     }
 
-    /// Hands out the content of the frames that the store does not have, in order. The next frame goes behind them.
-    pub(super) fn replay(&mut self, mut each: impl FnMut(&[u8]) -> Result<(), redb::Error>) -> Result<(), JournalError> {
+    /// Hands out the content of the frames up to number `until` that the store does not have, in order. The next frame goes behind them.
+    pub(super) fn replay(
+        &mut self,
+        until: u64,
+        mut each: impl FnMut(&[u8]) -> Result<(), redb::Error>,
+    ) -> Result<(), JournalError> {
         let (mut at, mut expected) = (0, None);
         while let Some((number, content)) = self.frame_at(at)? {
-            if expected.is_some_and(|expected| expected != number) {
+            if expected.is_some_and(|expected| expected != number) || number > until {
                 break;
             }
             if expected.is_none() && number > self.last + 1 {
@@ -193,7 +197,7 @@ mod tests {
     fn replayed(file: &File, last: u64) -> Result<Vec<String>, String> {
         let mut told = Vec::new();
         let mut journal = file.journal(1, last);
-        let replay = journal.replay(|content| {
+        let replay = journal.replay(u64::MAX, |content| {
             told.push(String::from_utf8(content.to_vec()).unwrap());
             Ok(())
         });
@@ -216,13 +220,16 @@ mod tests {
         assert_eq!(replayed(&file, 2).unwrap(), ["three"]);
         assert!(replayed(&file, 3).unwrap().is_empty());
         assert!(replayed(&File::default(), 7).unwrap().is_empty());
+        let mut told = 0;
+        file.journal(1, 0).replay(2, |_| Ok(told += 1)).unwrap();
+        assert_eq!(told, 2, "no further than was asked for");
     }
 
     #[test]
     fn begun_anew_it_tells_nothing_of_before() {
         let file = with(&["one", "two", "three", "four"]);
         let mut journal = file.journal(1, 4);
-        journal.replay(|_| panic!("the store has it")).unwrap();
+        journal.replay(u64::MAX, |_| panic!("the store has it")).unwrap();
         journal.begin_anew();
         journal.append(b"55").unwrap();
         assert_eq!(replayed(&file, 4).unwrap(), ["55"]);
@@ -237,7 +244,7 @@ mod tests {
     fn one_of_another_store_says_nothing() {
         let file = with(&["one"]);
         let mut journal = file.journal(2, 0);
-        journal.replay(|_| panic!("it is of another store")).unwrap();
+        journal.replay(u64::MAX, |_| panic!("it is of another store")).unwrap();
         journal.begin_anew();
         journal.append(b"ours").unwrap();
         assert!(replayed(&file, 0).unwrap().is_empty());

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageBackend};
+use rustix::fs::{Advice, fadvise};
 
 use super::Options;
 use super::about::{self, FORMAT};
@@ -62,8 +63,9 @@ pub enum OpenError {
     },
 }
 
-/// The two files as they are: that of the engine, and the journal.
-type Opener = Box<dyn Fn() -> io::Result<[Box<dyn StorageBackend>; 2]> + Send + Sync>;
+/// The two files as they are: that of the engine, and the journal. `true` after a failure: what the system remembers of them may not be
+/// what is on the disk.
+type Opener = Box<dyn Fn(bool) -> io::Result<[Box<dyn StorageBackend>; 2]> + Send + Sync>;
 
 /// Where the store comes from, again when it failed.
 pub(super) struct Source {
@@ -95,9 +97,14 @@ impl Source {
             make_private(path, folder).map_err(|error| refused(path, &error))?;
         }
         let paths = [path.clone(), journal];
-        let opener = move || {
+        let opener = move |after_failure: bool| {
             let open = |path: &PathBuf| {
-                let file = FileBackend::new(OpenOptions::new().read(true).write(true).open(path)?).map_err(io::Error::other)?;
+                let file = OpenOptions::new().read(true).write(true).open(path)?;
+                // Where a sync failed, the system keeps pages as if they were written, and says of the next sync that all is well.
+                if after_failure {
+                    fadvise(&file, 0, None, Advice::DontNeed)?;
+                }
+                let file = FileBackend::new(file).map_err(io::Error::other)?;
                 Ok::<_, io::Error>(Box::new(file) as Box<dyn StorageBackend>)
             };
             Ok([open(&paths[0])?, open(&paths[1])?])
@@ -110,7 +117,7 @@ impl Source {
     pub(super) fn of(
         name: &str,
         options: Options,
-        opener: impl Fn() -> io::Result<[Box<dyn StorageBackend>; 2]> + Send + Sync + 'static,
+        opener: impl Fn(bool) -> io::Result<[Box<dyn StorageBackend>; 2]> + Send + Sync + 'static,
     ) -> Self {
         Self { path: PathBuf::from(name), options, opener: Box::new(opener) }
     }
@@ -123,7 +130,7 @@ impl Source {
     /// Opens the store for the first time, and makes it one if it is new.
     pub(super) fn open(&self) -> Result<Files, OpenError> {
         self.careful(|| {
-            let [store, journal] = self.files()?;
+            let [store, journal] = self.files(false)?;
             let database = self.database(Layer::of(store, self.options.sync))?;
             let made = match about::format(&database).map_err(|error| self.explain_use(error))? {
                 Some(FORMAT) => Ok(()),
@@ -136,14 +143,14 @@ impl Source {
                 Some(found) => return Err(self.damaged(format!("there is no format {found}"))),
             };
             made.map_err(|error| self.explain_use(error))?;
-            self.carry_on(database, journal)
+            self.carry_on(database, journal, u64::MAX)
         })
     }
 
     /// Compares every page with its checksum; whether all was well.
     pub(super) fn check_pages(&self) -> Result<bool, OpenError> {
         self.careful(|| {
-            let [store, _] = self.files()?;
+            let [store, _] = self.files(false)?;
             let mut database = self.database_that_is_there(Layer::of(store, true))?;
             database.check_integrity().map_err(|error| self.explain(error))
         })
@@ -152,30 +159,31 @@ impl Source {
     /// Opens the store again after it failed, if it can be written.
     pub(super) fn reopen(&self) -> Result<Files, OpenError> {
         self.careful(|| {
-            let [store, journal] = self.files()?;
+            let [store, journal] = self.files(true)?;
             let database = self.database_that_is_there(Layer::of(store, self.options.sync))?;
             about::prepare(&database).map_err(|error| self.explain_use(error))?;
-            self.carry_on(database, journal)
+            self.carry_on(database, journal, u64::MAX)
         })
     }
 
-    /// Opens it to be read alone. What is in the journal is carried over in memory: what was acknowledged is true here, too.
-    pub(super) fn reopen_to_read(&self) -> Result<Files, OpenError> {
+    /// Opens it to be read alone. What is in the journal up to frame `synced` is carried over in memory: what was acknowledged is true
+    /// here, too, and nothing else, because what is read must not go away again.
+    pub(super) fn reopen_to_read(&self, synced: u64) -> Result<Files, OpenError> {
         self.careful(|| {
-            let [store, journal] = self.files()?;
+            let [store, journal] = self.files(true)?;
             let store = Layer::aside(store).map_err(|error| refused(&self.path, &error))?;
-            self.carry_on(self.database_that_is_there(store)?, journal)
+            self.carry_on(self.database_that_is_there(store)?, journal, synced)
         })
     }
 
-    /// Does what the journal has and the engine has not.
-    fn carry_on(&self, database: Database, journal: Box<dyn StorageBackend>) -> Result<Files, OpenError> {
+    /// Does what the journal has up to frame `until` and the engine has not.
+    fn carry_on(&self, database: Database, journal: Box<dyn StorageBackend>, until: u64) -> Result<Files, OpenError> {
         let carried = || -> Result<Journal, JournalError> {
             let (id, has) = about::journal(&database)?;
             let mut journal = Journal::open(Box::new(Layer::of(journal, self.options.sync)), id, has)?;
             let transaction = about::begin_durable(&database)?;
             let mut tables = Tables::open(&transaction, Timestamp(0))?;
-            journal.replay(|effects| tables.repeat(effects))?;
+            journal.replay(until, |effects| tables.repeat(effects))?;
             drop(tables);
             if journal.last() == has {
                 transaction.abort().map_err(redb::Error::from)?;
@@ -194,8 +202,8 @@ impl Source {
         }
     }
 
-    fn files(&self) -> Result<[Box<dyn StorageBackend>; 2], OpenError> {
-        (self.opener)().map_err(|error| refused(&self.path, &error))
+    fn files(&self, after_failure: bool) -> Result<[Box<dyn StorageBackend>; 2], OpenError> {
+        (self.opener)(after_failure).map_err(|error| refused(&self.path, &error))
     }
 
     /// Opened again, a file that has gone must not come back empty.
