@@ -221,7 +221,11 @@ mod tests {
         assert!(replayed(&file, 3).unwrap().is_empty());
         assert!(replayed(&File::default(), 7).unwrap().is_empty());
         let mut told = 0;
-        file.journal(1, 0).replay(2, |_| Ok(told += 1)).unwrap();
+        let replay = file.journal(1, 0).replay(2, |_| {
+            told += 1;
+            Ok(())
+        });
+        replay.unwrap();
         assert_eq!(told, 2, "no further than was asked for");
     }
 
