@@ -7,7 +7,7 @@ use crate::harness::cast::{BACKEND, ONE, TWO};
 use crate::harness::failing_disk::{FailingDisk, Fault};
 use crate::harness::server::http;
 use crate::harness::witness::{Chance, Witness};
-use crate::harness::{Answer, Authorization, Browser, Form, Server, Setup, Tokens, until};
+use crate::harness::{Authorization, Browser, Form, Server, Setup, Tokens, until};
 
 /// People at work on each server.
 const WITNESSES: u64 = 2;
@@ -15,13 +15,6 @@ const WITNESSES: u64 = 2;
 const DEATHS: usize = 15;
 /// How it ends then, by which signal.
 const KILLED: Option<i32> = Some(9);
-
-/// Told to come again: 503, `temporarily_unavailable`, `Retry-After`.
-#[track_caller]
-fn is_told_to_come_again(answer: &Answer) {
-    answer.refused(503, "temporarily_unavailable");
-    assert!(answer.header("retry-after").is_some());
-}
 
 fn witnesses(server: &Server, seed: u64) -> Vec<Witness<'_>> {
     (1..=WITNESSES).map(|n| Witness::new(server, seed * 31 + n)).collect()
@@ -61,9 +54,9 @@ fn survives(fault: Fault) {
     at_work(&mut witnesses, || disk.fails(fault));
 
     for _ in 0..2 {
-        is_told_to_come_again(&server.exchange(TWO, &device, "openid offline_access"));
-        is_told_to_come_again(&server.refresh(TWO, two.refresh()));
-        is_told_to_come_again(&server.post_as(ONE, "/revoke", Form::of(&[("token", device.secret())])));
+        server.exchange(TWO, &device, "openid offline_access").is_told_to_come_again();
+        server.refresh(TWO, two.refresh()).is_told_to_come_again();
+        server.post_as(ONE, "/revoke", Form::of(&[("token", device.secret())])).is_told_to_come_again();
         let ready = server.get("/readyz");
         assert_eq!((ready.status, ready.header("retry-after").is_some()), (503, true));
     }
@@ -81,7 +74,7 @@ fn survives(fault: Fault) {
             });
         }
         until("its owner can be asked for", || server.userinfo(two.access()).status == 200);
-        is_told_to_come_again(&server.exchange(TWO, &device, "openid offline_access"));
+        server.exchange(TWO, &device, "openid offline_access").is_told_to_come_again();
     } else {
         let info = server.userinfo(two.access());
         assert!([200, 503].contains(&info.status), "{}", info.body);

@@ -253,10 +253,8 @@ fn a_record_of_a_later_release_is_left_to_the_others() {
     };
     assert_ne!(mark(2, 3), "0");
     for _ in 0..2 {
-        let answer = server.exchange(TWO, &device, "openid");
-        answer.refused(503, "temporarily_unavailable");
-        assert!(answer.header("retry-after").is_some());
-        server.refresh(ONE, device.refresh()).refused(503, "temporarily_unavailable");
+        server.exchange(TWO, &device, "openid").is_told_to_come_again();
+        server.refresh(ONE, device.refresh()).is_told_to_come_again();
     }
     let log = server.log();
     assert!(log.contains("has format 3, and this release reads up to 2: update every server of this store"), "{log}");

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Seconds measured in each run (default 8, with --quick 2); a quarter of it goes before as warm-up.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
-    /// Device sessions of the large store of `growth`; 1.5 GB of disk for each million.
+    /// Device sessions of the large store of `growth`; 2 GB of disk for each million.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) sessions: u64,
     /// Prints the report as JSON instead of Markdown.

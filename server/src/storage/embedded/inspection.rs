@@ -2,16 +2,16 @@
 //! where the engine would look for it. A record has a checksum of its own, but one that cannot be found is not missed by anybody: a
 //! revocation would be undone. So a store in which names are lost is taken out of service. Knows tables and pages, no caller.
 
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use redb::{Database, Key as TableKey, ReadOnlyTable, ReadableDatabase, Value};
+use redb::{Database, ReadableDatabase};
 
 use super::engine::Engine;
 use super::record::Header;
-use super::tables::{Applied, MEMBERS, PAGE, RECORDS};
+use super::snapshot::go_on;
+use super::tables::{Applied, MEMBERS, RECORDS};
 use crate::storage::{Key, StorageError};
 
 /// How often everything is looked at; first at the start.
@@ -77,7 +77,7 @@ impl Inspection {
             let (mut told, mut trouble) = (Vec::new(), 0);
             loop {
                 let begun = Instant::now();
-                let rest = match self.engine.read(|database| look(database, part, &told)) {
+                let rest = match self.engine.read(|database| look(database, part, told.clone())) {
                     Ok(Look { last, rotten: found }) => {
                         for record in &found {
                             tracing::error!(record, "a record of the store is damaged");
@@ -110,56 +110,18 @@ impl Inspection {
 }
 
 /// Looks at the names behind `told`. Each page is a transaction of its own, so that no old page is kept for long.
-fn look(database: &Database, part: Part, told: &[u8]) -> Applied<Look> {
+fn look(database: &Database, part: Part, mut told: Vec<u8>) -> Applied<Look> {
     let transaction = database.begin_read()?;
-    let (mut last, mut rotten) = (None, Vec::new());
-    let mut step = |name: &[u8]| -> Result<(), redb::StorageError> {
-        let before: &[u8] = last.as_deref().unwrap_or(told);
-        in_order(before, name)?;
-        last = Some(name.to_vec());
-        Ok(())
-    };
-    match part {
-        Part::Records => {
-            let records = transaction.open_table(RECORDS)?;
-            for entry in records.range::<&[u8]>((Bound::Excluded(told), Bound::Unbounded))?.take(PAGE) {
-                let (name, record) = entry?;
-                step(name.value())?;
-                found_by_name(&records, name.value())?;
-                if Header::read(name.value(), record.value()).is_err() {
-                    rotten.push(Key::shown(name.value()));
-                }
+    let mut rotten = Vec::new();
+    let seen = match part {
+        Part::Records => go_on(&transaction.open_table(RECORDS)?, &mut told, |name, record| {
+            if Header::read(name, record.value()).is_err() {
+                rotten.push(Key::shown(name));
             }
-        }
-        Part::Members => {
-            let members = transaction.open_table(MEMBERS)?;
-            for entry in members.range::<&[u8]>((Bound::Excluded(told), Bound::Unbounded))?.take(PAGE) {
-                let (name, _) = entry?;
-                step(name.value())?;
-                found_by_name(&members, name.value())?;
-            }
-        }
-    }
-    Ok(Ok(Look { last, rotten }))
-}
-
-/// A name that follows another is greater.
-pub(super) fn in_order(before: &[u8], name: &[u8]) -> Result<(), redb::StorageError> {
-    if name > before { Ok(()) } else { Err(redb::StorageError::Corrupted("the names in it are out of order".to_owned())) }
-}
-
-/// What the engine goes past when it walks it finds when it is asked, too.
-pub(super) fn found_by_name<V: Value + 'static>(
-    table: &ReadOnlyTable<&'static [u8], V>,
-    name: &[u8],
-) -> Result<(), redb::StorageError>
-where
-    &'static [u8]: TableKey,
-{
-    match table.get(name)? {
-        Some(_) => Ok(()),
-        None => Err(redb::StorageError::Corrupted("a name is not found where it belongs".to_owned())),
-    }
+        }),
+        Part::Members => go_on(&transaction.open_table(MEMBERS)?, &mut told, |_, _| {}),
+    }?;
+    Ok(Ok(Look { last: (seen > 0).then_some(told), rotten }))
 }
 
 #[cfg(test)]
@@ -168,11 +130,12 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use super::super::files::{add_three, rot_a_name};
     use super::super::{Embedded, Options};
     use super::*;
     use crate::foundation::Clock;
     use crate::storage::snapshot::Entry;
-    use crate::storage::{Index, IndexKind, Kind, Store};
+    use crate::storage::{Kind, Store};
 
     const PAGE_BYTES: usize = 4096;
 
@@ -206,20 +169,10 @@ mod tests {
     async fn a_store_in_which_a_name_is_lost_goes_out_of_service() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path()).unwrap();
-        let people = || Index::new(IndexKind::People, "");
-        for member in [0x77, 0x88, 0xEE] {
-            store.index_add(people(), vec![member; 40], None).await.unwrap();
-        }
+        add_three(&store).await;
         assert_eq!(round(&store), Ok(0));
         drop(store);
-        let path = folder.path().join("store.redb");
-        let mut damaged = fs::read(&path).unwrap();
-        for at in 0..damaged.len() - 40 {
-            if damaged[at..at + 40] == [0xEE; 40] {
-                damaged[at..at + 40].fill(0x11);
-            }
-        }
-        fs::write(&path, &damaged).unwrap();
+        rot_a_name(folder.path());
         let store = open(folder.path()).unwrap();
         let is_out = || matches!(store.engine.refusal(), StorageError::Damaged(_));
         for _ in 0..1000 {
@@ -238,13 +191,23 @@ mod tests {
     #[tokio::test]
     async fn a_rotten_record_is_named_and_the_others_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let mut bytes = filled(folder.path(), 100).await;
-        let at = bytes.windows(30).rposition(|window| window == [7; 30]).unwrap();
-        bytes[at] = 8;
-        fs::write(folder.path().join("store.redb"), &bytes).unwrap();
+        filled(folder.path(), 100).await;
         let store = open(folder.path()).unwrap();
-        assert!(round(&store).unwrap() <= 1);
+        assert!(store.insert(key(100), vec![9; 30], None).await.unwrap());
+        drop(store);
+        let path = folder.path().join("store.redb");
+        let mut bytes = fs::read(&path).unwrap();
+        for at in 0..bytes.len() - 30 {
+            if bytes[at..at + 30] == [9; 30] {
+                bytes[at] = 8;
+            }
+        }
+        fs::write(&path, &bytes).unwrap();
+        let store = open(folder.path()).unwrap();
+        assert_eq!(round(&store), Ok(1));
         assert!(store.ready().await.is_ok());
+        assert!(matches!(store.get(&key(100)).await, Err(StorageError::Damaged(_))));
+        assert!(store.get(&key(99)).await.unwrap().is_some());
     }
 
     /// Bits that flip, and pages in the place of others, old ones among them: when a record is not found any more, the walk says so.

@@ -3,9 +3,8 @@
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata as _};
+use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata as _, Value};
 
-use super::inspection::{found_by_name, in_order};
 use super::record::{Header, NEVER};
 use super::tables::{Applied, MEMBERS, PAGE, RECORDS, member_of};
 use crate::foundation::Timestamp;
@@ -57,45 +56,55 @@ impl Walk {
 
     fn page_of_records(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
         let mut page = Vec::new();
-        let from = self.told.clone();
-        for entry in self.records.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
-            let (key, record) = entry?;
-            advance(&mut self.told, key.value())?;
-            found_by_name(&self.records, key.value())?;
-            let name = Key::stored(key.value());
-            page.push(match Header::read(key.value(), record.value()) {
+        go_on(&self.records, &mut self.told, |key, record| {
+            let name = Key::stored(key);
+            page.push(match Header::read(key, record.value()) {
                 Ok((header, value)) => Entry::Record { key: name, value: value.to_vec(), expires: header.expiry() },
                 Err(error) => Entry::Damaged { key: name, reason: error.to_string() },
             });
-        }
+        })?;
         Ok(page)
     }
 
     fn page_of_members(&mut self) -> Result<Vec<Entry>, redb::StorageError> {
         let mut page = Vec::new();
-        let from = self.told.clone();
-        for entry in self.members.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
-            let (key, expires) = entry?;
-            advance(&mut self.told, key.value())?;
-            found_by_name(&self.members, key.value())?;
-            page.push(match member_of(key.value()) {
+        go_on(&self.members, &mut self.told, |key, expires| {
+            page.push(match member_of(key) {
                 Some((index, member)) => {
                     let expires = (expires.value() != NEVER).then_some(Timestamp(expires.value()));
                     Entry::Member { index, member, expires }
                 }
-                None => Entry::Damaged { key: Key::stored(key.value()), reason: "no index has such a member".to_owned() },
+                None => Entry::Damaged { key: Key::stored(key), reason: "no index has such a member".to_owned() },
             });
-        }
+        })?;
         Ok(page)
     }
 }
 
-/// What is told next has a greater name. A rotten one that has not would send the walk back to where it was, for ever.
-fn advance(told: &mut Vec<u8>, name: &[u8]) -> Result<(), redb::StorageError> {
-    in_order(told, name)?;
-    told.clear();
-    told.extend_from_slice(name);
-    Ok(())
+/// Goes through the next entries of a table, at most [`PAGE`], behind the name `told`, which is that of the last one afterwards; gives how
+/// many there were. Each has a greater name than the one before, or a walk would go back to where it was, for ever; and each is found
+/// when it is asked for, too.
+pub(super) fn go_on<V: Value + 'static>(
+    table: &ReadOnlyTable<&'static [u8], V>,
+    told: &mut Vec<u8>,
+    mut each: impl FnMut(&[u8], AccessGuard<'_, V>),
+) -> Result<usize, redb::StorageError> {
+    let (from, mut seen) = (told.clone(), 0);
+    for entry in table.range::<&[u8]>((Bound::Excluded(from.as_slice()), Bound::Unbounded))?.take(PAGE) {
+        let (key, value) = entry?;
+        let name = key.value();
+        if name <= told.as_slice() {
+            return Err(redb::StorageError::Corrupted("the names in it are out of order".to_owned()));
+        }
+        if table.get(name)?.is_none() {
+            return Err(redb::StorageError::Corrupted("a name is not found where it belongs".to_owned()));
+        }
+        told.clear();
+        told.extend_from_slice(name);
+        each(name, value);
+        seen += 1;
+    }
+    Ok(seen)
 }
 
 impl Snapshot for Walk {

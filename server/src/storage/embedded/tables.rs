@@ -16,6 +16,7 @@ use crate::storage::{Index, MAX_NAME, StorageError, Stored, Version};
 pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 pub(super) const MEMBERS: TableDefinition<&[u8], u64> = TableDefinition::new("members");
 pub(super) const EXPIRIES: TableDefinition<&[u8], ()> = TableDefinition::new("expiries");
+
 /// How many entries are looked at in one go.
 pub(super) const PAGE: usize = 500;
 
