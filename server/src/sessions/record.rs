@@ -18,9 +18,12 @@ use crate::settings::meaning::{AccessTokenFormat, SessionLimits};
 use crate::storage::Kind;
 use crate::tokens::session_id::SessionId;
 
-/// The record format that this release writes: `MessagePack` with named members. Older ones are read (1 was the same members
-/// in JSON); newer ones are refused.
+/// The record format of a session that the release before could have made: `MessagePack` with named members. Older ones are read
+/// (1 was the same members in JSON); newer ones are refused.
 pub const FORMAT: u8 = Kind::Session.written();
+
+/// The format of a session with a member that the release before does not know and would drop: it must leave it alone.
+pub const FORMAT_WITH_MORE: u8 = 3;
 
 /// The most grants kept for one app in one session, those that are over not counted. Every grant makes each later write of
 /// the session larger, and an app that keeps its refresh token needs one. [`Session::add_grant`] says which one goes.
@@ -209,6 +212,17 @@ impl Session {
             browser: None,
             apps: BTreeMap::new(),
         }
+    }
+
+    /// The format that the session has to be written in.
+    #[must_use]
+    pub const fn format(&self) -> u8 {
+        if self.has_more() { FORMAT_WITH_MORE } else { FORMAT }
+    }
+
+    /// Whether it has a member that came with format 3.
+    const fn has_more(&self) -> bool {
+        false
     }
 
     /// When the session will end unless it is used: the earlier of its absolute and its idle end.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::device::VerifiedDevice;
-use super::record::{FORMAT, Session};
+use super::record::Session;
 use crate::foundation::{Clock, Secret, Timestamp};
 use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError, Version};
 use crate::tokens::handle::{HandleKind, SessionHandle};
@@ -222,6 +222,13 @@ fn key(id: SessionId) -> Key {
 }
 
 fn encode(session: &Session) -> Result<Vec<u8>, StorageError> {
+    let restamped;
+    let session = if session.v == session.format() {
+        session
+    } else {
+        restamped = Session { v: session.format(), ..session.clone() };
+        &restamped
+    };
     let mut record = Vec::with_capacity(USUAL_RECORD);
     match rmp_serde::encode::write_named(&mut record, session) {
         Ok(()) => Ok(record),
@@ -249,8 +256,7 @@ fn decode(bytes: &[u8]) -> Result<Session, StorageError> {
         })?
     };
     Kind::Session.accept(session.v.into())?;
-    // Written again, it is of the present format.
-    session.v = FORMAT;
+    session.v = session.format();
     Ok(session)
 }
 

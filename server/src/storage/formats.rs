@@ -44,7 +44,8 @@ impl Kind {
     #[must_use]
     pub const fn formats(self) -> Option<Formats> {
         match self {
-            Self::Session => Some(Formats { reads: 2, writes: 2 }),
+            // A session is written in format 3 when it has what format 2 has no members for, and only then.
+            Self::Session => Some(Formats { reads: 3, writes: 2 }),
             Self::Code
             | Self::Transaction
             | Self::AccessToken

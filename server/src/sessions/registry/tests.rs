@@ -9,7 +9,9 @@ use crate::clients::sharing::Ceiling;
 use crate::foundation::encoding;
 use crate::protocol::Scope;
 use crate::sessions::device::{Device, NewSecret};
-use crate::sessions::record::{AccessTemplate, Authentication, Entry, Grant, GrantId, MAX_GRANTS_OF_APP, SessionKind};
+use crate::sessions::record::{
+    AccessTemplate, Authentication, Entry, FORMAT, FORMAT_WITH_MORE, Grant, GrantId, MAX_GRANTS_OF_APP, SessionKind,
+};
 use crate::sessions::refresh::{Refresh, RefreshTerms};
 use crate::settings::meaning::SessionLimits;
 use crate::storage::memory::Memory;
@@ -249,8 +251,9 @@ fn a_ceiling_rises_and_never_falls() {
 #[test]
 fn a_record_of_a_newer_release_is_refused() {
     let mut session = fresh(&Clock::manual(0));
-    session.v = FORMAT + 1;
-    assert!(decode(&encode(&session).unwrap()).is_err());
+    session.v = FORMAT_WITH_MORE + 1;
+    let record = rmp_serde::to_vec_named(&session).unwrap();
+    assert!(matches!(decode(&record), Err(StorageError::Newer { found: 4, known: 3, .. })));
 }
 
 /// A record of format 1; later releases must read it.
