@@ -107,7 +107,7 @@ fn response_types_and_modes() {
         refused(&Authorization::new(ONE, "openid").set("response_type", wrong), code);
     }
     refused(&Authorization::new(ONE, "openid").without("response_type"), "invalid_request");
-    refused(&Authorization::new(ONE, "openid").set("response_mode", "fragment"), "invalid_request");
+    refused(&Authorization::new(ONE, "openid").set("response_mode", "query.jwt"), "invalid_request");
 }
 
 #[test]

@@ -176,17 +176,26 @@ impl Engine {
             // Not entitled to a device secret: the answer must not claim otherwise.
             scope = scope.iter().filter(|value| *value != names::DEVICE_SSO).collect();
         }
+        // The registration may have shrunk since the person agreed; and so may the claims that it permits.
+        let permitted = self.settings().claims_of(&client.scope);
+        let still = |names: &[String]| names.iter().filter(|name| permitted.contains(name)).cloned().collect::<Vec<_>>();
+        let mut claims = self.settings().claims_of(&scope);
+        for name in still(&grant.user_info_claims) {
+            if !claims.contains(&name) {
+                claims.push(name);
+            }
+        }
         let proposal = Proposal {
             id_token: Some(IdTokenProposal::default()),
             refresh: scope.contains(names::OFFLINE_ACCESS).then(RefreshProposal::default),
-            claims: self.settings().claims_of(&scope),
+            claims,
             claims_in_id_token: false,
+            id_token_claims: still(&grant.id_token_claims),
             data: None,
             access: AccessTemplate { audience: resources, ..AccessTemplate::default() },
             scope,
         };
         let offline = home.session().kind != SessionKind::Browser;
-        // The registration may have shrunk since the person agreed.
         let grantable = client.scope.intersection(&grant.scope);
         let limits = Limits {
             client,

@@ -35,6 +35,7 @@ impl Engine {
             refresh: None,
             claims: Vec::new(),
             claims_in_id_token: false,
+            id_token_claims: Vec::new(),
             data: None,
         };
         let limits = Limits {

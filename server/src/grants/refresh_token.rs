@@ -86,6 +86,7 @@ impl Engine {
             // Core section 12.2).
             claims: if grant.claims_in_id_token { self.released(&grant, &scope) } else { Vec::new() },
             claims_in_id_token: grant.claims_in_id_token,
+            id_token_claims: grant.id_token_claims.clone(),
             data: None,
             id_token: Some(IdTokenProposal::default()),
             refresh: None,

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
 use super::{body, browser, origin, pages, respond};
-use crate::grants::authorize::{AuthorizationRequest, Outcome, Refusal};
+use crate::grants::authorize::{Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
 
 /// The endpoint.
@@ -26,20 +26,14 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     let visitor = browser::recognise(&request, issuer);
     let mut answer = match engine.authorize(&parameters, &visitor.browser).await {
         Ok(Outcome::Page(page)) => pages::show(engine, &page, StatusCode::OK),
-        Ok(Outcome::Redirect(to)) => respond::see_other(&to),
+        Ok(Outcome::Client(answer)) => pages::to_client(&answer),
         Err(Refusal::Page(error)) => {
             refused(&request, &shared, parameters.get("client_id"), &error);
             pages::problem(&error)
         }
         Err(Refusal::Redirect(refusal)) => {
             refused(&request, &shared, parameters.get("client_id"), &refusal.error);
-            let pairs = [("error", refusal.error.code.as_str()), ("error_description", &refusal.error.description)];
-            respond::see_other(&AuthorizationRequest::answer(
-                &refusal.redirect_uri,
-                &pairs,
-                refusal.state.as_deref(),
-                &issuer.text,
-            ))
+            pages::to_client(&engine.answer_with_error(*refusal))
         }
     };
     browser::bind(&visitor, issuer, &mut answer);

@@ -44,7 +44,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let visitor = browser::recognise(&request, &engine.settings().server.issuer);
     let address = origin::address(&request, &engine.settings().proxy);
     match engine.decide(transaction, &visitor.browser, allow, address).await {
-        Ok(Some(to)) => respond::see_other(&to),
+        Ok(Some(to)) => pages::to_client(&to),
         Ok(None) => over(),
         Err(error) => pages::problem(&error),
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::serve::Shared;
 use super::{cors, respond};
 use crate::grants::Engine;
+use crate::grants::authorize::answer::ResponseMode;
 use crate::protocol::names;
 use crate::settings::meaning::SigningAlg;
 
@@ -76,7 +77,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "revocation_endpoint": at("/revoke"),
         "end_session_endpoint": at("/logout"),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
         "grant_types_supported": grants,
         "scopes_supported": scopes,
         "claims_supported": claims,
@@ -93,7 +94,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "authorization_response_iss_parameter_supported": true,
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "native_sso_supported": native_sso,

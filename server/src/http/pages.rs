@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, RETRY_AFTER};
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::respond;
 use crate::foundation::Digest;
 use crate::grants::Engine;
-use crate::grants::authorize::Page;
+use crate::grants::authorize::{Answer, Page};
 use crate::protocol::{ErrorCode, OAuthError};
 
 const STYLE: &str = include_str!("../../templates/style.css");
@@ -22,6 +22,16 @@ const STYLE: &str = include_str!("../../templates/style.css");
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Digest::of(STYLE).as_bytes());
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'")
+});
+
+/// The only script of these pages: it sends the only form of its page.
+const SEND: &str = "document.forms[0].submit()";
+
+/// The policy of the page whose form sends itself. Whoever is sent there may be anywhere, so there is no `form-action` here either.
+static SENDING_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(Digest::of(SEND).as_bytes());
+    let policy = format!("{}; script-src 'sha256-{hash}'", *POLICY);
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });
 
 #[derive(Template)]
@@ -55,6 +65,16 @@ struct LogoutPage<'a> {
     style: &'static str,
     action: &'a str,
     fields: &'a [(&'a str, &'a str)],
+}
+
+#[derive(Template)]
+#[template(path = "form_post.html")]
+struct FormPostPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    script: &'static str,
+    action: &'a str,
+    fields: &'a [(&'static str, String)],
 }
 
 #[derive(Template)]
@@ -93,6 +113,24 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
         .render(),
     };
     finish(html, status)
+}
+
+/// Sends the browser to the client with its answer: by redirect, or by a form that sends itself where scripts run.
+#[must_use]
+pub fn to_client(answer: &Answer) -> HttpResponse {
+    if let Some(location) = answer.location() {
+        return respond::see_other(&location);
+    }
+    let page = FormPostPage {
+        title: "Back to the app",
+        style: STYLE,
+        script: SEND,
+        action: &answer.redirect_uri,
+        fields: &answer.pairs,
+    };
+    let mut page = finish(page.render(), StatusCode::OK);
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, SENDING_POLICY.clone());
+    page
 }
 
 /// Asks whether to sign out.

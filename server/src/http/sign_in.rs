@@ -43,7 +43,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 Next::Consent(transaction) => {
                     respond::see_other(&format!("{}?transaction={}", issuer.endpoint("/consent"), transaction.expose()))
                 }
-                Next::Client(to) => respond::see_other(&to),
+                Next::Client(to) => pages::to_client(&to),
             };
             browser::set_session(&cookie, issuer, &mut answer);
             answer

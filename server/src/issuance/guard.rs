@@ -94,6 +94,8 @@ pub struct IssuePlan {
     refresh: Option<RefreshTerms>,
     user_info_claims: Vec<String>,
     claims_in_id_token: bool,
+    /// Claims of the person that were asked for one by one, for ID tokens.
+    id_token_claims: Vec<String>,
     data: Option<Map<String, Value>>,
     clamps: Vec<&'static str>,
 }
@@ -105,7 +107,7 @@ pub struct IdTokenPlan {
     pub lifetime: Duration,
     /// Claims set by value; none of them reserved.
     pub claims: Map<String, Value>,
-    /// Claims of the person to release in the ID token.
+    /// Claims of the person to release in the ID token instead of at the `UserInfo` endpoint.
     pub person_claims: Vec<String>,
 }
 
@@ -160,6 +162,12 @@ impl IssuePlan {
         }
     }
 
+    /// Claims of the person that go into the ID token because they were asked for there.
+    #[must_use]
+    pub fn id_token_claims(&self) -> &[String] {
+        &self.id_token_claims
+    }
+
     /// What is kept with the grant.
     #[must_use]
     pub const fn data(&self) -> Option<&Map<String, Value>> {
@@ -177,6 +185,7 @@ impl IssuePlan {
             scope: self.scope.clone(),
             claims: (!usual).then(|| claims.to_vec()),
             claims_in_id_token,
+            id_token_claims: self.id_token_claims.clone(),
             issued: now,
             access: self.access.clone(),
             data: self.data.clone(),
@@ -253,6 +262,7 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
         refresh,
         user_info_claims: user_info_claims.into_iter().filter(|name| !is_reserved(name)).collect(),
         claims_in_id_token: in_id_token,
+        id_token_claims: proposal.id_token_claims.into_iter().filter(|name| !is_reserved(name)).collect(),
         data,
         clamps,
     }

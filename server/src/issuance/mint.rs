@@ -292,8 +292,9 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<IdTokenClaims, OAuthError> {
         let mut other = id_plan.claims.clone();
-        if !id_plan.person_claims.is_empty() {
-            other.extend(self.person_claims(bearer.sub, &id_plan.person_claims).await?);
+        let named = [&id_plan.person_claims[..], plan.id_token_claims()].concat();
+        if !named.is_empty() {
+            other.extend(self.person_claims(bearer.sub, &named).await?);
         }
         let authentication = bearer.session.map(|(_, authentication)| authentication);
         Ok(IdTokenClaims {

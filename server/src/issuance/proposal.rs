@@ -22,6 +22,8 @@ pub struct Proposal {
     pub claims: Vec<String>,
     /// Put those claims into the ID token instead of the `UserInfo` endpoint.
     pub claims_in_id_token: bool,
+    /// Names of claims to release in ID tokens, besides.
+    pub id_token_claims: Vec<String>,
     /// To be kept with the grant and shown to whoever introspects its tokens.
     pub data: Option<Map<String, Value>>,
 }

@@ -43,6 +43,19 @@ pub struct CodeGrant {
     /// What the device called itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device_description: String,
+    /// Names of claims asked for one by one, to be released at the `UserInfo` endpoint (OpenID Connect Core section 5.5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_info_claims: Vec<String>,
+    /// The same for ID tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token_claims: Vec<String>,
+}
+
+impl CodeGrant {
+    /// Whether it has a member that came with format 2.
+    const fn has_more(&self) -> bool {
+        !self.user_info_claims.is_empty() || !self.id_token_claims.is_empty()
+    }
 }
 
 /// Where the tokens of a redeemed code live; stands in the code's place until it would have expired.
@@ -62,6 +75,9 @@ pub struct Tombstone {
 /// As stored: one of the two.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
+    /// Absent in format 1: the first readers of codes took a second member for damage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    v: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Box<CodeGrant>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +113,8 @@ impl Codes {
     /// When the store fails.
     pub async fn issue(&self, grant: CodeGrant, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let code = Secret::new(encoding::encode(random::secret().expose()));
-        let record = encode(&Record { waiting: Some(Box::new(grant)), ..Record::default() })?;
+        let v = grant.has_more().then(|| Kind::Code.newest());
+        let record = encode(&Record { v, waiting: Some(Box::new(grant)), ..Record::default() })?;
         self.store.insert(key(&code), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(code)
     }
@@ -153,7 +170,6 @@ fn key(code: &Secret<String>) -> Key {
 }
 
 fn encode(record: &Record) -> Result<Vec<u8>, StorageError> {
-    // Format 1 has no `v`: the first readers of codes took a second member for damage.
     serde_json::to_vec(record).map_err(|error| StorageError::Damaged(format!("a code cannot be written: {error}")))
 }
 

@@ -132,6 +132,9 @@ pub struct Grant {
     /// Whether they are released in its ID tokens instead of at the `UserInfo` endpoint.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claims_in_id_token: bool,
+    /// Names of claims that were asked for one by one, to be released in its ID tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token_claims: Vec<String>,
     /// When it was issued.
     pub issued: Timestamp,
     /// How its access tokens are written.
@@ -216,13 +219,13 @@ impl Session {
 
     /// The format that the session has to be written in.
     #[must_use]
-    pub const fn format(&self) -> u8 {
+    pub fn format(&self) -> u8 {
         if self.has_more() { FORMAT_WITH_MORE } else { FORMAT }
     }
 
     /// Whether it has a member that came with format 3.
-    const fn has_more(&self) -> bool {
-        false
+    fn has_more(&self) -> bool {
+        self.apps.values().flat_map(|app| &app.grants).any(|grant| !grant.id_token_claims.is_empty())
     }
 
     /// When the session will end unless it is used: the earlier of its absolute and its idle end.

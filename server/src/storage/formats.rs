@@ -46,14 +46,11 @@ impl Kind {
         match self {
             // A session is written in format 3 when it has what format 2 has no members for, and only then.
             Self::Session => Some(Formats { reads: 3, writes: 2 }),
-            Self::Code
-            | Self::Transaction
-            | Self::AccessToken
-            | Self::Person
-            | Self::SignInName
-            | Self::Client
-            | Self::Consent
-            | Self::SigningKeys => Some(Formats { reads: 1, writes: 1 }),
+            // Likewise in format 2.
+            Self::Code | Self::Transaction => Some(Formats { reads: 2, writes: 1 }),
+            Self::AccessToken | Self::Person | Self::SignInName | Self::Client | Self::Consent | Self::SigningKeys => {
+                Some(Formats { reads: 1, writes: 1 })
+            }
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }
     }
@@ -63,6 +60,15 @@ impl Kind {
     pub const fn written(self) -> u8 {
         match self.formats() {
             Some(formats) => formats.writes,
+            None => 1,
+        }
+    }
+
+    /// The newest format that is read; 1 where there is only one.
+    #[must_use]
+    pub const fn newest(self) -> u8 {
+        match self.formats() {
+            Some(formats) => formats.reads,
             None => 1,
         }
     }
@@ -93,7 +99,19 @@ impl Kind {
     /// # Errors
     /// Never for what our records are made of.
     pub fn write_json<T: Serialize>(self, record: &T) -> Result<Vec<u8>, StorageError> {
-        serde_json::to_vec(&Written { v: self.written(), record })
+        self.write_json_as(self.written(), record)
+    }
+
+    /// Writes a record as JSON in the newest format: one with a member that a server of the release before must not drop.
+    ///
+    /// # Errors
+    /// Never for what our records are made of.
+    pub fn write_json_with_more<T: Serialize>(self, record: &T) -> Result<Vec<u8>, StorageError> {
+        self.write_json_as(self.newest(), record)
+    }
+
+    fn write_json_as<T: Serialize>(self, v: u8, record: &T) -> Result<Vec<u8>, StorageError> {
+        serde_json::to_vec(&Written { v, record })
             .map_err(|error| StorageError::Damaged(format!("a record of kind {} cannot be written: {error}", self.label())))
     }
 
@@ -129,13 +147,13 @@ mod tests {
 
     #[test]
     fn a_later_record_is_told_from_a_damaged_one() {
-        let read = |bytes: &str| Kind::Code.read_json::<Thing>(bytes.as_bytes());
-        assert_eq!(Kind::Code.write_json(&Thing { name: "a".to_owned() }).unwrap(), br#"{"v":1,"name":"a"}"#);
+        let read = |bytes: &str| Kind::Consent.read_json::<Thing>(bytes.as_bytes());
+        assert_eq!(Kind::Consent.write_json(&Thing { name: "a".to_owned() }).unwrap(), br#"{"v":1,"name":"a"}"#);
         assert_eq!(read(r#"{"name":"a"}"#).unwrap().name, "a");
         assert_eq!(read(r#"{"v":1,"name":"a"}"#).unwrap().name, "a");
         for later in [r#"{"v":2,"name":"a"}"#, r#"{"v":2,"name":{"of":"another shape"}}"#, r#"{"format":7}"#] {
             let error = read(later).unwrap_err();
-            assert!(matches!(error, StorageError::Newer { kind: "code", known: 1, .. }), "{error}");
+            assert!(matches!(error, StorageError::Newer { kind: "consent", known: 1, .. }), "{error}");
         }
         for damaged in ["", "{", "[]", r#"{"v":1}"#, r#"{"v":"two"}"#] {
             let error = read(damaged).unwrap_err();

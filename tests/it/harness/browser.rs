@@ -120,9 +120,16 @@ impl Browser {
     #[track_caller]
     pub(crate) fn follow(&self, server: &Server, mut page: Page) -> Landing {
         for _ in 0..10 {
-            let Some(location) = page.location() else { return Landing::Page(page) };
+            let Some(location) = page.location() else {
+                return match page.is_html().then(|| page.form("iss")).flatten() {
+                    // The answer itself, as a form (OAuth 2.0 Form Post Response Mode).
+                    Some(form) => Landing::Client(form.action, form.fields.0.into_iter().collect()),
+                    None => Landing::Page(page),
+                };
+            };
             if !location.as_str().starts_with(&server.issuer) {
-                let parameters = location.query_pairs().into_owned().collect();
+                let fragment = url::form_urlencoded::parse(location.fragment().unwrap_or_default().as_bytes());
+                let parameters = location.query_pairs().into_owned().chain(fragment.into_owned()).collect();
                 return Landing::Client(location, parameters);
             }
             page = self.get(&location);

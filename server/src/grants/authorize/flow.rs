@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::answer::Answer;
 use super::request::{AuthorizationRequest, RedirectError, Refusal};
 use super::transaction::{Transaction, Waiting};
 use crate::clients::Client;
@@ -30,7 +31,7 @@ pub enum Outcome {
     /// Show a page.
     Page(Page),
     /// Send the browser to the client.
-    Redirect(String),
+    Client(Answer),
 }
 
 /// A page to show.
@@ -67,11 +68,9 @@ impl Engine {
     /// The refusal.
     pub async fn authorize(&self, parameters: &Parameters, browser: &Browser) -> Result<Outcome, Refusal> {
         let request = self.parse_authorization_request(parameters).await?;
-        let told = (request.redirect_uri.clone(), request.state.clone());
-        self.proceed(request, browser).await.map_err(|error| {
-            let (redirect_uri, state) = told;
-            Refusal::Redirect(Box::new(RedirectError { redirect_uri, state, error }))
-        })
+        let to = request.return_to();
+        let proceeded = self.proceed(request, browser).await;
+        proceeded.map_err(|error| Refusal::Redirect(Box::new(RedirectError { to, error })))
     }
 
     async fn proceed(&self, request: AuthorizationRequest, browser: &Browser) -> Result<Outcome, OAuthError> {
@@ -85,7 +84,7 @@ impl Engine {
             let transaction = self.begin(request, browser, None).await?;
             return Ok(Outcome::Page(Page::SignIn { transaction, client_name: client.name.clone(), username, message: None }));
         };
-        if request.prompt.consent || self.needs_consent(&session.session.sub, &client, &request.scope).await? {
+        if request.prompt.consent || self.needs_consent(&session.session.sub, &client, &request).await? {
             if request.prompt.none {
                 return Err(OAuthError::new(ErrorCode::ConsentRequired, "The person must agree, which prompt none forbids."));
             }
@@ -94,7 +93,7 @@ impl Engine {
             let transaction = self.begin(request, browser, Some(id)).await?;
             return Ok(Outcome::Page(page(transaction)));
         }
-        self.answer_with_code(request, session, &browser.user_agent).await.map(Outcome::Redirect)
+        self.answer_with_code(request, session, &browser.user_agent).await.map(Outcome::Client)
     }
 
     /// Whether a session's authentication satisfies the request.
@@ -156,6 +155,8 @@ impl Engine {
         sub: &str,
     ) -> Result<impl FnOnce(Secret<String>) -> Page + use<>, OAuthError> {
         let person = self.issuer().people().find_by_sub(sub).await?.map(|person| person.name).unwrap_or_default();
+        let asked_for = request.claims.beyond(&self.settings().claims_of(&request.scope));
+        let claims = asked_for.into_iter().map(|name| (String::new(), format!("See your {}", name.replace('_', " "))));
         let scopes = request
             .scope
             .iter()
@@ -164,6 +165,7 @@ impl Engine {
                     self.settings().scopes.get(value).map(|meaning| meaning.description.clone()).filter(|text| !text.is_empty());
                 (value.to_owned(), meaning.unwrap_or_else(|| value.to_owned()))
             })
+            .chain(claims)
             .collect();
         let client_name = client.name.clone();
         Ok(move |transaction| Page::Consent { transaction, client_name, person, scopes })
@@ -175,11 +177,12 @@ impl Engine {
         request: AuthorizationRequest,
         session: Loaded,
         user_agent: &str,
-    ) -> Result<String, OAuthError> {
+    ) -> Result<Answer, OAuthError> {
         let id = session.id;
+        let to = request.return_to();
         let grant = CodeGrant {
             client_id: request.client_id,
-            redirect_uri: request.redirect_uri.clone(),
+            redirect_uri: request.redirect_uri,
             redirect_uri_given: request.redirect_uri_given,
             code_challenge: request.code_challenge,
             nonce: request.nonce,
@@ -190,6 +193,8 @@ impl Engine {
             browser: id,
             issued: Some(self.clock().now()),
             device_description: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+            user_info_claims: request.claims.user_info,
+            id_token_claims: request.claims.id_token,
         };
         let touched = self
             .sessions()
@@ -202,12 +207,15 @@ impl Engine {
             return Err(OAuthError::new(ErrorCode::LoginRequired, "The session ended meanwhile."));
         }
         let code = self.codes().issue(grant, self.settings().tokens.code_lifetime).await?;
-        Ok(AuthorizationRequest::answer(
-            &request.redirect_uri,
-            &[("code", code.expose())],
-            request.state.as_deref(),
-            &self.settings().server.issuer.text,
-        ))
+        Ok(to.answer([("code", code.expose().clone())], &self.settings().server.issuer.text))
+    }
+
+    /// The error answer that a client is given (RFC 6749 section 4.1.2.1).
+    #[must_use]
+    pub fn answer_with_error(&self, refusal: RedirectError) -> Answer {
+        let RedirectError { to, error } = refusal;
+        let pairs = [("error", error.code.as_str().to_owned()), ("error_description", error.description.into_owned())];
+        to.answer(pairs, &self.settings().server.issuer.text)
     }
 
     /// The consent page of a transaction whose person has signed in; `None` when there is no such thing for this browser.
@@ -231,7 +239,7 @@ impl Engine {
         browser: &Browser,
         allow: bool,
         address: Option<IpAddr>,
-    ) -> Result<Option<String>, OAuthError> {
+    ) -> Result<Option<Answer>, OAuthError> {
         let Some((waiting, session)) = self.signed_in_transaction(handle, browser).await? else { return Ok(None) };
         if !self.transactions().finish(&waiting.handle).await? {
             return Ok(None);
@@ -245,15 +253,10 @@ impl Engine {
         let client = self.client_of(&request).await?;
         if !allow {
             event(AuditEvent::refused(codes::CONSENT_DENIED));
-            let pairs = [("error", "access_denied"), ("error_description", "The person did not agree.")];
-            return Ok(Some(AuthorizationRequest::answer(
-                &request.redirect_uri,
-                &pairs,
-                request.state.as_deref(),
-                &self.settings().server.issuer.text,
-            )));
+            let error = OAuthError::new(ErrorCode::AccessDenied, "The person did not agree.");
+            return Ok(Some(self.answer_with_error(RedirectError { to: request.return_to(), error })));
         }
-        self.remember_consent(&session.session.sub, &client, &request.scope).await?;
+        self.remember_consent(&session.session.sub, &client, &request).await?;
         event(AuditEvent::granted(codes::CONSENT_GIVEN));
         self.answer_with_code(request, session, &browser.user_agent).await.map(Some)
     }

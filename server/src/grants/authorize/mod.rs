@@ -1,11 +1,14 @@
 //! The authorization request as a small state machine: validate, sign in, ask consent, answer (RFC 6749 section 4.1,
 //! OpenID Connect Core section 3.1.2). Says what to show; the pages themselves belong to http.
 
+pub mod answer;
+pub mod claims;
 pub mod consent;
 pub mod flow;
 pub mod request;
 pub mod sign_in;
 pub mod transaction;
 
+pub use answer::Answer;
 pub use flow::{Browser, Outcome, Page};
-pub use request::{AuthorizationRequest, Refusal};
+pub use request::Refusal;

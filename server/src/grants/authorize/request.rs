@@ -1,8 +1,9 @@
 //! Validation of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3, RFC 9700 section 2.1).
 
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
 
+use super::answer::{ResponseMode, ReturnTo};
+use super::claims::ClaimsRequest;
 use crate::clients::Client;
 use crate::foundation::Timestamp;
 use crate::grants::engine::Engine;
@@ -37,6 +38,15 @@ pub struct AuthorizationRequest {
     /// Targets (RFC 8707).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+    /// How the answer is carried there.
+    #[serde(default, skip_serializing_if = "ResponseMode::is_default")]
+    pub response_mode: ResponseMode,
+    /// Claims asked for one by one, as far as the client may have them.
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// How well the person shall authenticate, the first the most welcome.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr_values: Vec<String>,
     /// What `prompt` asked for.
     #[serde(default)]
     pub prompt: Prompt,
@@ -81,34 +91,21 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct RedirectError {
     /// Where to.
-    pub redirect_uri: String,
-    /// Repeated.
-    pub state: Option<String>,
+    pub to: ReturnTo,
     /// What is wrong.
     pub error: OAuthError,
 }
 
 impl AuthorizationRequest {
-    /// The answer's address: the redirect URI with `pairs`, `state` and `iss` (RFC 9207) in its query.
+    /// Where its answer goes.
     #[must_use]
-    pub fn answer(redirect_uri: &str, pairs: &[(&str, &str)], state: Option<&str>, issuer: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in pairs {
-            query.append_pair(name, value);
-        }
-        if let Some(state) = state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", issuer);
-        let joint = if !redirect_uri.contains('?') {
-            "?"
-        } else if redirect_uri.ends_with(['?', '&']) {
-            ""
-        } else {
-            "&"
-        };
-        // Appended as text: a parsed and rewritten URI might not be the registered one any more.
-        format!("{redirect_uri}{joint}{}", query.finish())
+    pub fn return_to(&self) -> ReturnTo {
+        ReturnTo { redirect_uri: self.redirect_uri.clone(), mode: self.response_mode, state: self.state.clone() }
+    }
+
+    /// Whether it asks for something that the release before could not do.
+    pub(super) fn has_more(&self) -> bool {
+        !self.response_mode.is_default() || !self.claims.is_empty() || !self.acr_values.is_empty()
     }
 }
 
@@ -135,21 +132,21 @@ impl Engine {
                 None => return Err(page("The parameter redirect_uri is missing.")),
             },
         };
-        let state = parameters.get("state").map(str::to_owned);
-        self.parse_rest(parameters, &client, redirect_uri.clone(), redirect_uri_given).await.map_err(|error| {
-            Refusal::Redirect(Box::new(RedirectError {
-                redirect_uri,
-                state: state.filter(|state| state.len() <= MAX_ECHO),
-                error,
-            }))
-        })
+        let to = ReturnTo {
+            redirect_uri,
+            // What is no mode is told about in the usual one.
+            mode: parameters.get("response_mode").and_then(ResponseMode::from_name).unwrap_or_default(),
+            state: parameters.get("state").filter(|state| state.len() <= MAX_ECHO).map(str::to_owned),
+        };
+        let parsed = self.parse_rest(parameters, &client, &to, redirect_uri_given).await;
+        parsed.map_err(|error| Refusal::Redirect(Box::new(RedirectError { to, error })))
     }
 
     async fn parse_rest(
         &self,
         parameters: &Parameters,
         client: &Client,
-        redirect_uri: String,
+        to: &ReturnTo,
         redirect_uri_given: bool,
     ) -> Result<AuthorizationRequest, OAuthError> {
         for (name, code) in [
@@ -169,8 +166,8 @@ impl Engine {
         if !client.allows_response_type(response_type) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this response_type."));
         }
-        if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
-            return Err(OAuthError::invalid_request("The server supports response_mode query alone."));
+        if parameters.get("response_mode").is_some_and(|mode| ResponseMode::from_name(mode).is_none()) {
+            return Err(OAuthError::invalid_request("response_mode must be query, fragment or form_post."));
         }
         for name in ["state", "nonce"] {
             if parameters.get(name).is_some_and(|value| value.len() > MAX_ECHO) {
@@ -178,19 +175,30 @@ impl Engine {
             }
         }
         let scope = self.requested_scope(parameters, client)?;
-        let hinted_sub = match parameters.get("id_token_hint") {
-            Some(hint) => Some(self.hinted_subject(hint).await?),
-            None => None,
+        let mut claims = parameters.get("claims").map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
+        claims.retain(&self.settings().claims_of(&client.scope));
+        let hinted_sub = match (parameters.get("id_token_hint"), claims.sub.take()) {
+            (Some(hint), demanded) => {
+                let hinted = self.hinted_subject(hint).await?;
+                if demanded.is_some_and(|demanded| demanded != hinted) {
+                    return Err(OAuthError::invalid_request("id_token_hint and claims name different people."));
+                }
+                Some(hinted)
+            }
+            (None, demanded) => demanded,
         };
         Ok(AuthorizationRequest {
             client_id: client.id.clone(),
-            redirect_uri,
+            redirect_uri: to.redirect_uri.clone(),
             redirect_uri_given,
+            response_mode: to.mode,
             scope,
-            state: parameters.get("state").map(str::to_owned),
+            state: to.state.clone(),
             nonce: parameters.get("nonce").map(str::to_owned),
             code_challenge: code_challenge(parameters, client)?,
             resources: target::check(parameters.all("resource"), self.settings())?,
+            claims,
+            acr_values: acr_values(parameters),
             prompt: parameters.get("prompt").map(parse_prompt).transpose()?.unwrap_or_default(),
             max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
@@ -253,6 +261,12 @@ fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<Str
     }
 }
 
+/// The values of `acr_values`; those that are too many or too long to be anybody's are left out.
+fn acr_values(parameters: &Parameters) -> Vec<String> {
+    let values = parameters.get("acr_values").unwrap_or_default().split_ascii_whitespace();
+    values.filter(|value| value.len() <= 256).take(20).map(str::to_owned).collect()
+}
+
 fn parse_prompt(text: &str) -> Result<Prompt, OAuthError> {
     let mut prompt = Prompt::default();
     for word in text.split_ascii_whitespace() {
@@ -280,14 +294,6 @@ fn parse_max_age(text: &str) -> Result<u64, OAuthError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_answer_keeps_the_redirect_uri_as_it_is() {
-        let answer = |uri: &str| AuthorizationRequest::answer(uri, &[("code", "a b")], Some("s&t"), "https://op");
-        assert_eq!(answer("app://cb"), "app://cb?code=a+b&state=s%26t&iss=https%3A%2F%2Fop");
-        assert_eq!(answer("https://rp/cb?x=1"), "https://rp/cb?x=1&code=a+b&state=s%26t&iss=https%3A%2F%2Fop");
-        assert_eq!(answer("https://rp/cb?"), "https://rp/cb?code=a+b&state=s%26t&iss=https%3A%2F%2Fop");
-    }
 
     #[test]
     fn prompt_none_stands_alone() {

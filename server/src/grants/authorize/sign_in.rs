@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::answer::Answer;
 use super::flow::{Browser, Page};
 use super::transaction::Waiting;
 use crate::accounts::{PasswordCheck, Person, RetryAfter};
@@ -41,7 +42,7 @@ pub enum Next {
     /// To the consent page of this transaction.
     Consent(Secret<String>),
     /// To the client.
-    Client(String),
+    Client(Answer),
 }
 
 /// The session that a sign-in left the browser with.
@@ -172,7 +173,7 @@ impl Engine {
         let request = &waiting.transaction.request;
         let client = self.client_of(request).await?;
         let Some(session) = self.sessions().find(sid).await? else { return Ok(None) };
-        if request.prompt.consent || self.needs_consent(&session.session.sub, &client, &request.scope).await? {
+        if request.prompt.consent || self.needs_consent(&session.session.sub, &client, request).await? {
             let lifetime = self.settings().sign_in.transaction_lifetime;
             let noted = self.transactions().signed_in(&waiting, sid, lifetime).await?;
             return Ok(noted.then_some(Next::Consent(waiting.handle)));

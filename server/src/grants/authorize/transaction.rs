@@ -103,5 +103,9 @@ fn decode(bytes: &[u8]) -> Result<Transaction, StorageError> {
 }
 
 fn encode(transaction: &Transaction) -> Result<Vec<u8>, StorageError> {
-    Kind::Transaction.write_json(transaction)
+    if transaction.request.has_more() {
+        Kind::Transaction.write_json_with_more(transaction)
+    } else {
+        Kind::Transaction.write_json(transaction)
+    }
 }

@@ -38,6 +38,7 @@ fn wish(values: &str) -> Proposal {
         refresh: Some(RefreshProposal::default()),
         claims: Vec::new(),
         claims_in_id_token: false,
+        id_token_claims: Vec::new(),
         data: None,
     }
 }

@@ -146,6 +146,7 @@ pub(super) fn proposal(answer: DeviceSsoAuthorization) -> Proposal {
         }),
         claims: with_locales(answer.claims.names, &answer.claims.locales),
         claims_in_id_token: answer.claims.transport == ClaimsTransport::IdToken,
+        id_token_claims: Vec::new(),
         data: answer.data,
     }
 }

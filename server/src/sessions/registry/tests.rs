@@ -30,6 +30,7 @@ fn grant(id: &str) -> Grant {
         scope: Scope::default(),
         claims: None,
         claims_in_id_token: false,
+        id_token_claims: Vec::new(),
         issued: Timestamp(0),
         access: AccessTemplate::default(),
         data: None,
