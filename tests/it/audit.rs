@@ -16,7 +16,12 @@ const DEVICE: &str = "openid profile offline_access device_sso";
 #[track_caller]
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    let setup = || Setup::new().set("telemetry.format", "json").set("sign_in.throttle.account_attempts", 3);
+    let setup = || {
+        Setup::new()
+            .set("telemetry.format", "json")
+            .set("sign_in.throttle.account_attempts", 3)
+            .set("sessions.browser.accounts", 1)
+    };
     SERVER.get_or_init(|| setup().start())
 }
 

@@ -7,6 +7,7 @@ mod harness;
 mod audit;
 mod audit_administration;
 mod authorize;
+mod browser_accounts;
 mod claims_parameter;
 mod cli;
 mod client_authentication;

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::authorize::Browser;
 use super::engine::Engine;
 use super::parameters::Parameters;
-use crate::foundation::Secret;
 use crate::issuance::id_token::{self, IdTokenClaims};
 use crate::protocol::OAuthError;
 use crate::sessions::SessionKind;
@@ -42,7 +42,7 @@ impl Engine {
     pub async fn log_out(
         &self,
         parameters: &Parameters,
-        cookie: Option<&Secret<String>>,
+        browser: &Browser,
         confirmed: bool,
         address: Option<IpAddr>,
     ) -> Result<Logout, OAuthError> {
@@ -73,14 +73,13 @@ impl Engine {
         {
             self.end_with_browser(sid, &claims.sub, event).await?;
         }
-        // The browser's own session ends too, unless the hint speaks of another person.
-        match self.browser_session(cookie).await? {
-            Some(browser) if hint.as_ref().is_none_or(|claims| claims.sub == browser.session.sub) => {
-                self.end_for(browser.id, event).await?;
+        // The browser's own sessions end too, those of other people than the hint's excepted.
+        for person in self.signed_in(browser).await? {
+            if hint.as_ref().is_none_or(|claims| claims.sub == person.loaded.session.sub) {
+                self.end_for(person.loaded.id, event).await?;
             }
-            Some(_) => {}
-            None => self.settle_browser_session(cookie).await?,
         }
+        self.settle_browser(browser).await?;
         Ok(match redirect {
             Some(uri) => Logout::Redirect(uri),
             None => Logout::SignedOut,

@@ -1,24 +1,26 @@
 //! What a browser carries: the cookie that binds transactions to it, and its session cookie.
 
+use actix_web::cookie::time::Duration as Span;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::foundation::{Secret, encoding, random};
-use crate::grants::authorize::Browser;
+use crate::grants::authorize::{Browser, Cookies};
 use crate::settings::meaning::Issuer;
 
 /// The names of our cookies. Behind TLS they have the prefix that keeps other hosts from setting them.
 struct Names {
-    session: &'static str,
+    sessions: &'static str,
+    kept: &'static str,
     binding: &'static str,
 }
 
 const fn names(secure: bool) -> Names {
     if secure {
-        Names { session: "__Host-symbolon_session", binding: "__Host-symbolon_browser" }
+        Names { sessions: "__Host-symbolon_session", kept: "__Host-symbolon_kept", binding: "__Host-symbolon_browser" }
     } else {
-        Names { session: "symbolon_session", binding: "symbolon_browser" }
+        Names { sessions: "symbolon_session", kept: "symbolon_kept", binding: "symbolon_browser" }
     }
 }
 
@@ -40,7 +42,8 @@ pub fn recognise(request: &HttpRequest, issuer: &Issuer) -> Visitor {
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let browser = Browser {
         binding: binding.unwrap_or_else(|| Secret::new(encoding::encode(random::secret().expose()))),
-        session: cookie(names.session),
+        sessions: cookie(names.sessions),
+        kept: cookie(names.kept),
         user_agent,
     };
     Visitor { browser, new }
@@ -53,14 +56,27 @@ pub fn bind(visitor: &Visitor, issuer: &Issuer, answer: &mut HttpResponse) {
     }
 }
 
-/// Sets the session cookie; it ends with the browser.
-pub fn set_session(cookie: &Secret<String>, issuer: &Issuer, answer: &mut HttpResponse) {
-    set(names(issuer.is_https()).session, cookie.expose(), issuer, answer);
+/// Sets the session cookies, or removes those that the browser has and shall have no more.
+pub fn set_sessions(cookies: &Cookies, browser: &Browser, issuer: &Issuer, answer: &mut HttpResponse) {
+    let names = names(issuer.is_https());
+    match &cookies.sessions {
+        Some(handles) => set(names.sessions, handles.expose(), issuer, answer),
+        None if browser.sessions.is_some() => remove(names.sessions, issuer, answer),
+        None => {}
+    }
+    match &cookies.kept {
+        Some((handles, life)) => {
+            let mut cookie = base(names.kept, handles.expose(), issuer);
+            cookie.set_max_age(i64::try_from(life.as_secs()).map_or(Span::MAX, Span::seconds));
+            add(&cookie, answer);
+        }
+        None if browser.kept.is_some() => remove(names.kept, issuer, answer),
+        None => {}
+    }
 }
 
-/// Removes the session cookie.
-pub fn clear_session(issuer: &Issuer, answer: &mut HttpResponse) {
-    let mut cookie = base(names(issuer.is_https()).session, "", issuer);
+fn remove(name: &'static str, issuer: &Issuer, answer: &mut HttpResponse) {
+    let mut cookie = base(name, "", issuer);
     cookie.make_removal();
     add(&cookie, answer);
 }

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
 use super::{body, browser, origin, pages, respond};
+use crate::foundation::Digest;
 use crate::foundation::digest::constant_time_eq;
-use crate::foundation::{Digest, Secret};
+use crate::grants::authorize::Browser;
 use crate::grants::logout::Logout;
 use crate::protocol::OAuthError;
 
@@ -30,7 +31,6 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Err(error) => return pages::problem(&error),
     };
     let visitor = browser::recognise(&request, issuer);
-    let cookie = visitor.browser.session.as_ref();
     // The page's form repeats a value that only this browser's page can know.
     let proof = Digest::of(visitor.browser.binding.expose()).left_half();
     let answered = posted && parameters.get("proof").is_some_and(|given| constant_time_eq(given.as_bytes(), proof.as_bytes()));
@@ -39,23 +39,28 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     }
     let confirmed = answered && parameters.get("logout") == Some("yes");
     let address = origin::address(&request, &engine.settings().proxy);
-    let mut answer = match engine.log_out(&parameters, cookie, confirmed, address).await {
+    let mut answer = match engine.log_out(&parameters, &visitor.browser, confirmed, address).await {
         Ok(Logout::Confirm) => {
             let mut fields = vec![("proof", proof.as_str())];
             fields.extend(HANDED_ON.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value))));
             pages::ask_logout(engine, &fields)
         }
-        Ok(Logout::Redirect(to)) => signed_out(respond::see_other(&to), cookie, &shared),
-        Ok(Logout::SignedOut) => signed_out(pages::message("Signed out", "You are signed out."), cookie, &shared),
+        Ok(Logout::Redirect(to)) => signed_out(respond::see_other(&to), &visitor.browser, &shared).await,
+        Ok(Logout::SignedOut) => signed_out(pages::message("Signed out", "You are signed out."), &visitor.browser, &shared).await,
         Err(error) => problem(&error),
     };
     browser::bind(&visitor, issuer, &mut answer);
     answer
 }
 
-fn signed_out(mut answer: HttpResponse, cookie: Option<&Secret<String>>, shared: &Shared) -> HttpResponse {
-    if cookie.is_some() {
-        browser::clear_session(&shared.engine.settings().server.issuer, &mut answer);
+/// The browser keeps the handles of those who are still signed in; what has ended is worth nothing anyway.
+async fn signed_out(mut answer: HttpResponse, browser: &Browser, shared: &Shared) -> HttpResponse {
+    match shared.engine.signed_in(browser).await {
+        Ok(people) => {
+            let cookies = shared.engine.cookies(&people);
+            browser::set_sessions(&cookies, browser, &shared.engine.settings().server.issuer, &mut answer);
+        }
+        Err(error) => tracing::warn!(%error, "the cookies of a browser are left as they were"),
     }
     answer
 }

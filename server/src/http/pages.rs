@@ -12,8 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::respond;
 use crate::foundation::Digest;
 use crate::grants::Engine;
-use crate::grants::authorize::{Answer, Page};
+use crate::grants::authorize::{Answer, Content, Page};
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::settings::meaning::Persistent;
+use crate::tokens::session_id::SessionId;
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
@@ -44,6 +46,18 @@ struct SignInPage<'a> {
     transaction: &'a str,
     username: &'a str,
     message: Option<&'a str>,
+    keep: bool,
+}
+
+#[derive(Template)]
+#[template(path = "choose_account.html")]
+struct ChoosePage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    client_name: &'a str,
+    transaction: &'a str,
+    accounts: &'a [(SessionId, String)],
 }
 
 #[derive(Template)]
@@ -89,25 +103,37 @@ struct MessagePage<'a> {
 /// Shows a page of the authorization flow.
 #[must_use]
 pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
-    let issuer = &engine.settings().server.issuer;
-    let html = match page {
-        Page::SignIn { transaction, client_name, username, message } => SignInPage {
-            title: &engine.settings().sign_in.title,
+    let settings = engine.settings();
+    let issuer = &settings.server.issuer;
+    let (client_name, transaction) = (page.client_name.as_str(), page.transaction.expose().as_str());
+    let html = match &page.content {
+        Content::SignIn { username, message } => SignInPage {
+            title: &settings.sign_in.title,
             style: STYLE,
             action: &issuer.endpoint("/sign-in"),
             client_name,
-            transaction: transaction.expose(),
+            transaction,
             username,
             message: *message,
+            keep: settings.sessions.browser_persistent == Persistent::Ask,
         }
         .render(),
-        Page::Consent { transaction, client_name, person, scopes } => ConsentPage {
+        Content::Choose(accounts) => ChoosePage {
+            title: "Choose an account",
+            style: STYLE,
+            action: &issuer.endpoint("/choose-account"),
+            client_name,
+            transaction,
+            accounts,
+        }
+        .render(),
+        Content::Consent { person, scopes } => ConsentPage {
             title: "Allow access?",
             style: STYLE,
             action: &issuer.endpoint("/consent"),
             client_name,
             person,
-            transaction: transaction.expose(),
+            transaction,
             scopes,
         }
         .render(),

@@ -9,7 +9,10 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
 
 use super::discovery::Documents;
-use super::{authorize, consent, discovery, health, introspect, jwks, logout, respond, revoke, sign_in, token, userinfo};
+use super::{
+    authorize, choose_account, consent, discovery, health, interaction, introspect, jwks, logout, respond, revoke, sign_in,
+    token, userinfo,
+};
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
 
@@ -107,6 +110,8 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(discovery::resource("/.well-known/oauth-authorization-server"))
             .service(authorize::resource())
             .service(sign_in::resource())
+            .service(choose_account::resource())
+            .service(web::resource(interaction::PATH).route(web::get().to(interaction::get)))
             .service(consent::resource())
             .service(logout::resource())
             .configure(health::routes),

@@ -5,23 +5,19 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
+use super::interaction::{self, over};
 use super::serve::Shared;
 use super::{browser, origin, pages, respond};
 use crate::foundation::Secret;
-use crate::grants::authorize::sign_in::{Next, SignIn};
-use crate::protocol::OAuthError;
+use crate::grants::authorize::sign_in::{Credentials, SignIn};
 use crate::telemetry::metrics;
 
 /// The endpoint.
 pub fn resource() -> Resource {
-    web::resource("/sign-in").route(web::post().to(post)).default_service(web::to(async || respond::method_not_allowed("POST")))
-}
-
-/// What a person reads whose transaction is over.
-pub(super) fn over() -> HttpResponse {
-    pages::problem(&OAuthError::invalid_request(
-        "This sign-in has expired, was finished already, or was begun in another browser. Please go back to the app and start again.",
-    ))
+    web::resource("/sign-in")
+        .route(web::get().to(interaction::get))
+        .route(web::post().to(post))
+        .default_service(web::to(async || respond::method_not_allowed("GET, POST")))
 }
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
@@ -36,16 +32,12 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let password = parameters.secret("password").unwrap_or_else(|| Secret::new(String::new()));
     let visitor = browser::recognise(&request, issuer);
     let address = origin::address(&request, &engine.settings().proxy);
-    match engine.sign_in(transaction, username, password, &visitor.browser, address).await {
-        Ok(SignIn::Done { cookie, next }) => {
+    let credentials = Credentials { username, password, keep: parameters.get("keep") == Some("yes") };
+    match engine.sign_in(transaction, credentials, &visitor.browser, address).await {
+        Ok(SignIn::Done { cookies, next }) => {
             metrics::sign_in("ok");
-            let mut answer = match next {
-                Next::Consent(transaction) => {
-                    respond::see_other(&format!("{}?transaction={}", issuer.endpoint("/consent"), transaction.expose()))
-                }
-                Next::Client(to) => pages::to_client(&to),
-            };
-            browser::set_session(&cookie, issuer, &mut answer);
+            let mut answer = interaction::next(engine, &next);
+            browser::set_sessions(&cookies, &visitor.browser, issuer, &mut answer);
             answer
         }
         Ok(SignIn::Refused(page)) => {

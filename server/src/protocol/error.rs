@@ -43,6 +43,10 @@ pub enum ErrorCode {
     /// OpenID Connect Core section 3.1.2.6.
     ConsentRequired,
     /// OpenID Connect Core section 3.1.2.6.
+    AccountSelectionRequired,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+    UnmetAuthenticationRequirements,
+    /// OpenID Connect Core section 3.1.2.6.
     RequestNotSupported,
     /// OpenID Connect Core section 3.1.2.6.
     RequestUriNotSupported,
@@ -81,6 +85,8 @@ impl ErrorCode {
             Self::InteractionRequired => "interaction_required",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::AccountSelectionRequired => "account_selection_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
@@ -113,6 +119,8 @@ impl ErrorCode {
             | Self::InteractionRequired
             | Self::LoginRequired
             | Self::ConsentRequired
+            | Self::AccountSelectionRequired
+            | Self::UnmetAuthenticationRequirements
             | Self::RequestNotSupported
             | Self::RequestUriNotSupported
             | Self::RegistrationNotSupported

@@ -75,6 +75,9 @@ pub struct Session {
     /// Digest of the cookie's secret, for a browser session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cookie: Option<Digest>,
+    /// Whether the browser was asked to keep the cookie when it is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The browser session in which this one was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<SessionId>,
@@ -212,6 +215,7 @@ impl Session {
             max_idle: limits.max_idle.map(|idle| idle.as_secs()),
             device: None,
             cookie: None,
+            kept: false,
             browser: None,
             apps: BTreeMap::new(),
         }

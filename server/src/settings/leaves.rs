@@ -284,6 +284,25 @@ pub(super) const LEAVES: &[Leaf] = &[
         "never",
         "How old the sign-in of a browser session may be before an authorization needs the person to sign in again.",
     ),
+    leaf(
+        "sessions.browser.accounts",
+        Kind::Number { min: 1, max: 20 },
+        "5",
+        "How many people may be signed in to one browser; one more signs out who did nothing for the longest.",
+    ),
+    leaf(
+        "sessions.browser.persistent",
+        Kind::Choice(&["never", "ask", "always"]),
+        "never",
+        "Whether a browser session outlives the browser: `ask` puts a choice on the sign-in page.",
+    ),
+    leaf(
+        "sessions.kept.max_lifetime",
+        LIMIT,
+        "90d",
+        "The longest a browser session lives that outlives the browser, from sign-in.",
+    ),
+    leaf("sessions.kept.max_idle", LIMIT, "30d", "How long such a session lives without an authorization."),
     leaf("sessions.offline.max_lifetime", LIMIT, "90d", "The longest an offline session lives, from sign-in."),
     leaf("sessions.offline.max_idle", LIMIT, "30d", "How long an offline session lives without a token request."),
     leaf(

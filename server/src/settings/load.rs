@@ -7,8 +7,8 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, Handlers, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
-    SigningAlg, Storage, Telemetry, Tokens,
+    AccessTokenFormat, Backend, Handlers, Persistent, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow,
+    SignIn, SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -231,6 +231,14 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             device_auth_lifetime: layers.limit("sessions.device.auth_lifetime")?,
             browser: session_limits(layers, "browser")?,
             browser_auth_lifetime: layers.limit("sessions.browser.auth_lifetime")?,
+            browser_accounts: layers.number("sessions.browser.accounts")?,
+            browser_persistent: match layers.text("sessions.browser.persistent")?.as_str() {
+                "never" => Persistent::Never,
+                "ask" => Persistent::Ask,
+                "always" => Persistent::Always,
+                _ => return None,
+            },
+            kept: session_limits(layers, "kept")?,
             offline: session_limits(layers, "offline")?,
         },
         sign_in: sign_in(layers)?,

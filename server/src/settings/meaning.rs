@@ -174,6 +174,17 @@ pub struct SessionLimits {
     pub max_idle: Option<Duration>,
 }
 
+/// Whether a browser session outlives the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistent {
+    /// It ends with it.
+    Never,
+    /// The person is asked on the sign-in page.
+    Ask,
+    /// It does.
+    Always,
+}
+
 /// `[sessions.device]`, `[sessions.browser]`, `[sessions.offline]`.
 ///
 /// `auth_lifetime` is how old an authentication may be before the person must sign in again; `None` (the default) = any age. As in
@@ -188,6 +199,12 @@ pub struct Sessions {
     pub browser: SessionLimits,
     /// `sessions.browser.auth_lifetime`, for an authorization.
     pub browser_auth_lifetime: Option<Duration>,
+    /// `sessions.browser.accounts`: how many people may be signed in to one browser, default 5.
+    pub browser_accounts: usize,
+    /// `sessions.browser.persistent` = `never` (default) | `ask` | `always`: whether a browser session outlives the browser.
+    pub browser_persistent: Persistent,
+    /// `[sessions.kept]`: a browser session that outlives the browser. Default 90d, idle 30d.
+    pub kept: SessionLimits,
     /// Default 90d, idle 30d.
     pub offline: SessionLimits,
 }

@@ -1,29 +1,20 @@
-//! From a valid request to its answer: who is there, must they sign in, must they agree, and then the code.
+//! From a valid request to its answer: step by step, each page bringing it further, until the code is issued.
 
 use std::net::IpAddr;
 
 use super::answer::Answer;
+use super::browser::{Browser, SignedIn};
 use super::request::{AuthorizationRequest, RedirectError, Refusal};
-use super::transaction::{Transaction, Waiting};
+use super::step::Step;
+use super::transaction::{Progress, Transaction, Waiting};
 use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::sessions::{Change, CodeGrant, Loaded, SessionKind};
+use crate::sessions::{Change, CodeGrant, Loaded};
 use crate::telemetry::{AuditEvent, codes};
-use crate::tokens::handle::{HandleKind, SessionHandle};
-
-/// What a browser brings along.
-#[derive(Debug)]
-pub struct Browser {
-    /// The binding cookie that every browser is given at its first page.
-    pub binding: Secret<String>,
-    /// The session cookie.
-    pub session: Option<Secret<String>>,
-    /// What it says it is.
-    pub user_agent: String,
-}
+use crate::tokens::session_id::SessionId;
 
 /// What to do next.
 #[derive(Debug)]
@@ -34,31 +25,45 @@ pub enum Outcome {
     Client(Answer),
 }
 
-/// A page to show.
+/// A page to show, and the handle for its form.
 #[derive(Debug)]
-pub enum Page {
+pub struct Page {
+    /// For the form.
+    pub transaction: Secret<String>,
+    /// The app that asks.
+    pub client_name: String,
+    /// Which page.
+    pub content: Content,
+}
+
+/// What a page is about.
+#[derive(Debug)]
+pub enum Content {
     /// Name and password.
     SignIn {
-        /// For the form.
-        transaction: Secret<String>,
-        /// The app that asks.
-        client_name: String,
         /// To fill in.
         username: String,
         /// What went wrong before.
         message: Option<&'static str>,
     },
+    /// Who of several it is: session and sign-in name of each.
+    Choose(Vec<(SessionId, String)>),
     /// Agree or not.
     Consent {
-        /// For the form.
-        transaction: Secret<String>,
-        /// The app that asks.
-        client_name: String,
         /// Who is asked: their sign-in name.
         person: String,
-        /// What is asked for: scope value and sentence.
+        /// What is asked for: scope value (none for a single claim) and sentence.
         scopes: Vec<(String, String)>,
     },
+}
+
+/// Where to go after a form was processed.
+#[derive(Debug)]
+pub enum Next {
+    /// To the next page of this transaction.
+    Page(Secret<String>),
+    /// To the client.
+    Client(Answer),
 }
 
 impl Engine {
@@ -75,46 +80,67 @@ impl Engine {
 
     async fn proceed(&self, request: AuthorizationRequest, browser: &Browser) -> Result<Outcome, OAuthError> {
         let client = self.client_of(&request).await?;
-        let session = self.browser_session(browser.session.as_ref()).await?;
-        let Some(session) = session.filter(|session| self.is_enough(session, &request)) else {
-            if request.prompt.none {
-                return Err(OAuthError::new(ErrorCode::LoginRequired, "The person must sign in, which prompt none forbids."));
-            }
-            let username = request.login_hint.clone().unwrap_or_default();
-            let transaction = self.begin(request, browser, None).await?;
-            return Ok(Outcome::Page(Page::SignIn { transaction, client_name: client.name.clone(), username, message: None }));
-        };
-        if request.prompt.consent || self.needs_consent(&session.session.sub, &client, &request).await? {
-            if request.prompt.none {
-                return Err(OAuthError::new(ErrorCode::ConsentRequired, "The person must agree, which prompt none forbids."));
-            }
-            let id = session.id;
-            let page = self.consent_page(&request, &client, &session.session.sub).await?;
-            let transaction = self.begin(request, browser, Some(id)).await?;
-            return Ok(Outcome::Page(page(transaction)));
+        let people = self.signed_in(browser).await?;
+        let step = self.next_step(&request, &client, &Progress::default(), &people).await?;
+        if let Step::Answer(loaded) = step {
+            return self.answer_with_code(request, *loaded, &browser.user_agent).await.map(Outcome::Client);
         }
-        self.answer_with_code(request, session, &browser.user_agent).await.map(Outcome::Client)
+        if request.prompt.none
+            && let Some(error) = step.without_interaction()
+        {
+            return Err(error);
+        }
+        // Whom the page is about stays who it is about, whoever signs in beside them meanwhile.
+        let progress = Progress { session: step.session(), ..Progress::default() };
+        let content = self.content(&request, step, &people).await?;
+        let transaction = Transaction { request, browser: Digest::of(browser.binding.expose()), progress };
+        let transaction = self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?;
+        Ok(Outcome::Page(Page { transaction, client_name: client.name.clone(), content }))
     }
 
-    /// Whether a session's authentication satisfies the request.
-    fn is_enough(&self, session: &Loaded, request: &AuthorizationRequest) -> bool {
-        let age = self.clock().now().since(session.session.auth_time).as_secs();
-        let limit = self.settings().sessions.browser_auth_lifetime;
-        !request.prompt.login
-            && !request.prompt.select_account
-            && request.max_age.is_none_or(|most| most > 0 && age <= most)
-            && limit.is_none_or(|most| age < most.as_secs())
-            && request.hinted_sub.as_ref().is_none_or(|sub| *sub == session.session.sub)
+    /// The page that a transaction waits at; `None` when there is no such thing for this browser.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn show(&self, handle: Secret<String>, browser: &Browser) -> Result<Option<Outcome>, OAuthError> {
+        let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(None) };
+        let request = &waiting.transaction.request;
+        let client = self.client_of(request).await?;
+        let people = self.signed_in(browser).await?;
+        let step = self.next_step(request, &client, &waiting.transaction.progress, &people).await?;
+        if let Step::Answer(loaded) = step {
+            return Ok(self.finish(waiting, *loaded, browser).await?.map(Outcome::Client));
+        }
+        let content = self.content(request, step, &people).await?;
+        Ok(Some(Outcome::Page(Page { transaction: waiting.handle, client_name: client.name.clone(), content })))
     }
 
-    async fn begin(
+    /// Goes on after a form, with what it brought; `None` when the transaction was finished meanwhile.
+    pub(super) async fn go_on(
         &self,
-        request: AuthorizationRequest,
+        waiting: Waiting,
+        progress: Progress,
+        people: &[SignedIn],
         browser: &Browser,
-        session: Option<crate::tokens::session_id::SessionId>,
-    ) -> Result<Secret<String>, OAuthError> {
-        let transaction = Transaction { request, browser: Digest::of(browser.binding.expose()), session };
-        Ok(self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?)
+    ) -> Result<Option<Next>, OAuthError> {
+        let request = &waiting.transaction.request;
+        let client = self.client_of(request).await?;
+        match self.next_step(request, &client, &progress, people).await? {
+            Step::Answer(loaded) => Ok(self.finish(waiting, *loaded, browser).await?.map(Next::Client)),
+            _ => {
+                let lifetime = self.settings().sign_in.transaction_lifetime;
+                let noted = self.transactions().note(&waiting, progress, lifetime).await?;
+                Ok(noted.then_some(Next::Page(waiting.handle)))
+            }
+        }
+    }
+
+    /// Answers a transaction, once.
+    async fn finish(&self, waiting: Waiting, session: Loaded, browser: &Browser) -> Result<Option<Answer>, OAuthError> {
+        if !self.transactions().finish(&waiting.handle).await? {
+            return Ok(None);
+        }
+        self.answer_with_code(waiting.transaction.request, session, &browser.user_agent).await.map(Some)
     }
 
     /// The client of a request, as long as it is the one that made it.
@@ -126,49 +152,37 @@ impl Engine {
             .ok_or_else(|| OAuthError::new(ErrorCode::UnauthorizedClient, "The client was removed."))
     }
 
-    /// The browser session of a cookie.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn browser_session(&self, cookie: Option<&Secret<String>>) -> Result<Option<Loaded>, OAuthError> {
-        let Some(handle) = cookie.and_then(|text| SessionHandle::parse(HandleKind::SessionCookie, text.expose())) else {
-            return Ok(None);
+    /// What the page of a step says.
+    async fn content(&self, request: &AuthorizationRequest, step: Step, people: &[SignedIn]) -> Result<Content, OAuthError> {
+        Ok(match step {
+            Step::SignIn(username) => Content::SignIn { username, message: None },
+            Step::Choose => {
+                let mut accounts = Vec::new();
+                for person in people {
+                    accounts.push((person.loaded.id, self.name_of(&person.loaded.session.sub).await?));
+                }
+                Content::Choose(accounts)
+            }
+            Step::Consent(loaded) | Step::Answer(loaded) => {
+                Content::Consent { person: self.name_of(&loaded.session.sub).await?, scopes: self.asked_for(request) }
+            }
+        })
+    }
+
+    async fn name_of(&self, sub: &str) -> Result<String, OAuthError> {
+        Ok(self.issuer().people().find_by_sub(sub).await?.map(|person| person.name).unwrap_or_default())
+    }
+
+    /// What a request asks for, in sentences.
+    fn asked_for(&self, request: &AuthorizationRequest) -> Vec<(String, String)> {
+        let settings = self.settings();
+        let sentence = |value: &str| {
+            let meaning = settings.scopes.get(value).map(|meaning| meaning.description.clone()).filter(|text| !text.is_empty());
+            (value.to_owned(), meaning.unwrap_or_else(|| value.to_owned()))
         };
-        let Some(loaded) = self.sessions().find(handle.session).await? else { return Ok(None) };
-        let genuine =
-            loaded.session.kind == SessionKind::Browser && loaded.session.cookie == Some(Digest::of(handle.secret.expose()));
-        Ok(genuine.then_some(loaded))
-    }
-
-    /// Waits until it holds for good that the browser session of a cookie has ended.
-    pub(in crate::grants) async fn settle_browser_session(&self, cookie: Option<&Secret<String>>) -> Result<(), OAuthError> {
-        match cookie.and_then(|text| SessionHandle::parse(HandleKind::SessionCookie, text.expose())) {
-            Some(handle) => Ok(self.sessions().settle(handle.session).await?),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) async fn consent_page(
-        &self,
-        request: &AuthorizationRequest,
-        client: &Client,
-        sub: &str,
-    ) -> Result<impl FnOnce(Secret<String>) -> Page + use<>, OAuthError> {
-        let person = self.issuer().people().find_by_sub(sub).await?.map(|person| person.name).unwrap_or_default();
-        let asked_for = request.claims.beyond(&self.settings().claims_of(&request.scope));
-        let claims = asked_for.into_iter().map(|name| (String::new(), format!("See your {}", name.replace('_', " "))));
-        let scopes = request
-            .scope
-            .iter()
-            .map(|value| {
-                let meaning =
-                    self.settings().scopes.get(value).map(|meaning| meaning.description.clone()).filter(|text| !text.is_empty());
-                (value.to_owned(), meaning.unwrap_or_else(|| value.to_owned()))
-            })
-            .chain(claims)
-            .collect();
-        let client_name = client.name.clone();
-        Ok(move |transaction| Page::Consent { transaction, client_name, person, scopes })
+        let claims = request.claims.beyond(&settings.claims_of(&request.scope));
+        let claims = claims.into_iter().map(|name| (String::new(), format!("See your {}", name.replace('_', " "))));
+        request.scope.iter().map(sentence).chain(claims).collect()
     }
 
     /// Issues the code and says where to send the browser. The session counts as used.
@@ -218,15 +232,23 @@ impl Engine {
         to.answer(pairs, &self.settings().server.issuer.text)
     }
 
-    /// The consent page of a transaction whose person has signed in; `None` when there is no such thing for this browser.
+    /// The person's choice on the account page: the session of one of them, or none for somebody else; `None` when the transaction is
+    /// over or not this browser's.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn show_consent(&self, handle: Secret<String>, browser: &Browser) -> Result<Option<Page>, OAuthError> {
-        let Some((waiting, session)) = self.signed_in_transaction(handle, browser).await? else { return Ok(None) };
-        let client = self.client_of(&waiting.transaction.request).await?;
-        let page = self.consent_page(&waiting.transaction.request, &client, &session.session.sub).await?;
-        Ok(Some(page(waiting.handle)))
+    pub async fn choose(
+        &self,
+        handle: Secret<String>,
+        browser: &Browser,
+        account: Option<SessionId>,
+    ) -> Result<Option<Next>, OAuthError> {
+        let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(None) };
+        let people = self.signed_in(browser).await?;
+        let session = account.filter(|id| people.iter().any(|person| person.loaded.id == *id));
+        // Whoever is no longer there must sign in.
+        let progress = Progress { session, fresh: false, another: session.is_none() };
+        self.go_on(waiting, progress, &people, browser).await
     }
 
     /// The person's answer on the consent page; `None` when the transaction is over or not this browser's.
@@ -239,8 +261,15 @@ impl Engine {
         browser: &Browser,
         allow: bool,
         address: Option<IpAddr>,
-    ) -> Result<Option<Answer>, OAuthError> {
-        let Some((waiting, session)) = self.signed_in_transaction(handle, browser).await? else { return Ok(None) };
+    ) -> Result<Option<Next>, OAuthError> {
+        let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(None) };
+        let client = self.client_of(&waiting.transaction.request).await?;
+        let people = self.signed_in(browser).await?;
+        let session = match self.next_step(&waiting.transaction.request, &client, &waiting.transaction.progress, &people).await? {
+            Step::Consent(loaded) | Step::Answer(loaded) => *loaded,
+            // Signed out meanwhile: what was decided was decided by nobody.
+            _ => return Ok(Some(Next::Page(waiting.handle))),
+        };
         if !self.transactions().finish(&waiting.handle).await? {
             return Ok(None);
         }
@@ -250,25 +279,13 @@ impl Engine {
             let event = event.client_id(&request.client_id).subject(&session.session.sub).sid(&session.id).address(address);
             if scope.is_empty() { event } else { event.detail(&scope) }.emit();
         };
-        let client = self.client_of(&request).await?;
         if !allow {
             event(AuditEvent::refused(codes::CONSENT_DENIED));
             let error = OAuthError::new(ErrorCode::AccessDenied, "The person did not agree.");
-            return Ok(Some(self.answer_with_error(RedirectError { to: request.return_to(), error })));
+            return Ok(Some(Next::Client(self.answer_with_error(RedirectError { to: request.return_to(), error }))));
         }
         self.remember_consent(&session.session.sub, &client, &request).await?;
         event(AuditEvent::granted(codes::CONSENT_GIVEN));
-        self.answer_with_code(request, session, &browser.user_agent).await.map(Some)
-    }
-
-    /// The transaction of a form, with the browser session that signed in for it and is still this browser's.
-    async fn signed_in_transaction(
-        &self,
-        handle: Secret<String>,
-        browser: &Browser,
-    ) -> Result<Option<(Waiting, Loaded)>, OAuthError> {
-        let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(None) };
-        let session = self.browser_session(browser.session.as_ref()).await?;
-        Ok(session.filter(|session| waiting.transaction.session == Some(session.id)).map(|session| (waiting, session)))
+        self.answer_with_code(request, session, &browser.user_agent).await.map(|answer| Some(Next::Client(answer)))
     }
 }

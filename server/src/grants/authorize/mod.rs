@@ -2,13 +2,16 @@
 //! OpenID Connect Core section 3.1.2). Says what to show; the pages themselves belong to http.
 
 pub mod answer;
+pub mod browser;
 pub mod claims;
 pub mod consent;
 pub mod flow;
 pub mod request;
 pub mod sign_in;
+mod step;
 pub mod transaction;
 
 pub use answer::Answer;
-pub use flow::{Browser, Outcome, Page};
+pub use browser::{Browser, Cookies};
+pub use flow::{Content, Next, Outcome, Page};
 pub use request::Refusal;

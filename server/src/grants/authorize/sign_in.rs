@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
-use super::answer::Answer;
-use super::flow::{Browser, Page};
-use super::transaction::Waiting;
+use super::browser::{Browser, Cookies, SignedIn};
+use super::flow::{Content, Next, Page};
+use super::transaction::Progress;
 use crate::accounts::{PasswordCheck, Person, RetryAfter};
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::protocol::OAuthError;
 use crate::sessions::record::Authentication;
 use crate::sessions::{Change, Session, SessionKind};
+use crate::settings::meaning::Persistent;
 use crate::telemetry::{AuditEvent, Code, Outcome, codes};
 use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
@@ -27,32 +28,31 @@ pub enum SignIn {
     Throttled(Page, RetryAfter),
     /// Show the page again.
     Refused(Page),
-    /// Signed in: set the cookie, then go on.
+    /// Signed in: set the cookies, then go on.
     Done {
-        /// The new session cookie.
-        cookie: Secret<String>,
+        /// What the browser shall keep.
+        cookies: Cookies,
         /// The next step.
         next: Next,
     },
 }
 
-/// The step after signing in.
+/// What somebody typed into the sign-in page.
 #[derive(Debug)]
-pub enum Next {
-    /// To the consent page of this transaction.
-    Consent(Secret<String>),
-    /// To the client.
-    Client(Answer),
+pub struct Credentials<'a> {
+    /// The name.
+    pub username: &'a str,
+    /// The password.
+    pub password: Secret<String>,
+    /// Whether they want to stay signed in when the browser is closed.
+    pub keep: bool,
 }
 
 /// The session that a sign-in left the browser with.
 struct BrowserSession {
-    id: SessionId,
-    cookie: Secret<String>,
+    handle: SessionHandle,
     /// Not one that the person had in this browser before.
     new: bool,
-    /// The session of another person that had to give way.
-    ended: Option<(SessionId, String)>,
 }
 
 impl Engine {
@@ -63,18 +63,17 @@ impl Engine {
     pub async fn sign_in(
         &self,
         handle: Secret<String>,
-        username: &str,
-        password: Secret<String>,
+        credentials: Credentials<'_>,
         browser: &Browser,
         address: Option<IpAddr>,
     ) -> Result<SignIn, OAuthError> {
+        let Credentials { username, password, keep } = credentials;
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(SignIn::NoTransaction) };
         let client = self.client_of(&waiting.transaction.request).await?;
-        let page = |handle: Secret<String>, message| Page::SignIn {
+        let page = |handle: Secret<String>, message| Page {
             transaction: handle,
             client_name: client.name.clone(),
-            username: username.chars().take(256).collect(),
-            message: Some(message),
+            content: Content::SignIn { username: username.chars().take(256).collect(), message: Some(message) },
         };
         let event = |code: Code, outcome| AuditEvent::new(code, outcome).client_id(&client.id).address(address);
         // Only the subject of an account that exists is logged: what else was typed may be a password in the wrong field.
@@ -111,76 +110,69 @@ impl Engine {
             failed(Some(&person.sub), "the app asked for another person");
             return Ok(SignIn::Refused(page(waiting.handle, "The app asked for another person to sign in.")));
         }
-        let session = self.start_browser_session(&person, browser).await?;
-        if let Some((sid, sub)) = &session.ended {
-            event(codes::SESSION_ENDED, Outcome::Granted).subject(sub).sid(sid).detail("another person signed in").emit();
-        }
+        let mut people = self.signed_in(browser).await?;
+        let own = people.iter().position(|other| other.loaded.session.sub == person.sub).map(|at| people.remove(at));
+        let session = self.start_browser_session(&person, own, keep).await?;
+        let sid = session.handle.session;
+        let ended = event(codes::SESSION_ENDED, Outcome::Granted);
         // Somebody who was disabled while their password was being checked must not keep the session.
         if self.issuer().people().find_by_sub(&person.sub).await?.is_none_or(|person| person.disabled) {
-            self.sessions().end(session.id).await?;
+            self.sessions().end(sid).await?;
             disabled(&person.sub);
             return Ok(SignIn::Refused(page(waiting.handle, "This name and password do not match.")));
         }
+        let Some(loaded) = self.sessions().find(sid).await? else { return Ok(SignIn::NoTransaction) };
+        people.insert(0, SignedIn { handle: session.handle, loaded });
+        self.make_room(&mut people, ended).await?;
         if session.new {
-            event(codes::BROWSER_SESSION_STARTED, Outcome::Granted).subject(&person.sub).sid(&session.id).emit();
+            event(codes::BROWSER_SESSION_STARTED, Outcome::Granted).subject(&person.sub).sid(&sid).emit();
         }
-        Ok(match self.after_sign_in(waiting, session.id, browser).await? {
+        let progress = Progress { session: Some(sid), fresh: true, another: false };
+        Ok(match self.go_on(waiting, progress, &people, browser).await? {
             Some(next) => {
-                event(codes::SIGNED_IN, Outcome::Granted).subject(&person.sub).sid(&session.id).emit();
-                SignIn::Done { cookie: session.cookie, next }
+                event(codes::SIGNED_IN, Outcome::Granted).subject(&person.sub).sid(&sid).emit();
+                SignIn::Done { cookies: self.cookies(&people), next }
             }
             None => SignIn::NoTransaction,
         })
     }
 
-    /// A person who signs in again keeps their browser session under a new cookie; another person's is ended.
-    async fn start_browser_session(&self, person: &Person, browser: &Browser) -> Result<BrowserSession, OAuthError> {
+    /// A person who signs in again keeps their browser session under a new cookie; anybody else is given a new one.
+    async fn start_browser_session(
+        &self,
+        person: &Person,
+        own: Option<SignedIn>,
+        keep: bool,
+    ) -> Result<BrowserSession, OAuthError> {
         let now = self.clock().now();
         let settings = self.settings();
         let authentication =
             Authentication { time: now, acr: settings.sign_in.password_acr.clone(), amr: vec!["pwd".to_owned()] };
-        let limits = &settings.sessions.browser;
-        let mut fresh = Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now);
-        let mut ended = None;
-        if let Some(old) = self.browser_session(browser.session.as_ref()).await? {
-            if old.session.sub == person.sub {
-                let id = old.id;
-                let handle = SessionHandle::new(HandleKind::SessionCookie, id);
-                let digest = Digest::of(handle.secret.expose());
-                let renewed = self
-                    .sessions()
-                    .change(old, |session, _| {
-                        let apps = std::mem::take(&mut session.apps);
-                        *session = Session { cookie: Some(digest), apps, created: session.created, ..fresh.clone() };
-                        Change::Write(())
-                    })
-                    .await?;
-                if renewed.is_some() {
-                    return Ok(BrowserSession { id, cookie: handle.to_text(), new: false, ended });
-                }
-            } else {
-                ended = self.sessions().end(old.id).await?.map(|session| (old.id, session.sub));
+        let kept = match settings.sessions.browser_persistent {
+            Persistent::Never => false,
+            Persistent::Ask => keep,
+            Persistent::Always => true,
+        };
+        let limits = if kept { &settings.sessions.kept } else { &settings.sessions.browser };
+        let fresh = Session { kept, ..Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now) };
+        if let Some(own) = own {
+            let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
+            let digest = Digest::of(handle.secret.expose());
+            let renewed = self
+                .sessions()
+                .change(own.loaded, |session, _| {
+                    let (apps, created) = (std::mem::take(&mut session.apps), session.created);
+                    *session = Session { cookie: Some(digest), apps, created, ..fresh.clone() };
+                    Change::Write(())
+                })
+                .await?;
+            if renewed.is_some() {
+                return Ok(BrowserSession { handle, new: false });
             }
         }
-        let id = SessionId::new(self.clock());
-        let handle = SessionHandle::new(HandleKind::SessionCookie, id);
-        fresh.cookie = Some(Digest::of(handle.secret.expose()));
-        self.sessions().create(id, &fresh).await?;
-        Ok(BrowserSession { id, cookie: handle.to_text(), new: true, ended })
-    }
-
-    async fn after_sign_in(&self, waiting: Waiting, sid: SessionId, browser: &Browser) -> Result<Option<Next>, OAuthError> {
-        let request = &waiting.transaction.request;
-        let client = self.client_of(request).await?;
-        let Some(session) = self.sessions().find(sid).await? else { return Ok(None) };
-        if request.prompt.consent || self.needs_consent(&session.session.sub, &client, request).await? {
-            let lifetime = self.settings().sign_in.transaction_lifetime;
-            let noted = self.transactions().signed_in(&waiting, sid, lifetime).await?;
-            return Ok(noted.then_some(Next::Consent(waiting.handle)));
-        }
-        if !self.transactions().finish(&waiting.handle).await? {
-            return Ok(None);
-        }
-        self.answer_with_code(waiting.transaction.request, session, &browser.user_agent).await.map(|to| Some(Next::Client(to)))
+        let handle = SessionHandle::new(HandleKind::SessionCookie, SessionId::new(self.clock()));
+        let session = Session { cookie: Some(Digest::of(handle.secret.expose())), ..fresh };
+        self.sessions().create(handle.session, &session).await?;
+        Ok(BrowserSession { handle, new: true })
     }
 }

@@ -17,9 +17,23 @@ pub struct Transaction {
     pub request: AuthorizationRequest,
     /// Digest of the browser's binding cookie.
     pub browser: Digest,
-    /// The browser session of the person who signed in for it.
+    /// How far it has come.
+    #[serde(flatten)]
+    pub progress: Progress,
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The browser session of the person whom it is about: who signed in for it, or was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    /// Whether that person signed in for this very request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
+    /// Whether somebody shall sign in who is not among the people of the browser.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub another: bool,
 }
 
 /// A transaction as read.
@@ -67,12 +81,12 @@ impl Transactions {
         Ok(own.then_some(Waiting { handle, transaction, version: stored.version }))
     }
 
-    /// Notes who signed in; false when the transaction changed meanwhile.
+    /// Notes how far a transaction has come, and gives its person time again; false when it changed meanwhile.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn signed_in(&self, waiting: &Waiting, session: SessionId, lifetime: Duration) -> Result<bool, StorageError> {
-        let transaction = Transaction { session: Some(session), ..waiting.transaction.clone() };
+    pub async fn note(&self, waiting: &Waiting, progress: Progress, lifetime: Duration) -> Result<bool, StorageError> {
+        let transaction = Transaction { progress, ..waiting.transaction.clone() };
         let expires = Some(self.clock.now().plus(lifetime));
         self.store.compare_and_swap(key(&waiting.handle), waiting.version, encode(&transaction)?, expires).await
     }
