@@ -5,11 +5,12 @@ import os
 import requests
 from authlib.common.security import generate_token
 from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.base_client.sync_openid import OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from walk import BRIEF, authorize, tell
+from walk import BRIEF, Browser, tell
 
 # The server of a test speaks http on a loopback address.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -34,12 +35,12 @@ def session(client, scope=None):
     return made
 
 
-def sign_in(client, scope):
+def sign_in(client, scope, browser=None):
     """Authorization code with PKCE."""
     app = session(client, scope)
     verifier, nonce = generate_token(48), generate_token(20)
     url, state = app.create_authorization_url(METADATA["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
-    callback = authorize(url, BRIEF["person"], BRIEF["issuer"])
+    callback = (browser or Browser()).authorize(url, BRIEF["person"], BRIEF["issuer"])
     token = app.fetch_token(METADATA["token_endpoint"], authorization_response=callback, code_verifier=verifier, state=state)
     claims = verified(token["id_token"], client)
     assert claims["nonce"] == nonce
@@ -69,6 +70,27 @@ def exchange(subject, actor, scope):
         scope=scope,
     )
     return app, token
+
+
+class Discovered(OpenIDMixin):
+    """The part of a registered client that knows how to sign out."""
+
+    def load_server_metadata(self):
+        """What was discovered."""
+        return METADATA
+
+
+def sign_out():
+    """App one signs in and out in one browser: the address that it came back to, and what its refresh token is worth then."""
+    browser, client = Browser(), BRIEF["one"]
+    token, _ = sign_in(client, "openid offline_access device_sso", browser)
+    out = Discovered().create_logout_url(
+        post_logout_redirect_uri=client["signed_out_uri"], id_token_hint=token["id_token"], state="a state"
+    )
+    back = browser.sign_out(out["url"], BRIEF["issuer"])
+    app = session(client)
+    after = refusal(lambda: app.refresh_token(METADATA["token_endpoint"], refresh_token=token["refresh_token"]))
+    return back, after
 
 
 def refusal(call):
@@ -101,6 +123,8 @@ def main():
     after = introspect(three["access_token"])
     revoked = refusal(lambda: app.refresh_token(METADATA["token_endpoint"], refresh_token=three["refresh_token"]))
 
+    signed_out, after_sign_out = sign_out()
+
     service = session(BRIEF["backend"], "read").fetch_token(METADATA["token_endpoint"], grant_type="client_credentials")
     code, _ = sign_in(BRIEF["backend"], "openid profile")
     tell(
@@ -109,7 +133,8 @@ def main():
             "two": two_claims,
             "userinfo": userinfo,
             "refreshed": refreshed,
-            "refused": {"wrong_secret": wrong, "after_revoke": revoked},
+            "refused": {"wrong_secret": wrong, "after_revoke": revoked, "after_sign_out": after_sign_out},
+            "signed_out": signed_out,
             "introspected": {"before": before, "after": after},
             "backend": {"client_credentials": "access_token" in service, "code": "id_token" in code},
         }

@@ -2,19 +2,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
-import { chromium } from 'playwright-core';
 import { complaints as inspect } from './accessibility.mjs';
+import { attempt, launch } from './browser.mjs';
 import { brief, tell } from './brief.mjs';
 
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-];
-const complaints = [];
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS, headless: true });
-const page = await (await browser.newContext({ javaScriptEnabled: true })).newPage();
-page.on('console', (message) => message.type() === 'error' && complaints.push(`console: ${message.text()}`));
-page.on('pageerror', (error) => complaints.push(`script: ${error}`));
+const chromium = await launch();
+const { page, complaints } = chromium;
 
 // The app on the loopback interface: remembers the requests that reach it.
 const app = createServer((request, response) => {
@@ -119,13 +112,7 @@ const stories = {
   },
 };
 
-try {
-  const story = custom ? stories.custom : stories[brief.kind];
-  tell({ ...(await story()), complaints });
-} catch (error) {
-  console.error(`at ${page.url()}: ${complaints.join('\n')}\n${await page.content().catch(() => '')}`);
-  throw error;
-} finally {
-  app.close();
-  await browser.close();
-}
+const story = custom ? stories.custom : stories[brief.kind];
+const told = await attempt(chromium, story);
+app.close();
+tell({ ...told, complaints });

@@ -12,7 +12,7 @@ const one = await discover(brief.one.client_id, oidc.None());
 const two = await discover(brief.two.client_id, oidc.None());
 const backend = await discover(brief.backend.client_id, oidc.ClientSecretBasic(brief.backend.client_secret));
 
-async function signIn(config, client, scope) {
+async function signIn(config, client, scope, browser = new Browser()) {
   const verifier = oidc.randomPKCECodeVerifier();
   const [state, nonce] = [oidc.randomState(), oidc.randomNonce()];
   const url = oidc.buildAuthorizationUrl(config, {
@@ -23,7 +23,7 @@ async function signIn(config, client, scope) {
     code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
   });
-  const callback = await new Browser().authorize(url, brief.person, brief.issuer);
+  const callback = await browser.authorize(url, brief.person, brief.issuer);
   return oidc.authorizationCodeGrant(config, callback, {
     pkceCodeVerifier: verifier,
     expectedState: state,
@@ -62,6 +62,15 @@ await oidc.tokenRevocation(one, first.device_secret, { token_type_hint: 'device_
 const after = (await oidc.tokenIntrospection(backend, third.access_token)).active;
 refused.after_revoke = await refusal(oidc.refreshTokenGrant(two, third.refresh_token));
 
+// Signs out by redirect, which ends the browser's session and the device's.
+const browser = new Browser();
+const again = await signIn(one, brief.one, 'openid offline_access device_sso', browser);
+const out = await browser.signOut(
+  oidc.buildEndSessionUrl(one, { id_token_hint: again.id_token, post_logout_redirect_uri: brief.one.signed_out_uri, state: 'a state' }),
+  brief.issuer,
+);
+refused.after_sign_out = await refusal(oidc.refreshTokenGrant(one, again.refresh_token));
+
 tell({
   discovered: one.serverMetadata().native_sso_supported === true,
   one: first.claims(),
@@ -70,4 +79,5 @@ tell({
   refreshed: third.access_token !== second.access_token && third.refresh_token !== second.refresh_token,
   refused,
   introspected: { before, after },
+  signed_out: out.href,
 });

@@ -25,7 +25,24 @@ export class Browser {
   }
 
   // From the authorization request to the redirect to the client: signs in and allows where it is asked to.
-  async authorize(url, person, issuer) {
+  authorize(url, person, issuer) {
+    return this.#walk(url, issuer, (page, fields) => {
+      if (page.includes('name="username"')) {
+        fields.set('username', person.name);
+        fields.set('password', person.password);
+      } else {
+        fields.set('decision', 'allow');
+      }
+    });
+  }
+
+  // From the end-session request to the redirect to the client: signs out where it is asked whether to.
+  signOut(url, issuer) {
+    return this.#walk(url, issuer, (_page, fields) => fields.set('logout', 'yes'));
+  }
+
+  // Follows redirects and sends forms, with what `fill` adds to each, until an address leads away from the issuer.
+  async #walk(url, issuer, fill) {
     let response = await this.#send(url);
     for (let step = 0; step < 12; step += 1) {
       const location = response.headers.get('location');
@@ -42,12 +59,7 @@ export class Browser {
       if (!form) throw new Error(`no form at ${url}: ${page}`);
       const fields = new URLSearchParams();
       for (const [input] of page.matchAll(/<input[^>]*type="hidden"[^>]*>/g)) fields.set(attribute(input, 'name'), attribute(input, 'value'));
-      if (page.includes('name="username"')) {
-        fields.set('username', person.name);
-        fields.set('password', person.password);
-      } else {
-        fields.set('decision', 'allow');
-      }
+      fill(page, fields);
       url = new URL(attribute(form, 'action') ?? '', url);
       response = await this.#send(url, { method: 'POST', body: fields, headers: { origin: url.origin } });
     }

@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod attacks;
+mod attacks_on_browsers;
 mod audit;
 mod audit_administration;
 mod authorize;
@@ -13,6 +15,7 @@ mod cli;
 mod client_authentication;
 mod client_deletion;
 mod config;
+mod conformance;
 mod consent_and_sso;
 mod cors;
 mod crash;
@@ -49,7 +52,6 @@ mod redis_partition;
 mod redis_start;
 mod resource;
 mod response_modes;
-mod second_factor;
 mod session_end;
 mod sign_in;
 mod store;

@@ -1,16 +1,25 @@
 //! Clients that other people wrote, and a real browser, against a real server: `tests/clients`.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::cast::{BACKEND, DOTLESS, ONE, SCHEME, SECRET, THREE, TWO};
 use crate::harness::command::Ran;
-use crate::harness::{Person, Server, binaries, jwt, shared};
+use crate::harness::person::unique;
+use crate::harness::process::Process;
+use crate::harness::redis::Port;
+use crate::harness::server::http;
+use crate::harness::{Person, Server, binaries, jwt, shared, until};
+
+/// Where [`ONE`] is sent after signing out.
+const SIGNED_OUT: &str = "http://127.0.0.1:9/signed-out";
 
 /// What each script is told: where the server is and whom to play.
 fn brief(server: &Server, person: &Person) -> Value {
-    let client = |client: crate::harness::Client| json!({ "client_id": client.id, "redirect_uri": client.redirect });
+    let client = |client: crate::harness::Client| json!({ "client_id": client.id, "redirect_uri": client.redirect, "signed_out_uri": SIGNED_OUT });
     json!({
         "issuer": server.issuer,
         "person": { "name": person.name, "password": person.password },
@@ -34,7 +43,7 @@ fn run(program: &str, script: &str, brief: &Value) -> Value {
 
 #[track_caller]
 fn node(script: &str, brief: &Value) -> Value {
-    let modules = binaries::repository().join("tests/clients/node_modules/openid-client");
+    let modules = binaries::repository().join("tests/clients/node_modules/express-openid-connect");
     assert!(modules.is_dir(), "not installed: run `cd tests/clients && npm install --no-package-lock` (scripts/test does)");
     run("node", script, brief)
 }
@@ -66,8 +75,12 @@ fn openid_client_of_npm_plays_the_whole_story() {
     assert_eq!(told["refreshed"], true);
     assert_eq!(
         told["refused"],
-        json!({ "wrong_secret": "invalid_grant", "tampered": "invalid_grant", "after_revoke": "invalid_grant" })
+        json!({
+            "wrong_secret": "invalid_grant", "tampered": "invalid_grant",
+            "after_revoke": "invalid_grant", "after_sign_out": "invalid_grant",
+        })
     );
+    assert_eq!(told["signed_out"], format!("{SIGNED_OUT}?state=a+state"));
     assert_eq!(told["introspected"], json!({ "before": true, "after": false }));
 }
 
@@ -80,7 +93,11 @@ fn authlib_of_pypi_plays_the_whole_story() {
     assert_eq!(told["userinfo"]["name"], "Ada Example");
     assert_eq!(told["refreshed"], true);
     assert_eq!(told["introspected"], json!({ "before": true, "after": false }));
-    assert_eq!(told["refused"], json!({ "wrong_secret": "invalid_grant", "after_revoke": "invalid_grant" }));
+    assert_eq!(
+        told["refused"],
+        json!({ "wrong_secret": "invalid_grant", "after_revoke": "invalid_grant", "after_sign_out": "invalid_grant" })
+    );
+    assert_eq!(told["signed_out"], format!("{SIGNED_OUT}?state=a+state"));
     assert_eq!(told["backend"], json!({ "client_credentials": true, "code": true }));
 }
 
@@ -138,4 +155,158 @@ fn chromium_says_no_and_signs_out() {
 fn merged(mut brief: Value, kind: &str) -> Value {
     brief["kind"] = kind.into();
     brief
+}
+
+/// Registers an application of its own on that port, with what else its registration says; what its script is told of it.
+#[track_caller]
+fn web(server: &Server, port: &Port, more: &Value) -> Value {
+    let mut client = json!({
+        "client_id": unique("web"), "client_name": "A web application", "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+        "scope": "openid profile email offline_access",
+    });
+    for (name, value) in more.as_object().expect("an object") {
+        let origin = format!("http://127.0.0.1:{}", port.number);
+        client[name] = match value.as_array() {
+            Some(paths) => paths.iter().map(|path| format!("{origin}{}", path.as_str().expect("a path"))).collect(),
+            None => value.clone(),
+        };
+    }
+    if client["token_endpoint_auth_method"] != "none" {
+        client["client_secret"] = SECRET.into();
+    }
+    server.command_with(&["client", "add", "--from", "/dev/stdin"], &client.to_string()).fine();
+    json!({ "client_id": client["client_id"], "client_secret": client["client_secret"], "port": port.number })
+}
+
+#[test]
+fn oidc_client_ts_signs_in_renews_and_signs_out_in_chromium() {
+    let server = shared::usual();
+    let port = Port::free();
+    let mut brief = brief(server, &server.person());
+    let more = json!({
+        "token_endpoint_auth_method": "none", "redirect_uris": ["/callback", "/silent"], "post_logout_redirect_uris": ["/signed-out"],
+    });
+    brief["web"] = web(server, &port, &more);
+    let told = chromium("oidc_client_ts.mjs", &brief);
+    let (first, second, third) = (&told["first"], &told["second"], &told["third"]);
+    assert_eq!(told["state"], "my own");
+    assert_eq!(first["email"], "ada@example.com", "from UserInfo, across origins");
+    assert_eq!((&second["sub"], &third["sub"]), (&first["sub"], &first["sub"]));
+    assert_ne!(second["refresh_token"], first["refresh_token"], "renewed by refresh token");
+    assert!(third["access_token"].is_string() && third["refresh_token"].is_null(), "renewed in a hidden frame: {third}");
+    assert_eq!(told["left"], json!(null));
+    assert_eq!(told["silent"], "login_required", "signed out at the server too");
+    assert_eq!(told["complaints"], json!([]));
+    assert!(!server.is_active(second["refresh_token"].as_str().expect("a refresh token")), "revoked by the library");
+}
+
+#[test]
+fn express_openid_connect_signs_in_refreshes_and_signs_out_in_chromium() {
+    let server = shared::usual();
+    let port = Port::free();
+    let mut brief = brief(server, &server.person());
+    brief["web"] = web(server, &port, &json!({ "redirect_uris": ["/callback"], "post_logout_redirect_uris": [""] }));
+    let told = chromium("express.mjs", &brief);
+    for mode in ["query", "form_post"] {
+        let told = &told[mode];
+        assert_eq!(told["me"]["refreshed"], true, "{mode}: {told}");
+        assert_eq!(told["me"]["info"]["sub"], told["me"]["sub"], "{mode}");
+        assert_eq!(told["me"]["info"]["name"], "Ada Example", "{mode}");
+        assert_eq!((&told["signed_in_after"], &told["asked_again"]), (&json!(false), &json!(true)), "{mode}");
+        assert_eq!(told["complaints"], json!([]), "{mode}");
+        assert!(!server.is_active(told["me"]["refresh_token"].as_str().expect("a refresh token")), "{mode}");
+    }
+}
+
+#[test]
+fn appauth_js_signs_in_refreshes_and_signs_out() {
+    let server = shared::usual();
+    let told = node("appauth.mjs", &brief(server, &server.person()));
+    assert_eq!(told["refreshed"], true);
+    assert_eq!(server.verified(told["id_token"].as_str().expect("an ID token")).1["aud"], ONE.id);
+    assert_eq!(told["revoked"], "Bad Request", "the library tells no more of a refusal");
+    assert_eq!(told["signed_out"], format!("{SIGNED_OUT}?state=a+state"));
+}
+
+#[test]
+fn apache_with_mod_auth_openidc_signs_in_refreshes_and_signs_out() {
+    let server = shared::usual();
+    let port = Port::free();
+    let mut brief = brief(server, &server.person());
+    brief["web"] = web(server, &port, &json!({ "redirect_uris": ["/protected/callback"], "post_logout_redirect_uris": ["/"] }));
+    let apache = Apache::start(server, &brief["web"]);
+    let told = python("apache.py", &brief);
+    let origin = format!("http://127.0.0.1:{}", port.number);
+    assert_eq!(told["landed"], format!("{origin}/protected/"), "{}", apache.log());
+    assert_eq!(told["user"], told["sub"]);
+    assert_eq!(told["name"], "Ada Example");
+    assert_eq!(told["refreshed_back_to"], format!("{origin}/protected/"), "{}", apache.log());
+    let [before, after] = [0, 1].map(|n| told["access_tokens"][n].as_str().expect("an access token"));
+    assert_ne!(before, after);
+    assert_eq!(told["signed_out"], format!("{origin}/"));
+    assert!(told["asked_again"].as_str().is_some_and(|to| to.starts_with(&server.url("/authorize"))), "{told}");
+    assert!(!server.is_active(before) && !server.is_active(after));
+}
+
+/// A web server of its own in a temporary folder, without privileges.
+struct Apache {
+    folder: tempfile::TempDir,
+    process: Option<Process>,
+}
+
+impl Apache {
+    const MODULES: &str = "/usr/lib/apache2/modules";
+
+    #[track_caller]
+    fn start(server: &Server, client: &Value) -> Self {
+        let module = std::path::Path::new(Self::MODULES).join("mod_auth_openidc.so");
+        assert!(module.is_file(), "no Apache: run `apt-get install apache2-bin libapache2-mod-auth-openidc` (scripts/test does)");
+        let folder = tempfile::Builder::new().prefix("symbolon-apache-").tempdir().expect("a temporary folder");
+        let path = folder.path().to_str().expect("a UTF-8 path");
+        let template = std::fs::read_to_string(binaries::repository().join("tests/clients/apache.conf")).expect("the template");
+        let port = client["port"].to_string();
+        let values = [
+            ("folder", path),
+            ("modules", Self::MODULES),
+            ("port", &port),
+            ("issuer", &server.issuer),
+            ("client_id", client["client_id"].as_str().expect("client_id")),
+            ("client_secret", SECRET),
+            ("passphrase", &unique("passphrase")),
+        ];
+        let settings = values.iter().fold(template, |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
+        std::fs::write(folder.path().join("apache.conf"), settings).expect("the settings");
+        for (file, text) in [("www/index.html", "everybody"), ("www/protected/index.html", "the person")] {
+            let file = folder.path().join(file);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            std::fs::write(file, text).expect("a page");
+        }
+        let mut command = Command::new("/usr/sbin/apache2");
+        command.args(["-D", "FOREGROUND", "-f"]).arg(folder.path().join("apache.conf"));
+        // As root it would want to become somebody else by its own rules.
+        if std::fs::metadata(folder.path()).expect("the folder").uid() == 0 {
+            const NOBODY: u32 = 65534;
+            for place in ["", "www", "www/protected", "www/index.html", "www/protected/index.html", "apache.conf"] {
+                std::os::unix::fs::chown(folder.path().join(place), Some(NOBODY), Some(NOBODY)).expect("another owner");
+            }
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let process = Process::start(&mut command, &folder.path().join("output"), folder.path());
+        let apache = Self { folder, process: Some(process) };
+        until("Apache answers", || http().get(format!("http://127.0.0.1:{port}/")).send().is_ok());
+        apache
+    }
+
+    fn log(&self) -> String {
+        ["output", "error.log"].map(|name| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()).concat()
+    }
+}
+
+impl Drop for Apache {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.terminate();
+        }
+    }
 }

@@ -86,11 +86,7 @@ impl Engine {
 
         let plan = self.plan_code(&grant, client, &home, resources);
         facts.clamps = plan.clamps().to_vec();
-        // In a browser session, which may since have reached another level, what holds is what was reached when the person agreed.
-        let authentication = match home.session().kind {
-            SessionKind::Browser => grant.authentication.clone(),
-            _ => home.session().authentication(),
-        };
+        let authentication = home.session().authentication();
         let bearer = Bearer {
             sub: &grant.sub,
             session: Some((home.id(), &authentication)),

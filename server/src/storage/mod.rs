@@ -55,13 +55,11 @@ pub enum Kind {
     SigningKeys = 11,
     /// What the store says about itself (format, creation).
     Store = 12,
-    /// Second factors of people, by subject.
-    Factors = 13,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -74,7 +72,6 @@ impl Kind {
         Self::Consent,
         Self::SigningKeys,
         Self::Store,
-        Self::Factors,
     ];
 
     /// The kind with this number.
@@ -99,7 +96,6 @@ impl Kind {
             Self::Consent => "consent",
             Self::SigningKeys => "signing_keys",
             Self::Store => "store",
-            Self::Factors => "factors",
         }
     }
 }

@@ -90,6 +90,13 @@ impl Browser {
         self.send(request.header("origin", url.origin().ascii_serialization()).body(form.encoded()), url)
     }
 
+    /// Puts cookies into it from outside, as a header of another browser shows them.
+    pub(crate) fn plant(&self, url: &Url, cookies: &str) {
+        for cookie in cookies.split("; ") {
+            self.jar.add_cookie_str(&format!("{cookie}; Path=/"), url);
+        }
+    }
+
     /// The cookies it would send there, as a header.
     pub(crate) fn cookies(&self, url: &Url) -> Option<String> {
         self.jar.cookies(url).map(|value| value.to_str().unwrap_or_default().to_owned())

@@ -3,7 +3,6 @@
 
 pub mod command;
 mod execute;
-mod factors;
 pub mod socket;
 
 pub use command::{AdminCommand, AdminRefusal};
