@@ -23,7 +23,7 @@ const FLOORS: [&str; 13] = [
 ];
 
 /// What only these places of the server may name.
-const OWNERS: [(&str, &[&str]); 28] = [
+const OWNERS: [(&str, &[&str]); 30] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
     // Also a log target, by its name.
@@ -36,6 +36,8 @@ const OWNERS: [(&str, &[&str]); 28] = [
     ("jsonwebtoken", &["tokens"]),
     ("jose_rs", &["tokens"]),
     ("argon2", &["accounts"]),
+    ("totp_rs", &["accounts"]),
+    ("qrcode", &["http"]),
     ("toml", &["settings"]),
     ("java_properties", &["settings"]),
     ("humantime", &["settings"]),

@@ -52,6 +52,7 @@ mod redis_partition;
 mod redis_start;
 mod resource;
 mod response_modes;
+mod second_factor;
 mod session_end;
 mod sign_in;
 mod store;

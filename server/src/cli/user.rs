@@ -55,6 +55,37 @@ pub enum UserCommand {
         /// Sign-in name
         name: String,
     },
+    /// Set up or remove an authenticator app
+    #[command(subcommand)]
+    Totp(TotpCommand),
+    /// Replace the recovery codes; they are shown this once
+    RecoveryCodes {
+        /// Sign-in name
+        name: String,
+    },
+}
+
+/// What to do with an authenticator app.
+#[derive(Debug, Subcommand)]
+pub enum TotpCommand {
+    /// Make a seed and show it, as key and as otpauth URI; it counts once it was confirmed
+    Enrol {
+        /// Sign-in name
+        name: String,
+    },
+    /// Put the seed into use with a code that the app shows; gives recovery codes
+    Confirm {
+        /// Sign-in name
+        name: String,
+        /// The six digits
+        #[arg(long)]
+        code: String,
+    },
+    /// Remove the app and the recovery codes
+    Remove {
+        /// Sign-in name
+        name: String,
+    },
 }
 
 /// Carries it out.
@@ -86,6 +117,12 @@ pub async fn run(command: UserCommand, place: &Place, output: Output) -> Result<
         UserCommand::Disable { name } => AdminCommand::UserDisable { name, disabled: true },
         UserCommand::Enable { name } => AdminCommand::UserDisable { name, disabled: false },
         UserCommand::Delete { name } => AdminCommand::UserDelete { name },
+        UserCommand::Totp(TotpCommand::Enrol { name }) => AdminCommand::TotpEnrol { name },
+        UserCommand::Totp(TotpCommand::Confirm { name, code }) => {
+            AdminCommand::TotpConfirm { name, code: Password(Secret::new(code)) }
+        }
+        UserCommand::Totp(TotpCommand::Remove { name }) => AdminCommand::TotpRemove { name },
+        UserCommand::RecoveryCodes { name } => AdminCommand::RecoveryCodes { name },
     };
     output.value(&admin::call(place, command).await?);
     Ok(())

@@ -86,7 +86,11 @@ impl Engine {
 
         let plan = self.plan_code(&grant, client, &home, resources);
         facts.clamps = plan.clamps().to_vec();
-        let authentication = home.session().authentication();
+        // In a browser session, which may since have reached another level, what holds is what was reached when the person agreed.
+        let authentication = match home.session().kind {
+            SessionKind::Browser => grant.authentication.clone(),
+            _ => home.session().authentication(),
+        };
         let bearer = Bearer {
             sub: &grant.sub,
             session: Some((home.id(), &authentication)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::authorize::{consent, transaction};
-use crate::accounts::people;
+use crate::accounts::{factors, people};
 use crate::clients;
 use crate::issuance::access;
 use crate::sessions::{code, registry};
@@ -35,6 +35,7 @@ impl Examiner<'_> {
             Some(Kind::Person) => people::check_person(value),
             Some(Kind::SignInName) => people::check_sign_in_name(value),
             Some(Kind::Client) => clients::check_record(value, self.scopes),
+            Some(Kind::Factors) => factors::check(value),
             Some(Kind::Consent) => consent::check(value),
             Some(Kind::SigningKeys) => return keys::check(self.sealing, value).map_err(|error: KeyError| error.to_string()),
             // Being there is all that they say.

@@ -84,7 +84,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "claim_types_supported": ["normal"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algs,
-        "acr_values_supported": [settings.sign_in.password_acr],
+        "acr_values_supported": settings.sign_in.levels.iter().map(|level| level.acr.as_str()).collect::<Vec<_>>(),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,

@@ -19,6 +19,7 @@ pub mod origin;
 pub mod pages;
 pub mod respond;
 pub mod revoke;
+pub mod second_factor;
 pub mod serve;
 pub mod sign_in;
 pub mod token;

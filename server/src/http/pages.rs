@@ -8,8 +8,10 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, RETRY_AFTER}
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use qrcode::QrCode;
+use qrcode::render::svg;
 
-use super::respond;
+use super::{interaction, respond};
 use crate::foundation::Digest;
 use crate::grants::Engine;
 use crate::grants::authorize::{Answer, Content, Page};
@@ -58,6 +60,38 @@ struct ChoosePage<'a> {
     client_name: &'a str,
     transaction: &'a str,
     accounts: &'a [(SessionId, String)],
+}
+
+#[derive(Template)]
+#[template(path = "second_factor.html")]
+struct SecondFactorPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    person: &'a str,
+    transaction: &'a str,
+    message: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "enrol.html")]
+struct EnrolPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    transaction: &'a str,
+    seed: &'a str,
+    picture: &'a str,
+    message: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+struct RecoveryCodesPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    next: &'a str,
+    codes: &'a [&'a str],
 }
 
 #[derive(Template)]
@@ -127,6 +161,32 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
             accounts,
         }
         .render(),
+        Content::SecondFactor { person, message } => SecondFactorPage {
+            title: "Second factor",
+            style: STYLE,
+            action: &issuer.endpoint("/second-factor"),
+            person,
+            transaction,
+            message: *message,
+        }
+        .render(),
+        Content::Enrol { enrolment, message } => EnrolPage {
+            title: "Set up an authenticator app",
+            style: STYLE,
+            action: &issuer.endpoint("/second-factor"),
+            transaction,
+            seed: enrolment.seed.expose(),
+            picture: &picture(enrolment.uri.expose()),
+            message: *message,
+        }
+        .render(),
+        Content::RecoveryCodes(codes) => RecoveryCodesPage {
+            title: "Recovery codes",
+            style: STYLE,
+            next: &format!("{}?transaction={transaction}", issuer.endpoint(interaction::PATH)),
+            codes: &codes.iter().map(|code| code.expose().as_str()).collect::<Vec<_>>(),
+        }
+        .render(),
         Content::Consent { person, scopes } => ConsentPage {
             title: "Allow access?",
             style: STYLE,
@@ -157,6 +217,13 @@ pub fn to_client(answer: &Answer) -> HttpResponse {
     let mut page = finish(page.render(), StatusCode::OK);
     page.headers_mut().insert(CONTENT_SECURITY_POLICY, SENDING_POLICY.clone());
     page
+}
+
+/// A QR code as SVG, which needs nothing that the policy of the pages forbids; empty for what is too long for one.
+fn picture(text: &str) -> String {
+    let svg = QrCode::new(text).map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build()).unwrap_or_default();
+    // Within a page there is no XML declaration.
+    svg.find("<svg").map(|at| svg[at..].to_owned()).unwrap_or_default()
 }
 
 /// Asks whether to sign out.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::access::{self, AccessClaims};
 use super::guard::{IdTokenPlan, IssuePlan};
 use super::id_token::{self, IdTokenClaims};
-use crate::accounts::{People, PeopleError};
+use crate::accounts::{Factors, People, PeopleError};
 use crate::foundation::{Clock, Secret, Timestamp, encoding, random};
 use crate::protocol::{OAuthError, Scope};
 use crate::sessions::record::Authentication;
@@ -30,6 +30,7 @@ pub struct Issuer {
     keys: SigningKeys,
     sessions: Sessions,
     people: People,
+    factors: Factors,
 }
 
 /// Whose tokens are minted, and in which session.
@@ -132,7 +133,8 @@ impl Issuer {
     #[must_use]
     pub fn new(settings: Arc<Settings>, clock: Clock, store: SharedStore, keys: SigningKeys, people: People) -> Self {
         let sessions = Sessions::new(Arc::clone(&store), clock.clone());
-        Self { settings, clock, store, keys, sessions, people }
+        let factors = Factors::new(Arc::clone(&store), clock.clone(), keys.sealing().clone());
+        Self { settings, clock, store, keys, sessions, people, factors }
     }
 
     /// The settings.
@@ -169,6 +171,12 @@ impl Issuer {
     #[must_use]
     pub const fn people(&self) -> &People {
         &self.people
+    }
+
+    /// The second factors of people.
+    #[must_use]
+    pub const fn factors(&self) -> &Factors {
+        &self.factors
     }
 
     /// Signs what the plan says. Nothing is stored and nothing handed out yet.

@@ -344,6 +344,31 @@ pub(super) const LEAVES: &[Leaf] = &[
         "How many passwords are verified at once; `auto` is the number of processor cores.",
     ),
     leaf("sign_in.acr", Kind::Text { required: true }, "urn:symbolon:acr:password", "The `acr` of a sign-in with a password."),
+    leaf(
+        "sign_in.levels",
+        Kind::Texts,
+        "",
+        "The `acr` values from the weakest to the strongest, each with the factors that reach it: `ACR=pwd`, `ACR=pwd+otp`. Empty: `sign_in.acr` \
+         with a password, and `urn:symbolon:acr:two-factor` with a one-time password besides.",
+    ),
+    leaf(
+        "sign_in.second_factor",
+        Kind::Choice(&["on_request", "if_enrolled", "always"]),
+        "if_enrolled",
+        "Who is asked for a one-time password: whoever an app wants it of, also whoever has an authenticator app, or everybody.",
+    ),
+    leaf(
+        "sign_in.totp.enrolment",
+        Kind::Choice(&["at_sign_in", "by_administrator"]),
+        "at_sign_in",
+        "Whether a person who needs a second factor and has none sets up an authenticator app while signing in.",
+    ),
+    leaf(
+        "sign_in.totp.issuer",
+        Kind::Text { required: false },
+        "",
+        "What an authenticator app calls this server. Empty: the host of the issuer.",
+    ),
     leaf("sign_in.title", Kind::Text { required: true }, "Sign in", "The heading of the sign-in pages."),
     leaf(
         "proxy.trusted",

@@ -7,8 +7,8 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, Handlers, Persistent, Proxy, SealingKeySource, Server, SessionLimits, Sessions, Settings, Shadow,
-    SignIn, SigningAlg, Storage, Telemetry, Tokens,
+    AccessTokenFormat, Backend, Handlers, Levels, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits,
+    Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -310,9 +310,35 @@ fn sign_in(layers: &Layers) -> Option<SignIn> {
         password_iterations: layers.number("sign_in.password.iterations")?,
         password_lanes: layers.number("sign_in.password.lanes")?,
         password_concurrency: layers.number("sign_in.password.concurrency")?,
+        // What was written wrongly is a finding already, and the server will not start.
+        levels: Levels::parse(&levels(layers)?).or_else(|_| Levels::parse(&built_in_levels("urn:symbolon:acr:password"))).ok()?,
         password_acr: layers.text("sign_in.acr")?,
+        second_factor: match layers.text("sign_in.second_factor")?.as_str() {
+            "on_request" => SecondFactor::OnRequest,
+            "if_enrolled" => SecondFactor::IfEnrolled,
+            "always" => SecondFactor::Always,
+            _ => return None,
+        },
+        enrolment_at_sign_in: layers.text("sign_in.totp.enrolment")? == "at_sign_in",
+        totp_issuer: match layers.text("sign_in.totp.issuer").filter(|text| !text.is_empty()) {
+            Some(name) => name,
+            None => layers.issuer("server.issuer")?.url.host_str().unwrap_or_default().to_owned(),
+        },
         title: layers.text("sign_in.title")?,
     })
+}
+
+/// The levels as written, or those that hold when nothing is.
+pub(super) fn levels(layers: &Layers) -> Option<Vec<String>> {
+    let written = layers.texts("sign_in.levels")?;
+    if written.is_empty() {
+        return Some(built_in_levels(&layers.text("sign_in.acr")?));
+    }
+    Some(written)
+}
+
+fn built_in_levels(password: &str) -> Vec<String> {
+    vec![format!("{password}=pwd"), "urn:symbolon:acr:two-factor=pwd+otp".to_owned()]
 }
 
 impl Settings {

@@ -1,6 +1,7 @@
 //! What the settings mean, after every layer was merged and every value checked. Read-only for the rest of the server.
 
 mod handlers;
+mod levels;
 mod storage;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
+pub use levels::{Factor, Level, Levels, amr};
 pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
 
 use crate::protocol::Scope;
@@ -209,6 +211,17 @@ pub struct Sessions {
     pub offline: SessionLimits,
 }
 
+/// Who is asked for a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// Whoever is to reach a level that takes it.
+    OnRequest,
+    /// Also whoever has one.
+    IfEnrolled,
+    /// Everybody.
+    Always,
+}
+
 /// `[sign_in]`
 #[derive(Debug, Clone)]
 pub struct SignIn {
@@ -231,6 +244,16 @@ pub struct SignIn {
     pub password_concurrency: usize,
     /// `sign_in.acr`: the `acr` of a sign-in with a password, default `urn:symbolon:acr:password`.
     pub password_acr: String,
+    /// `sign_in.levels`: the `acr` values from the weakest to the strongest, each with its factors. Default `sign_in.acr` with a password, and
+    /// `urn:symbolon:acr:two-factor` with a one-time password besides.
+    pub levels: Levels,
+    /// `sign_in.second_factor` = `on_request` | `if_enrolled` (default) | `always`: who is asked for a second factor.
+    pub second_factor: SecondFactor,
+    /// `sign_in.totp.enrolment` = `at_sign_in` (default) | `by_administrator`: whether a person who is to show a second factor and has
+    /// none is let set one up.
+    pub enrolment_at_sign_in: bool,
+    /// `sign_in.totp.issuer`: what an authenticator app calls us; default the host of the issuer.
+    pub totp_issuer: String,
     /// `sign_in.title`: heading of the pages, default `Sign in`.
     pub title: String,
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::backend;
 use super::duration;
 use super::layers::{Layer, Layers};
+use super::load;
+use super::meaning::Levels;
 
 pub(super) const ID: &str = "config.relation";
 
@@ -36,6 +38,7 @@ pub(super) fn check(layers: &mut Layers) {
         );
     }
     check_password(layers);
+    check_levels(layers);
     check_sealing_key(layers);
     backend::check(layers);
 }
@@ -46,6 +49,17 @@ fn exceeds(less: &str, value: Option<Duration>, limit: Option<Duration>) -> bool
         // No idle limit under a limited lifetime is no contradiction: the lifetime ends it.
         (None, Some(_)) => !less.ends_with(".max_idle"),
         (Some(value), Some(limit)) => value > limit,
+    }
+}
+
+/// Levels stand in an order, or a higher one would be easier to reach.
+fn check_levels(layers: &mut Layers) {
+    let key = "sign_in.levels";
+    let Some(texts) = load::levels(layers).filter(|_| !layers.is_wrong(key)) else { return };
+    if let Err(why) = Levels::parse(&texts) {
+        let place = layers.origin(key).map(|origin| origin.place.clone()).unwrap_or_default();
+        let expected = "levels from the weakest to the strongest, the first with pwd alone";
+        layers.find("config.levels", &place, why, expected, "write them as [\"ACR=pwd\", \"ANOTHER=pwd+otp\"]");
     }
 }
 

@@ -48,9 +48,13 @@ impl Kind {
             Self::Session => Some(Formats { reads: 3, writes: 2 }),
             // Likewise in format 2.
             Self::Code | Self::Transaction => Some(Formats { reads: 2, writes: 1 }),
-            Self::AccessToken | Self::Person | Self::SignInName | Self::Client | Self::Consent | Self::SigningKeys => {
-                Some(Formats { reads: 1, writes: 1 })
-            }
+            Self::AccessToken
+            | Self::Person
+            | Self::SignInName
+            | Self::Client
+            | Self::Consent
+            | Self::Factors
+            | Self::SigningKeys => Some(Formats { reads: 1, writes: 1 }),
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }
     }

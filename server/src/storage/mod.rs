@@ -55,11 +55,13 @@ pub enum Kind {
     SigningKeys = 11,
     /// What the store says about itself (format, creation).
     Store = 12,
+    /// Second factors of people, by subject.
+    Factors = 13,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -72,6 +74,7 @@ impl Kind {
         Self::Consent,
         Self::SigningKeys,
         Self::Store,
+        Self::Factors,
     ];
 
     /// The kind with this number.
@@ -96,6 +99,7 @@ impl Kind {
             Self::Consent => "consent",
             Self::SigningKeys => "signing_keys",
             Self::Store => "store",
+            Self::Factors => "factors",
         }
     }
 }

@@ -63,6 +63,9 @@ codes! {
     SIGN_IN_FAILED = "SI2002": "sign-in failed" ("client_id subject? address reason");
     SIGN_IN_THROTTLED = "SI2003": "sign-in refused after too many attempts" ("client_id subject? address reason");
     SIGN_IN_DISABLED = "SI2004": "sign-in to a disabled account refused; the password was right" ("client_id subject address");
+    SECOND_FACTOR_SHOWN = "SI2005": "person showed a second factor" ("client_id subject sid address detail");
+    SECOND_FACTOR_FAILED = "SI2006": "second factor refused" ("client_id subject sid address reason");
+    FACTOR_ENROLLED = "SI2007": "person set up an authenticator app and was given recovery codes" ("client_id subject sid address");
     CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail?");
     CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail?");
     AUTHORIZATION_REFUSED = "SI2021": "authorization request refused" ("client_id? address reason detail");
@@ -99,6 +102,8 @@ codes! {
     USER_DELETED = "AD8004": "person deleted" ("subject actor");
     PASSWORD_SET = "AD8005": "password set" ("subject actor");
     USER_ENABLED = "AD8006": "person enabled" ("subject actor");
+    FACTORS_REMOVED = "AD8007": "second factors of a person removed" ("subject actor");
+    FACTORS_CHANGED = "AD8008": "authenticator app or recovery codes of a person set by an administrator" ("subject actor detail");
     CLIENT_ADDED = "AD8011": "client added" ("client_id actor");
     CLIENT_CHANGED = "AD8012": "client changed" ("client_id actor");
     CLIENT_DELETED = "AD8013": "client deleted" ("client_id actor");

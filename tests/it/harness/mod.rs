@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod audit;
+pub(crate) mod authenticator;
 pub(crate) mod binaries;
 pub(crate) mod browser;
 pub(crate) mod cargo;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::command::{AdminCommand, AdminRefusal};
+use super::factors;
 use crate::accounts::Person;
 use crate::cli::store::work;
 use crate::grants::Engine;
@@ -14,7 +15,7 @@ use crate::telemetry::{AuditEvent, Code, codes};
 use crate::tokens::session_id::SessionId;
 
 /// Who does all this: whoever may read the data folder.
-const ACTOR: &str = "administrator";
+pub(super) const ACTOR: &str = "administrator";
 
 /// Carries out one command.
 ///
@@ -72,6 +73,9 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         }
         AdminCommand::KeyReseal => {
             engine.issuer().keys().reseal().await.map_err(AdminRefusal::because)?;
+            for person in engine.issuer().people().list().await.map_err(AdminRefusal::because)? {
+                engine.issuer().factors().reseal(&person.sub).await.map_err(AdminRefusal::because)?;
+            }
             AuditEvent::granted(codes::KEYS_RESEALED).actor(ACTOR).emit();
             Ok(json!({ "resealed": engine.issuer().keys().list().len() }))
         }
@@ -90,6 +94,10 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         AdminCommand::HandlerReload => {
             Err(AdminRefusal("no server is running here: handlers are loaded when it starts".to_owned()))
         }
+        command @ (AdminCommand::TotpEnrol { .. }
+        | AdminCommand::TotpConfirm { .. }
+        | AdminCommand::TotpRemove { .. }
+        | AdminCommand::RecoveryCodes { .. }) => factors::execute(engine, command).await,
         of_people_or_sessions => people(engine, of_people_or_sessions).await,
     }
 }
@@ -106,7 +114,13 @@ async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRe
             let list = people.list().await.map_err(AdminRefusal::because)?;
             Ok(list.iter().map(person_json).collect())
         }
-        AdminCommand::UserShow { name } => Ok(person_json(&find(engine, &name).await?)),
+        AdminCommand::UserShow { name } => {
+            let person = find(engine, &name).await?;
+            let held = engine.issuer().factors().of(&person.sub).await.map_err(AdminRefusal::because)?;
+            let mut shown = person_json(&person);
+            shown["factors"] = json!(held);
+            Ok(shown)
+        }
         AdminCommand::UserSetPassword { name, password } => {
             let person = find(engine, &name).await?;
             people.set_password(&person.sub, password.0).await.map_err(AdminRefusal::because)?;
@@ -124,6 +138,7 @@ async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRe
         AdminCommand::UserDelete { name } => {
             let person = find(engine, &name).await?;
             people.delete(&person.sub).await.map_err(AdminRefusal::because)?;
+            engine.issuer().factors().remove(&person.sub).await.map_err(AdminRefusal::because)?;
             changed(codes::USER_DELETED, None, Some(&person.sub));
             let ended = end_all(engine, &person.sub, "deleted").await?;
             Ok(json!({ "sub": person.sub, "deleted": person.name, "sessions_ended": ended }))
@@ -174,7 +189,7 @@ async fn end_all(engine: &Engine, sub: &str, why: &str) -> Result<usize, AdminRe
     Ok(count)
 }
 
-async fn find(engine: &Engine, name: &str) -> Result<Person, AdminRefusal> {
+pub(super) async fn find(engine: &Engine, name: &str) -> Result<Person, AdminRefusal> {
     let person = engine.issuer().people().find_by_name(name).await.map_err(AdminRefusal::because)?;
     person.ok_or_else(|| AdminRefusal(format!("there is no user {name}")))
 }

@@ -3,6 +3,7 @@
 
 pub mod command;
 mod execute;
+mod factors;
 pub mod socket;
 
 pub use command::{AdminCommand, AdminRefusal};

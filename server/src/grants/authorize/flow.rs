@@ -7,11 +7,13 @@ use super::browser::{Browser, SignedIn};
 use super::request::{AuthorizationRequest, RedirectError, Refusal};
 use super::step::Step;
 use super::transaction::{Progress, Transaction, Waiting};
+use crate::accounts::totp::Enrolment;
 use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::sessions::record::Authentication;
 use crate::sessions::{Change, CodeGrant, Loaded};
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
@@ -48,6 +50,22 @@ pub enum Content {
     },
     /// Who of several it is: session and sign-in name of each.
     Choose(Vec<(SessionId, String)>),
+    /// A code of the authenticator app, or a recovery code.
+    SecondFactor {
+        /// Who is asked: their sign-in name.
+        person: String,
+        /// What went wrong before.
+        message: Option<&'static str>,
+    },
+    /// Set up an authenticator app.
+    Enrol {
+        /// What the app must learn.
+        enrolment: Enrolment,
+        /// What went wrong before.
+        message: Option<&'static str>,
+    },
+    /// Recovery codes, shown this once.
+    RecoveryCodes(Vec<Secret<String>>),
     /// Agree or not.
     Consent {
         /// Who is asked: their sign-in name.
@@ -107,7 +125,10 @@ impl Engine {
         let request = &waiting.transaction.request;
         let client = self.client_of(request).await?;
         let people = self.signed_in(browser).await?;
-        let step = self.next_step(request, &client, &waiting.transaction.progress, &people).await?;
+        let step = match self.next_step(request, &client, &waiting.transaction.progress, &people).await {
+            Err(error) if is_final(&error) => return Ok(self.refuse(waiting, error).await?.map(Outcome::Client)),
+            step => step?,
+        };
         if let Step::Answer(loaded) = step {
             return Ok(self.finish(waiting, *loaded, browser).await?.map(Outcome::Client));
         }
@@ -125,9 +146,11 @@ impl Engine {
     ) -> Result<Option<Next>, OAuthError> {
         let request = &waiting.transaction.request;
         let client = self.client_of(request).await?;
-        match self.next_step(request, &client, &progress, people).await? {
-            Step::Answer(loaded) => Ok(self.finish(waiting, *loaded, browser).await?.map(Next::Client)),
-            _ => {
+        match self.next_step(request, &client, &progress, people).await {
+            Ok(Step::Answer(loaded)) => Ok(self.finish(waiting, *loaded, browser).await?.map(Next::Client)),
+            Err(error) if is_final(&error) => Ok(self.refuse(waiting, error).await?.map(Next::Client)),
+            Err(error) => Err(error),
+            Ok(_) => {
                 let lifetime = self.settings().sign_in.transaction_lifetime;
                 let noted = self.transactions().note(&waiting, progress, lifetime).await?;
                 Ok(noted.then_some(Next::Page(waiting.handle)))
@@ -141,6 +164,13 @@ impl Engine {
             return Ok(None);
         }
         self.answer_with_code(waiting.transaction.request, session, &browser.user_agent).await.map(Some)
+    }
+
+    /// Tells the client, once, that its request cannot be met.
+    async fn refuse(&self, waiting: Waiting, error: OAuthError) -> Result<Option<Answer>, OAuthError> {
+        let finished = self.transactions().finish(&waiting.handle).await?;
+        let to = waiting.transaction.request.return_to();
+        Ok(finished.then(|| self.answer_with_error(RedirectError { to, error })))
     }
 
     /// The client of a request, as long as it is the one that made it.
@@ -163,13 +193,17 @@ impl Engine {
                 }
                 Content::Choose(accounts)
             }
+            Step::SecondFactor(loaded) => {
+                Content::SecondFactor { person: self.name_of(&loaded.session.sub).await?, message: None }
+            }
+            Step::Enrol(loaded) => Content::Enrol { enrolment: self.enrolment(&loaded.session.sub).await?, message: None },
             Step::Consent(loaded) | Step::Answer(loaded) => {
                 Content::Consent { person: self.name_of(&loaded.session.sub).await?, scopes: self.asked_for(request) }
             }
         })
     }
 
-    async fn name_of(&self, sub: &str) -> Result<String, OAuthError> {
+    pub(super) async fn name_of(&self, sub: &str) -> Result<String, OAuthError> {
         Ok(self.issuer().people().find_by_sub(sub).await?.map(|person| person.name).unwrap_or_default())
     }
 
@@ -194,6 +228,8 @@ impl Engine {
     ) -> Result<Answer, OAuthError> {
         let id = session.id;
         let to = request.return_to();
+        let authentication =
+            Authentication { acr: self.stated_acr(&request, &session.session), ..session.session.authentication() };
         let grant = CodeGrant {
             client_id: request.client_id,
             redirect_uri: request.redirect_uri,
@@ -203,7 +239,7 @@ impl Engine {
             scope: request.scope,
             resources: request.resources,
             sub: session.session.sub.clone(),
-            authentication: session.session.authentication(),
+            authentication,
             browser: id,
             issued: Some(self.clock().now()),
             device_description: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
@@ -288,4 +324,9 @@ impl Engine {
         event(AuditEvent::granted(codes::CONSENT_GIVEN));
         self.answer_with_code(request, session, &browser.user_agent).await.map(|answer| Some(Next::Client(answer)))
     }
+}
+
+/// Whether nothing that the person could do would help, so that the client is to be told.
+fn is_final(error: &OAuthError) -> bool {
+    error.code == ErrorCode::UnmetAuthenticationRequirements
 }

@@ -7,6 +7,7 @@ pub mod claims;
 pub mod consent;
 pub mod flow;
 pub mod request;
+pub mod second_factor;
 pub mod sign_in;
 mod step;
 pub mod transaction;

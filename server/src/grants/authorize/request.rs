@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer::{ResponseMode, ReturnTo};
-use super::claims::ClaimsRequest;
+use super::claims::{AcrRequest, ClaimsRequest};
 use crate::clients::Client;
 use crate::foundation::Timestamp;
 use crate::grants::engine::Engine;
@@ -101,6 +101,14 @@ impl AuthorizationRequest {
     #[must_use]
     pub fn return_to(&self) -> ReturnTo {
         ReturnTo { redirect_uri: self.redirect_uri.clone(), mode: self.response_mode, state: self.state.clone() }
+    }
+
+    /// How well the person shall authenticate: what the parameter `claims` says, else `acr_values`, which nobody must meet.
+    pub(super) fn wished_acr(&self) -> AcrRequest {
+        match &self.claims.acr {
+            Some(acr) if acr.essential || !acr.values.is_empty() => acr.clone(),
+            _ => AcrRequest { essential: false, values: self.acr_values.clone() },
+        }
     }
 
     /// Whether it asks for something that the release before could not do.

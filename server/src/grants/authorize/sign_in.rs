@@ -11,13 +11,13 @@ use crate::grants::engine::Engine;
 use crate::protocol::OAuthError;
 use crate::sessions::record::Authentication;
 use crate::sessions::{Change, Session, SessionKind};
-use crate::settings::meaning::Persistent;
+use crate::settings::meaning::{Factor, Persistent, amr};
 use crate::telemetry::{AuditEvent, Code, Outcome, codes};
 use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
 
 /// Stands for an address that is not known: all of them share one limit.
-const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+pub(super) const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 /// What came of a sign-in.
 #[derive(Debug)]
@@ -146,8 +146,8 @@ impl Engine {
     ) -> Result<BrowserSession, OAuthError> {
         let now = self.clock().now();
         let settings = self.settings();
-        let authentication =
-            Authentication { time: now, acr: settings.sign_in.password_acr.clone(), amr: vec!["pwd".to_owned()] };
+        let amr = amr(&[Factor::Password]);
+        let authentication = Authentication { time: now, acr: settings.sign_in.levels.reached(&amr).1.acr.clone(), amr };
         let kept = match settings.sessions.browser_persistent {
             Persistent::Never => false,
             Persistent::Ask => keep,

@@ -7,6 +7,7 @@ use crate::clients::Client;
 use crate::grants::engine::Engine;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sessions::{Loaded, Session};
+use crate::settings::meaning::{Factor, SecondFactor};
 use crate::tokens::session_id::SessionId;
 
 /// The next step.
@@ -16,6 +17,10 @@ pub(super) enum Step {
     SignIn(String),
     /// One of the people in the browser must say that it is them.
     Choose,
+    /// They must show a second factor.
+    SecondFactor(Box<Loaded>),
+    /// They must set one up, because they have none.
+    Enrol(Box<Loaded>),
     /// The person must agree.
     Consent(Box<Loaded>),
     /// Nothing: answer.
@@ -27,7 +32,7 @@ impl Step {
     pub(super) const fn session(&self) -> Option<SessionId> {
         match self {
             Self::SignIn(_) | Self::Choose => None,
-            Self::Consent(loaded) | Self::Answer(loaded) => Some(loaded.id),
+            Self::SecondFactor(loaded) | Self::Enrol(loaded) | Self::Consent(loaded) | Self::Answer(loaded) => Some(loaded.id),
         }
     }
 
@@ -37,6 +42,9 @@ impl Step {
             Self::SignIn(_) => (ErrorCode::LoginRequired, "The person must sign in, which prompt none forbids."),
             Self::Choose => {
                 (ErrorCode::AccountSelectionRequired, "The person must choose an account, which prompt none forbids.")
+            }
+            Self::SecondFactor(_) | Self::Enrol(_) => {
+                (ErrorCode::InteractionRequired, "The person must show a second factor, which prompt none forbids.")
             }
             Self::Consent(_) => (ErrorCode::ConsentRequired, "The person must agree, which prompt none forbids."),
             Self::Answer(_) => return None,
@@ -63,8 +71,21 @@ impl Engine {
         };
         let Some(loaded) = picked else { return Ok(Step::SignIn(hint())) };
         if !progress.fresh && !self.is_recent(&loaded.session, request) {
-            let name = self.issuer().people().find_by_sub(&loaded.session.sub).await?.map(|person| person.name);
-            return Ok(Step::SignIn(request.login_hint.clone().or(name).unwrap_or_default()));
+            let name = self.name_of(&loaded.session.sub).await?;
+            return Ok(Step::SignIn(request.login_hint.clone().unwrap_or(name)));
+        }
+        match self.owed(request, &loaded.session).await? {
+            Owed::Nothing => {}
+            Owed::Code => return Ok(Step::SecondFactor(Box::new(loaded))),
+            // Whoever found an open browser must not be able to add a factor of their own.
+            Owed::Enrolment if !progress.fresh && self.age_of(&loaded.session) > ENROL_WITHIN => {
+                return Ok(Step::SignIn(self.name_of(&loaded.session.sub).await?));
+            }
+            Owed::Enrolment => return Ok(Step::Enrol(Box::new(loaded))),
+            Owed::TheImpossible => {
+                let description = "The person cannot authenticate as well as the request demands.";
+                return Err(OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, description));
+            }
         }
         let asks = request.prompt.consent || self.needs_consent(&loaded.session.sub, client, request).await?;
         Ok(if asks { Step::Consent(Box::new(loaded)) } else { Step::Answer(Box::new(loaded)) })
@@ -97,12 +118,69 @@ impl Engine {
 
     /// Whether the person proved who they are as lately as the request and the settings want it.
     fn is_recent(&self, session: &Session, request: &AuthorizationRequest) -> bool {
-        let age = self.clock().now().since(session.auth_time).as_secs();
+        let age = self.age_of(session);
         let limit = self.settings().sessions.browser_auth_lifetime;
         !request.prompt.login
             && request.max_age.is_none_or(|most| most > 0 && age <= most)
             && limit.is_none_or(|most| age < most.as_secs())
     }
+}
+
+impl Engine {
+    /// Seconds since the person proved who they are.
+    fn age_of(&self, session: &Session) -> u64 {
+        self.clock().now().since(session.auth_time).as_secs()
+    }
+
+    /// What the person owes to be signed in as well as the request and the settings want it.
+    async fn owed(&self, request: &AuthorizationRequest, session: &Session) -> Result<Owed, OAuthError> {
+        let settings = &self.settings().sign_in;
+        let wish = request.wished_acr();
+        let wanted: Vec<usize> = wish.values.iter().filter_map(|acr| settings.levels.find(acr)).map(|(place, _)| place).collect();
+        if wish.essential && !wish.values.is_empty() && wanted.is_empty() {
+            return Ok(Owed::TheImpossible);
+        }
+        let (reached, _) = settings.levels.reached(&session.amr);
+        let short = !wanted.is_empty() && wanted.iter().all(|place| *place > reached);
+        if session.amr.iter().any(|amr| amr == Factor::OneTimePassword.amr()) {
+            return Ok(if short && wish.essential { Owed::TheImpossible } else { Owed::Nothing });
+        }
+        // What is only welcome is no reason to refuse, and where nothing may be shown none to ask.
+        let asked = short && (wish.essential || !request.prompt.none);
+        if !asked && settings.second_factor == SecondFactor::OnRequest {
+            return Ok(Owed::Nothing);
+        }
+        if self.issuer().factors().of(&session.sub).await?.any() {
+            return Ok(Owed::Code);
+        }
+        let must = settings.second_factor == SecondFactor::Always || (asked && wish.essential);
+        Ok(match (must, settings.enrolment_at_sign_in) {
+            (false, _) => Owed::Nothing,
+            (true, true) => Owed::Enrolment,
+            (true, false) => Owed::TheImpossible,
+        })
+    }
+
+    /// The `acr` that the client is told: the one of its wishes that was reached and is the highest, else what was reached (OpenID
+    /// Connect Core section 5.5.1.1).
+    pub(super) fn stated_acr(&self, request: &AuthorizationRequest, session: &Session) -> String {
+        let levels = &self.settings().sign_in.levels;
+        let (reached, level) = levels.reached(&session.amr);
+        let wish = request.wished_acr();
+        let wished = wish.values.iter().filter_map(|acr| levels.find(acr)).filter(|(place, _)| *place <= reached);
+        wished.max_by_key(|(place, _)| *place).map_or(level, |(_, level)| level).acr.clone()
+    }
+}
+
+/// Seconds after a sign-in in which a second factor can be set up.
+const ENROL_WITHIN: u64 = 600;
+
+/// What a person owes before they are signed in well enough.
+enum Owed {
+    Nothing,
+    Code,
+    Enrolment,
+    TheImpossible,
 }
 
 enum Pick {
