@@ -22,6 +22,7 @@ mod crash;
 mod damaged_store;
 mod demo;
 mod discovery;
+mod dpop;
 mod durability;
 mod failing_disk;
 mod floor_plan;

@@ -40,6 +40,8 @@ pub struct Client {
     pub access_token_format: Option<AccessTokenFormat>,
     /// How an access token is encrypted when it is encrypted to this client.
     pub access_token_encryption: Option<AccessTokenEncryption>,
+    /// `dpop_bound_access_tokens`: every token request must prove a key (RFC 9449 section 5.2).
+    pub dpop_bound_access_tokens: bool,
     /// `jwks`: its public keys by value.
     pub jwks: Option<Value>,
     /// `device_sso_family`: the apps of one vendor that share a person's device session.

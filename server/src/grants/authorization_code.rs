@@ -3,6 +3,7 @@
 
 use super::engine::Engine;
 use super::pipeline::{self, Facts};
+use super::possession;
 use super::request::AuthorizationCode;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
@@ -19,6 +20,7 @@ use crate::sessions::{
     AccessTemplate, Change, CodeGrant, DeviceSecret, Entry, Grant, GrantId, Loaded, NewSecret, Session, SessionKind,
 };
 use crate::telemetry::{Code, codes};
+use crate::tokens::Confirmation;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
 
@@ -57,6 +59,7 @@ impl Engine {
         &self,
         client: &AuthenticatedClient,
         request: AuthorizationCode,
+        confirmation: &Confirmation,
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
@@ -71,6 +74,7 @@ impl Engine {
         };
         check_binding(&grant, client, &request)?;
         facts.subject = Some(grant.sub.clone());
+        possession::check_code(grant.dpop_jkt.as_deref(), confirmation)?;
         let resources = target::narrow(target::check(request.resources, self.settings())?, &grant.resources)?;
         let home = self.home(&grant, client, request.device_secret).await?;
         facts.sid = Some(home.id());
@@ -97,11 +101,12 @@ impl Engine {
             grant: Some(&grant_id),
             nonce: grant.nonce.as_deref(),
             device_secret: home.device_secret(),
+            confirmation,
         };
         let minted = self.issuer().mint(&plan, &bearer).await?;
         let secret = random::secret();
         let now = self.clock().now();
-        let stored = plan.grant(&tag, &secret, self.settings(), now);
+        let stored = plan.grant(&tag, &secret, self.settings(), now).bound(client, confirmation);
         let id = home.id();
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;

@@ -9,6 +9,7 @@ use crate::issuance::mint::Bearer;
 use crate::issuance::{Proposal, TokenResponse};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::AccessTemplate;
+use crate::tokens::Confirmation;
 
 /// Scope values that speak of a person.
 const OF_PERSONS: [&str; 3] = [names::OPENID, names::OFFLINE_ACCESS, names::DEVICE_SSO];
@@ -18,6 +19,7 @@ impl Engine {
         &self,
         client: &AuthenticatedClient,
         request: ClientCredentials,
+        confirmation: &Confirmation,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
         let grantable: Scope = client.scope.iter().filter(|value| !OF_PERSONS.contains(value)).collect();
@@ -47,7 +49,7 @@ impl Engine {
             now: self.clock().now(),
         };
         let plan = guard::clamp(proposal, &limits, self.settings());
-        let bearer = Bearer { sub: &client.id, session: None, grant: None, nonce: None, device_secret: None };
+        let bearer = Bearer { sub: &client.id, session: None, grant: None, nonce: None, device_secret: None, confirmation };
         let minted = self.issuer().mint(&plan, &bearer).await?;
         self.issuer().record(&minted).await?;
         Ok(TokenResponse::new(minted))

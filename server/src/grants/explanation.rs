@@ -11,10 +11,11 @@ use super::request;
 use super::target;
 use super::token_exchange::Terms;
 use crate::foundation::encoding;
-use crate::issuance::handler::{Purpose, Question};
+use crate::issuance::handler::{Purpose, Question, TokenBinding};
 use crate::issuance::mint::Bearer;
 use crate::protocol::{OAuthError, names};
 use crate::sessions::{GrantId, Session, SessionKind};
+use crate::tokens::Confirmation;
 use crate::tokens::session_id::SessionId;
 
 /// The exchange in question, as somebody names it.
@@ -86,6 +87,7 @@ impl Engine {
             resources: &resources,
             parameters: &[],
             address: None,
+            binding: TokenBinding::None,
             purpose: Purpose::Explanation,
             now,
         };
@@ -123,6 +125,7 @@ impl Engine {
                 grant: Some(&grant),
                 nonce: None,
                 device_secret: None,
+                confirmation: &Confirmation::NONE,
             };
             answer.insert("tokens".to_owned(), self.issuer().preview(plan, &bearer).await.map_err(store)?);
         }

@@ -52,7 +52,7 @@ impl Engine {
             return Err(OAuthError::server_error("the claims of an access token are no object"));
         };
         answer.insert("active".to_owned(), true.into());
-        answer.insert("token_type".to_owned(), "Bearer".into());
+        answer.insert("token_type".to_owned(), claims.confirmation().token_type().into());
         show_data(token.grant(), &mut answer);
         if let Some(person) = self.person_name(token.session().map(|session| session.sub.as_str())).await? {
             answer.insert("username".to_owned(), person.into());
@@ -88,6 +88,9 @@ impl Engine {
             answer.insert("exp".to_owned(), end.0.into());
         }
         answer.insert("iat".to_owned(), refresh.last_used.0.into());
+        if let Some(bound) = &refresh.bound {
+            answer.insert("cnf".to_owned(), json!(bound));
+        }
         show_data(Some(grant), &mut answer);
         Ok(Some(answer))
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::engine::Engine;
 use super::parameters::Parameters;
+use super::possession::Shown;
 use super::request::TokenRequest;
 use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
 use crate::issuance::{TokenResponse, handler};
@@ -24,6 +25,8 @@ pub struct TokenCall<'a> {
     pub endpoint: &'a str,
     /// The client's address.
     pub address: Option<IpAddr>,
+    /// What it shows beside the parameters to prove that it holds a key.
+    pub shown: Shown<'a>,
 }
 
 /// What a request turned out to be about, for the audit log. Ids only.
@@ -69,11 +72,13 @@ impl Engine {
         if !client.client().allows_grant(request.grant_type()) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant_type."));
         }
+        // Last of what is common: a client that must try again with a nonce has used up nothing but its assertion.
+        let bound = self.possession(client.client(), call, facts).await?;
         match request {
-            TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, facts).await,
-            TokenRequest::RefreshToken(request) => self.refresh(&client, request, facts).await,
-            TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request).await,
-            TokenRequest::TokenExchange(request) => self.exchange(&client, *request, call.address, facts).await,
+            TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, &bound, facts).await,
+            TokenRequest::RefreshToken(request) => self.refresh(&client, request, &bound, facts).await,
+            TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request, &bound).await,
+            TokenRequest::TokenExchange(request) => self.exchange(&client, *request, &bound, call.address, facts).await,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::pipeline::Facts;
+use super::possession;
 use super::request::RefreshToken;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
@@ -18,6 +19,7 @@ use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::record::TOUCH_EVERY;
 use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, Session, SessionKind};
 use crate::telemetry::codes;
+use crate::tokens::Confirmation;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::session_id::SessionId;
 
@@ -43,6 +45,7 @@ impl Engine {
         &self,
         client: &AuthenticatedClient,
         request: RefreshToken,
+        confirmation: &Confirmation,
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
@@ -60,6 +63,8 @@ impl Engine {
         if !refresh.is_alive(self.clock().now()) {
             return Err(OAuthError::invalid_grant("the refresh token expired"));
         }
+        // First of all: who cannot prove the key can neither use the token nor have its grant ended.
+        possession::check_refresh(refresh, confirmation)?;
         if refresh.classify(&handle.secret) == Presented::Replay {
             return Err(self.punish_refresh_replay(loaded.id, client, &grant.id, facts).await?);
         }
@@ -111,6 +116,7 @@ impl Engine {
             grant: Some(&grant.id),
             nonce: None,
             device_secret: device_secret.as_ref().map(Secretly::secret),
+            confirmation,
         };
         let minted = self.issuer().mint(&plan, &bearer).await?;
         self.issuer().record(&minted).await?;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::engine::Engine;
 use super::pipeline::{self, Facts};
+use super::possession;
 use super::request::TokenExchange;
 use super::target;
 use crate::clients::sharing::{self, Ceiling};
@@ -22,6 +23,7 @@ use crate::issuance::{TokenResponse, id_token};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::{Change, Entry, GrantId, Session, VerifiedDevice};
 use crate::telemetry::codes;
+use crate::tokens::Confirmation;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::keys::Verified;
 use crate::tokens::session_id::SessionId;
@@ -31,6 +33,7 @@ impl Engine {
         &self,
         client: &AuthenticatedClient,
         request: TokenExchange,
+        confirmation: &Confirmation,
         address: Option<IpAddr>,
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
@@ -67,6 +70,7 @@ impl Engine {
             resources: &resources,
             parameters: &request.others,
             address,
+            binding: possession::token_binding(confirmation),
             purpose: Purpose::Exchange,
             now,
         };
@@ -89,10 +93,11 @@ impl Engine {
             nonce: None,
             // The ID token of an exchange carries ds_hash and sid too, so that this app can bring in the next.
             device_secret: Some(&device_secret),
+            confirmation,
         };
         let minted = self.issuer().mint(&plan, &bearer).await?;
         let secret = random::secret();
-        let stored = plan.grant(&tag, &secret, self.settings(), now);
+        let stored = plan.grant(&tag, &secret, self.settings(), now).bound(client, confirmation);
         let sid = loaded.id;
         self.issuer().record(&minted).await?;
         let usual = self.settings().tokens.access_token_lifetime;

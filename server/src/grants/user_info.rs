@@ -3,17 +3,17 @@
 use serde_json::{Map, Value};
 
 use super::engine::Engine;
+use crate::issuance::VerifiedAccessToken;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::Grant;
 
 impl Engine {
-    /// The claims that an access token releases.
+    /// The claims that an access token releases to who may present it.
     ///
     /// # Errors
     /// `invalid_token`, `insufficient_scope` without `openid`, or when the store fails.
-    pub async fn user_info(&self, access_token: &str) -> Result<Map<String, Value>, OAuthError> {
+    pub async fn user_info(&self, token: &VerifiedAccessToken) -> Result<Map<String, Value>, OAuthError> {
         let invalid = || OAuthError::new(ErrorCode::InvalidToken, "The access token is unknown, expired or revoked.");
-        let token = self.verify_access_token(access_token).await?.ok_or_else(invalid)?;
         let (Some(grant), Some(session)) = (token.grant(), token.session()) else {
             return Err(OAuthError::new(ErrorCode::InsufficientScope, "The access token speaks of no person."));
         };

@@ -11,6 +11,7 @@ use crate::grants::Engine;
 use crate::grants::authorize::answer::ResponseMode;
 use crate::protocol::names;
 use crate::settings::meaning::SigningAlg;
+use crate::tokens::dpop;
 
 /// How clients may authenticate.
 const AUTH_METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
@@ -93,6 +94,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "dpop_signing_alg_values_supported": dpop::ALGS,
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": true,
         "request_parameter_supported": false,

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
 use super::{audit, authorization, origin, respond, token};
-use crate::grants::{Facts, TokenCall};
+use crate::grants::{Facts, Shown, TokenCall};
 use crate::protocol::ErrorCode;
 
 /// The endpoint.
@@ -22,7 +22,13 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
         (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization)) => {
-            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.introspect, address };
+            let call = TokenCall {
+                parameters: &parameters,
+                authorization,
+                endpoint: &shared.endpoints.introspect,
+                address,
+                shown: Shown::default(),
+            };
             engine.introspect(&call, &mut facts).await
         }
     };

@@ -17,6 +17,7 @@ pub mod jwks;
 pub mod logout;
 pub mod origin;
 pub mod pages;
+pub mod possession;
 pub mod respond;
 pub mod revoke;
 pub mod second_factor;

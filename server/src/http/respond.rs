@@ -6,7 +6,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::grants::Scheme;
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::tokens::dpop;
 
 /// Seconds after which a client may try again when the server cannot keep its promises.
 pub(super) const RETRY_SECONDS: &str = "1";
@@ -48,15 +50,22 @@ pub fn refusal(error: &OAuthError, basic: bool) -> HttpResponse {
     builder.content_type("application/json").body(Value::Object(body).to_string())
 }
 
-/// A refusal at a protected resource (RFC 6750 section 3). Without a token there is a challenge and no error.
+/// A refusal at a protected resource, to be answered by the same scheme (RFC 6750 section 3, RFC 9449 section 7.1). Without a token there
+/// are challenges of both schemes and no error.
 #[must_use]
-pub fn bearer_refusal(error: Option<&OAuthError>) -> HttpResponse {
+pub fn challenge(scheme: Scheme, error: Option<&OAuthError>) -> HttpResponse {
+    let bearer = "Bearer realm=\"symbolon\"";
+    let dpop = format!("DPoP realm=\"symbolon\", algs=\"{}\"", dpop::ALGS.join(" "));
     let Some(error) = error else {
-        return no_store(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, "Bearer realm=\"symbolon\"")).finish();
+        let mut builder = no_store(StatusCode::UNAUTHORIZED);
+        return builder.append_header((WWW_AUTHENTICATE, bearer)).append_header((WWW_AUTHENTICATE, dpop)).finish();
+    };
+    let scheme = match scheme {
+        Scheme::Bearer => bearer,
+        Scheme::Dpop => &dpop,
     };
     // The description is a sentence of ours, without quotes (RFC 6749 section 5.2).
-    let challenge =
-        format!("Bearer realm=\"symbolon\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+    let challenge = format!("{scheme}, error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
     let mut answer = refusal(error, false);
     if let Ok(value) = challenge.parse()
         && matches!(error.status(), 400 | 401 | 403)

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
 use super::{audit, authorization, cors, origin, respond, token};
-use crate::grants::{Facts, TokenCall};
+use crate::grants::{Facts, Shown, TokenCall};
 use crate::protocol::ErrorCode;
 
 /// The endpoint.
@@ -24,7 +24,13 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
         (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization)) => {
-            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.revoke, address };
+            let call = TokenCall {
+                parameters: &parameters,
+                authorization,
+                endpoint: &shared.endpoints.revoke,
+                address,
+                shown: Shown::default(),
+            };
             engine.revoke(&call, &mut facts).await
         }
     };

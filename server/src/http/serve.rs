@@ -28,17 +28,19 @@ pub struct Shared {
     pub engine: Arc<Engine>,
     /// The discovery documents.
     pub documents: Documents,
-    /// The absolute addresses of the endpoints at which clients authenticate.
+    /// The absolute addresses of the endpoints at which clients authenticate or prove keys.
     pub endpoints: Endpoints,
     /// The counters.
     pub metrics: Metrics,
 }
 
-/// Absolute addresses, made once: they are acceptable audiences of client assertions.
+/// Absolute addresses, made once: they are acceptable audiences of client assertions, and what proofs must be for.
 #[derive(Debug)]
 pub struct Endpoints {
     /// `/token`
     pub token: String,
+    /// `/userinfo`
+    pub user_info: String,
     /// `/introspect`
     pub introspect: String,
     /// `/revoke`
@@ -71,6 +73,7 @@ pub fn start(engine: Arc<Engine>, listener: TcpListener, metrics: Metrics) -> io
         documents: Documents::new(&engine),
         endpoints: Endpoints {
             token: issuer.endpoint("/token"),
+            user_info: issuer.endpoint("/userinfo"),
             introspect: issuer.endpoint("/introspect"),
             revoke: issuer.endpoint("/revoke"),
         },

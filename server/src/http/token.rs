@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{audit, authorization, cors, origin, respond};
+use super::{audit, authorization, cors, origin, possession, respond};
 use crate::grants::{Facts, Parameters, TokenCall};
 use crate::protocol::OAuthError;
 use crate::telemetry::metrics;
@@ -26,11 +26,11 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let mut facts = Facts::default();
     let authorization = authorization::header(&request);
     let mut named = None;
-    let result = match (form(&request, payload, &shared).await, authorization.clone()) {
-        (Err(error), _) | (_, Err(error)) => Err(error),
-        (Ok(parameters), Ok(authorization)) => {
+    let result = match (form(&request, payload, &shared).await, authorization.clone(), possession::shown(&request)) {
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
+        (Ok(parameters), Ok(authorization), Ok(shown)) => {
             named = cors::origin(&request).and_then(|_| parameters.get("client_id").map(str::to_owned));
-            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.token, address };
+            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.token, address, shown };
             engine.token(&call, &mut facts).await
         }
     };
@@ -39,6 +39,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Ok(response) => respond::json(response),
         Err(error) => respond::refusal(error, matches!(authorization, Ok(Some(_)))),
     };
+    possession::offer_nonce(engine, &request, result.as_ref().err(), &mut answer);
     metrics::token_request(facts.grant, result.as_ref().err().map_or("ok", |error| error.code.label()), began.elapsed());
     if let Some(origin) = cors::origin(&request) {
         match named.or(facts.client_id) {

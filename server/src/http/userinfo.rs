@@ -1,4 +1,4 @@
-//! `GET` and `POST /userinfo` (OpenID Connect Core section 5.3, RFC 6750 section 2).
+//! `GET` and `POST /userinfo` (OpenID Connect Core section 5.3, RFC 6750 section 2, RFC 9449 section 7).
 
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{authorization, cors, respond};
+use super::{authorization, cors, possession, respond};
 use crate::foundation::Secret;
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::grants::{Presentation, Scheme, Shown};
+use crate::protocol::OAuthError;
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -21,25 +22,33 @@ pub fn resource() -> Resource {
 
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let token = match presented(&request, payload, &shared).await {
-        Ok(Some(token)) => token,
-        Ok(None) => return for_everybody(respond::bearer_refusal(None)),
-        Err(error) => return for_everybody(respond::bearer_refusal(Some(&error))),
+    let presentation = match presented(&request, payload, &shared).await {
+        Ok(Some(presentation)) => presentation,
+        Ok(None) => return for_everybody(respond::challenge(Scheme::Bearer, None)),
+        Err((scheme, error)) => return refused(&shared, &request, scheme, &error),
     };
-    let mut response = match engine.user_info(token.expose()).await {
+    let token = match engine.presented_token(&presentation).await {
+        Ok(token) => token,
+        Err((scheme, error)) => return refused(&shared, &request, scheme, &error),
+    };
+    let mut response = match engine.user_info(&token).await {
         Ok(claims) => respond::json(&claims),
-        Err(error) => {
-            tracing::debug!(error = %error, cause = error.cause, "userinfo refused");
-            return for_everybody(respond::bearer_refusal(Some(&error)));
-        }
+        Err(error) => return refused(&shared, &request, presentation.scheme, &error),
     };
+    possession::offer_nonce(engine, &request, None, &mut response);
     if let Some(origin) = cors::origin(&request)
-        && let Ok(Some(token)) = engine.verify_access_token(token.expose()).await
         && let Ok(client) = engine.clients().find(&token.claims().client_id).await
     {
         cors::for_client(Some(origin), client.as_deref(), &mut response);
     }
     response
+}
+
+fn refused(shared: &Shared, request: &HttpRequest, scheme: Scheme, error: &OAuthError) -> HttpResponse {
+    tracing::debug!(error = %error, cause = error.cause, "userinfo refused");
+    let mut answer = respond::challenge(scheme, Some(error));
+    possession::offer_nonce(&shared.engine, request, Some(error), &mut answer);
+    for_everybody(answer)
 }
 
 /// A script must be able to tell an expired token from a broken network, and a refusal tells it nothing else.
@@ -50,27 +59,49 @@ fn for_everybody(mut refusal: HttpResponse) -> HttpResponse {
 }
 
 /// The token of the header, or of the form of a POST; never of the query (RFC 9700 section 4.3.2).
-async fn presented(request: &HttpRequest, payload: web::Payload, shared: &Shared) -> Result<Option<Secret<String>>, OAuthError> {
-    let malformed = || OAuthError::invalid_request("The Authorization header is not of the form: Bearer token.");
-    let header = match authorization::header(request)? {
+async fn presented<'a>(
+    request: &'a HttpRequest,
+    payload: web::Payload,
+    shared: &'a Shared,
+) -> Result<Option<Presentation<'a>>, (Scheme, OAuthError)> {
+    let bearer = |error| (Scheme::Bearer, error);
+    let header = match authorization::header(request).map_err(bearer)? {
         None => None,
-        Some(text) => match text.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
-                Some(Secret::new(token.trim().to_owned()))
-            }
-            Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => None,
-            _ => return Err(malformed()),
-        },
+        Some(text) => from_header(text).map_err(bearer)?,
     };
     // Only a form can carry a token (RFC 6750 section 2.2): beside a header any other body is left alone, without one it is told off.
     let with_body = request.method() == Method::POST && request.headers().contains_key(CONTENT_TYPE);
     let form = if with_body && (header.is_none() || body::is_form(request)) {
-        body::read(request, payload, shared.engine.settings().server.max_body, Accept::Form).await?.secret("access_token")
+        let form = body::read(request, payload, shared.engine.settings().server.max_body, Accept::Form).await;
+        form.map_err(bearer)?.secret("access_token")
     } else {
         None
     };
-    match (header, form) {
-        (Some(_), Some(_)) => Err(OAuthError::new(ErrorCode::InvalidRequest, "The access token was sent in more than one way.")),
-        (header, form) => Ok(header.or(form)),
+    let (scheme, token) = match (header, form) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => return Err(bearer(OAuthError::invalid_request("The access token was sent in more than one way."))),
+        (Some(presented), None) => presented,
+        (None, Some(token)) => (Scheme::Bearer, token),
+    };
+    // What only a token bound to a key needs is looked at for nobody else.
+    let shown = match scheme {
+        Scheme::Bearer => Shown::default(),
+        Scheme::Dpop => possession::shown(request).map_err(|error| (scheme, OAuthError { status: Some(401), ..error }))?,
+    };
+    Ok(Some(Presentation { token, scheme, method: request.method().as_str(), endpoint: &shared.endpoints.user_info, shown }))
+}
+
+/// The token of an `Authorization` header; `None` for another scheme.
+fn from_header(text: &str) -> Result<Option<(Scheme, Secret<String>)>, OAuthError> {
+    let malformed = || OAuthError::invalid_request("The Authorization header is not of the form: Bearer token, or: DPoP token.");
+    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Scheme::Bearer,
+        "dpop" => Scheme::Dpop,
+        _ => return Ok(None),
+    };
+    match token.trim() {
+        "" => Err(malformed()),
+        token => Ok(Some((scheme, Secret::new(token.to_owned())))),
     }
 }

@@ -10,6 +10,7 @@ use super::mint::Issuer;
 use crate::foundation::{Digest, Timestamp, encoding};
 use crate::sessions::{Grant, GrantId, Session};
 use crate::storage::{Key, Kind, StorageError};
+use crate::tokens::Confirmation;
 use crate::tokens::session_id::SessionId;
 
 /// `typ` of a JWT access token (RFC 9068 section 2.1).
@@ -50,6 +51,9 @@ pub struct AccessClaims {
     /// By what means.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The keys whose holder alone may use it (RFC 7800).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
     /// What the handler added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
@@ -121,6 +125,13 @@ impl VerifiedAccessToken {
 }
 
 impl AccessClaims {
+    /// The keys whose holder alone may use it.
+    #[must_use]
+    pub fn confirmation(&self) -> &Confirmation {
+        const NONE: &Confirmation = &Confirmation::NONE;
+        self.cnf.as_ref().unwrap_or(NONE)
+    }
+
     /// The grant that the token was issued under; none for a client acting for itself.
     #[must_use]
     pub fn grant_id(&self) -> Option<GrantId> {
@@ -140,6 +151,11 @@ pub(super) fn opaque_text() -> String {
 /// Why not.
 pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
     decode(bytes).map(drop)
+}
+
+/// The record of an access token. In the newest format when it is bound: a server of the release before would let everybody use it.
+pub(super) fn encode(claims: &AccessClaims) -> Result<Vec<u8>, StorageError> {
+    if claims.cnf.is_some() { Kind::AccessToken.write_json_with_more(claims) } else { Kind::AccessToken.write_json(claims) }
 }
 
 fn decode(bytes: &[u8]) -> Result<AccessClaims, StorageError> {

@@ -16,7 +16,8 @@ use crate::sessions::record::Authentication;
 use crate::sessions::{DeviceSecret, GrantId, Sessions};
 use crate::settings::Settings;
 use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
-use crate::storage::{Kind, SharedStore, StorageError};
+use crate::storage::{SharedStore, StorageError};
+use crate::tokens::Confirmation;
 use crate::tokens::jwe::RecipientKey;
 use crate::tokens::keys::SigningKeys;
 use crate::tokens::session_id::SessionId;
@@ -46,6 +47,8 @@ pub struct Bearer<'a> {
     pub nonce: Option<&'a str>,
     /// The device secret that goes out with the ID token.
     pub device_secret: Option<&'a DeviceSecret>,
+    /// The keys that the access token is bound to.
+    pub confirmation: &'a Confirmation,
 }
 
 /// Signed tokens, not yet handed out.
@@ -55,6 +58,7 @@ pub struct Minted {
     /// What must be stored before an access token that cannot be read back is worth anything.
     record: Option<AccessClaims>,
     id_token: Option<Secret<String>>,
+    token_type: &'static str,
     expires_in: u64,
     scope: Scope,
 }
@@ -94,7 +98,7 @@ impl TokenResponse {
     pub fn new(minted: Minted) -> Self {
         Self {
             access_token: Exposed(minted.access_token),
-            token_type: "Bearer",
+            token_type: minted.token_type,
             expires_in: minted.expires_in,
             scope: minted.scope,
             issued_token_type: None,
@@ -190,7 +194,14 @@ impl Issuer {
             None => None,
             Some(id_plan) => Some(self.mint_id_token(plan, id_plan, bearer, access_token.expose(), now).await?),
         };
-        Ok(Minted { access_token, record, id_token, expires_in: plan.access_lifetime().as_secs(), scope: plan.scope().clone() })
+        Ok(Minted {
+            access_token,
+            record,
+            id_token,
+            token_type: bearer.confirmation.token_type(),
+            expires_in: plan.access_lifetime().as_secs(),
+            scope: plan.scope().clone(),
+        })
     }
 
     /// Stores what an opaque or encrypted access token stands for. To be called when the grant itself is written.
@@ -199,7 +210,7 @@ impl Issuer {
     /// When the store fails.
     pub async fn record(&self, minted: &Minted) -> Result<(), StorageError> {
         let Some(claims) = &minted.record else { return Ok(()) };
-        let value = Kind::AccessToken.write_json(claims)?;
+        let value = access::encode(claims)?;
         self.store.insert(access::record_key(minted.access_token.expose()), value, Some(claims.exp)).await?;
         Ok(())
     }
@@ -270,6 +281,7 @@ impl Issuer {
             auth_time: authentication.map(|authentication| authentication.time),
             acr: authentication.map(|authentication| authentication.acr.clone()),
             amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
+            cnf: bearer.confirmation.claim(),
             data: plan.access().data.clone(),
         }
     }

@@ -34,6 +34,10 @@ pub enum ErrorCode {
     InvalidToken,
     /// RFC 6750 section 3.1: the access token lacks a scope.
     InsufficientScope,
+    /// RFC 9449 section 5: the proof of possession is missing, malformed, used, or for something else.
+    InvalidDpopProof,
+    /// RFC 9449 section 8: the proof must repeat the nonce that comes with this answer.
+    UseDpopNonce,
     /// RFC 7009 section 2.2.1.
     UnsupportedTokenType,
     /// OpenID Connect Core section 3.1.2.6, Native SSO section 4.4.
@@ -81,6 +85,8 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InteractionRequired => "interaction_required",
             Self::LoginRequired => "login_required",
@@ -114,6 +120,8 @@ impl ErrorCode {
             | Self::InvalidScope
             | Self::UnsupportedResponseType
             | Self::InvalidTarget
+            | Self::InvalidDpopProof
+            | Self::UseDpopNonce
             | Self::UnsupportedTokenType
             | Self::AccessDenied
             | Self::InteractionRequired

@@ -23,6 +23,9 @@ pub struct CodeGrant {
     /// PKCE S256 challenge (RFC 7636).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// Thumbprint of the key that the code is bound to (RFC 9449 section 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     /// To be repeated in the ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -54,7 +57,7 @@ pub struct CodeGrant {
 impl CodeGrant {
     /// Whether it has a member that came with format 2.
     const fn has_more(&self) -> bool {
-        !self.user_info_claims.is_empty() || !self.id_token_claims.is_empty()
+        !self.user_info_claims.is_empty() || !self.id_token_claims.is_empty() || self.dpop_jkt.is_some()
     }
 }
 

@@ -11,11 +11,13 @@ use serde_json::{Map, Value};
 
 use super::device::Device;
 use super::refresh::Refresh;
+use crate::clients::Client;
 use crate::clients::sharing::Ceiling;
 use crate::foundation::{Digest, Timestamp, encoding};
 use crate::protocol::Scope;
 use crate::settings::meaning::{AccessTokenFormat, SessionLimits};
 use crate::storage::Kind;
+use crate::tokens::Confirmation;
 use crate::tokens::session_id::SessionId;
 
 /// The record format of a session that the release before could have made: `MessagePack` with named members. Older ones are read
@@ -184,6 +186,16 @@ impl AccessTemplate {
 }
 
 impl Grant {
+    /// The same, its refresh token bound to these keys if the client has no other means to show that it is the one which was given it
+    /// (RFC 9449 section 5, RFC 8705 section 4).
+    #[must_use]
+    pub fn bound(mut self, client: &Client, confirmation: &Confirmation) -> Self {
+        if let Some(refresh) = self.refresh.as_mut().filter(|_| client.is_public()) {
+            refresh.bound = confirmation.claim();
+        }
+        self
+    }
+
     /// Whether nothing of it can be worth anything at `now`: its refresh token is dead, and so is the last access token, which
     /// lives `usual` where nothing else was decided.
     fn is_over(&self, usual: Duration, now: Timestamp) -> bool {
@@ -229,7 +241,9 @@ impl Session {
 
     /// Whether it has a member that came with format 3.
     fn has_more(&self) -> bool {
-        self.apps.values().flat_map(|app| &app.grants).any(|grant| !grant.id_token_claims.is_empty())
+        let bound = |grant: &Grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.bound.is_some());
+        let mut grants = self.apps.values().flat_map(|app| &app.grants);
+        grants.any(|grant| bound(grant) || !grant.id_token_claims.is_empty())
     }
 
     /// When the session will end unless it is used: the earlier of its absolute and its idle end.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::{Digest, Secret, Timestamp};
+use crate::tokens::Confirmation;
 
 /// The refresh token of a grant, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Refresh {
     pub max_idle: Option<u64>,
     /// The last time it was used, or its issue.
     pub last_used: Timestamp,
+    /// The keys whose holder alone may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Confirmation>,
 }
 
 /// What a presented refresh token turned out to be.
@@ -56,6 +60,7 @@ impl Refresh {
             expires: terms.lifetime.map(|life| now.plus(life)),
             max_idle: terms.max_idle.map(|idle| idle.as_secs()),
             last_used: now,
+            bound: None,
         }
     }
 

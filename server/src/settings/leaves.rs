@@ -262,6 +262,25 @@ pub(super) const LEAVES: &[Leaf] = &[
         "How long an authorization code lives (RFC 6749 section 4.1.2: at most 10 minutes).",
     ),
     leaf(
+        "tokens.dpop.nonce",
+        Kind::Choice(&["off", "required"]),
+        "off",
+        "Whether a DPoP proof must repeat a nonce of the server (RFC 9449 section 8). A nonce tells how old the proof is, so that the clocks of \
+         devices do not matter.",
+    ),
+    leaf(
+        "tokens.dpop.nonce_lifetime",
+        Kind::Duration { min: SECOND, max: HOUR, never: false },
+        "5m",
+        "How long a nonce is accepted at least; twice as long at most.",
+    ),
+    leaf(
+        "tokens.dpop.max_age",
+        Kind::Duration { min: SECOND, max: HOUR, never: false },
+        "5m",
+        "How long ago a DPoP proof without a nonce may have been made, by its `iat`. Each is accepted once.",
+    ),
+    leaf(
         "tokens.keys.publish_before_use",
         Kind::Duration { min: 0, max: 30 * DAY, never: false },
         "1h",

@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, Handlers, Levels, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits,
+    AccessTokenFormat, Backend, Dpop, Handlers, Levels, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits,
     Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
@@ -268,6 +268,11 @@ fn tokens(layers: &Layers) -> Option<Tokens> {
         refresh_token_max_idle: layers.limit("tokens.refresh_token.max_idle")?,
         refresh_token_rotate: layers.flag("tokens.refresh_token.rotate")?,
         code_lifetime: layers.span("tokens.code.lifetime")?,
+        dpop: Dpop {
+            nonce_required: layers.text("tokens.dpop.nonce")? == "required",
+            nonce_lifetime: layers.span("tokens.dpop.nonce_lifetime")?,
+            max_age: layers.span("tokens.dpop.max_age")?,
+        },
         key_publish_before_use: layers.span("tokens.keys.publish_before_use")?,
         key_rotate_every: layers.limit("tokens.keys.rotate_every")?,
     })

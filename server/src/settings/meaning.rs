@@ -161,10 +161,23 @@ pub struct Tokens {
     pub refresh_token_rotate: bool,
     /// `tokens.code.lifetime`, default 60s, at most 10m.
     pub code_lifetime: Duration,
+    /// `[tokens.dpop]`
+    pub dpop: Dpop,
     /// `tokens.keys.publish_before_use`, default 1h: how long a new key is in the JWKS before it signs.
     pub key_publish_before_use: Duration,
     /// `tokens.keys.rotate_every`, default 90d; `None` (`"never"`) = only by hand.
     pub key_rotate_every: Option<Duration>,
+}
+
+/// `[tokens.dpop]`: proofs of possession (RFC 9449).
+#[derive(Debug, Clone, Copy)]
+pub struct Dpop {
+    /// `tokens.dpop.nonce` = `off` (default) | `required`: whether a proof must repeat a nonce of ours.
+    pub nonce_required: bool,
+    /// `tokens.dpop.nonce_lifetime`, default 5m: how long a nonce is accepted at least.
+    pub nonce_lifetime: Duration,
+    /// `tokens.dpop.max_age`, default 5m: how long ago a proof without a nonce may have been made.
+    pub max_age: Duration,
 }
 
 /// Limits of one sort of session.

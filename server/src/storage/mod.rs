@@ -41,7 +41,7 @@ pub enum Kind {
     AccessToken = 4,
     /// Access tokens revoked before their time, by `jti`.
     RevokedAccessToken = 5,
-    /// `jti` of client assertions already seen.
+    /// Client assertions and `DPoP` proofs already seen, by `jti`.
     UsedAssertion = 6,
     /// People, by subject.
     Person = 7,

@@ -85,6 +85,7 @@ codes! {
     GRANT_DISPLACED = "RT4004": "an app has more grants in one session than are kept; the least used one was ended" ("client_id subject sid address grant");
 
     CLIENT_AUTHENTICATION_FAILED = "CL5001": "client authentication failed" ("client_id? address grant? reason detail");
+    PROOF_REPLAYED = "CL5003": "DPoP proof used a second time" ("client_id address grant reason");
     CLIENT_NOT_IN_FAMILY = "CL5002": "client may not share the device session" ("client_id subject sid address grant reason");
 
     KEY_GENERATED = "KY6001": "signing key generated" ("kid detail");

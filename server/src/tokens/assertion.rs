@@ -80,7 +80,7 @@ pub fn verify(jwks: &Value, jwt: &str) -> Result<Map<String, Value>, AssertionEr
 }
 
 /// The accepted algorithm of that name.
-fn algorithm(name: &str) -> Option<Algorithm> {
+pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     // `ALGS` has no symmetric name, so the crate's own HS256 cannot come out of this.
     ALGS.contains(&name).then(|| name.parse().ok()).flatten()
 }
@@ -106,13 +106,13 @@ fn fitting(jwks: &Value, alg: Algorithm, name: &str, kid: Option<&str>) -> Vec<D
 }
 
 /// Whether its owner meant the key for signatures (RFC 7517 sections 4.2 and 4.3).
-fn may_verify(jwk: &Jwk) -> bool {
+pub(super) fn may_verify(jwk: &Jwk) -> bool {
     jwk.common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
         && jwk.common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify))
 }
 
 /// Whether the key is of the kind that the algorithm takes; never a symmetric one.
-fn is_for(jwk: &Jwk, alg: Algorithm) -> bool {
+pub(super) fn is_for(jwk: &Jwk, alg: Algorithm) -> bool {
     match (&jwk.algorithm, alg) {
         (AlgorithmParameters::EllipticCurve(key), Algorithm::ES256) => key.curve == EllipticCurve::P256,
         (AlgorithmParameters::EllipticCurve(key), Algorithm::ES384) => key.curve == EllipticCurve::P384,

@@ -1,9 +1,11 @@
-//! Tokens: signing keys, JWT, JWE, sealing at rest, client assertions and the text form of opaque handles.
+//! Tokens: signing keys, JWT, JWE, sealing at rest, client assertions, proofs of possession and the text form of opaque handles.
 //!
 //! Owns every format a token of ours is written in, and is the only place that names a JOSE crate. It must not know
 //! HTTP, grants, sessions or clients: who may have which token, and which claims are right, is decided above.
 
 pub mod assertion;
+pub mod confirmation;
+pub mod dpop;
 pub mod half_hash;
 pub mod handle;
 pub mod jwe;
@@ -11,6 +13,7 @@ pub mod keys;
 pub mod sealing;
 pub mod session_id;
 
+pub use confirmation::Confirmation;
 pub use half_hash::at_hash;
 pub use handle::{HandleKind, RefreshHandle, SessionHandle};
 pub use keys::{KeyInfo, KeyPolicy, SigningKeys, Verified, VerifyError};

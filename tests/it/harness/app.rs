@@ -95,7 +95,16 @@ impl Server {
     /// Posts a form to an endpoint as that client.
     #[track_caller]
     pub(crate) fn post_as(&self, client: Client, path: &str, form: Form) -> Answer {
+        self.post_with(&[], client, path, form)
+    }
+
+    /// The same with further headers.
+    #[track_caller]
+    pub(crate) fn post_with(&self, headers: &[(&str, &str)], client: Client, path: &str, form: Form) -> Answer {
         let mut request = http().post(self.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let form = match client.proof {
             Proof::None => form.and("client_id", client.id),
             Proof::Basic => {

@@ -10,6 +10,7 @@ pub(crate) mod browser;
 pub(crate) mod cargo;
 pub(crate) mod cast;
 pub(crate) mod command;
+pub(crate) mod dpop;
 pub(crate) mod failing_disk;
 pub(crate) mod fleet;
 pub(crate) mod jwt;

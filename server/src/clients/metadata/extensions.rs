@@ -11,7 +11,7 @@ use crate::settings::meaning::{AccessTokenFormat, ScopeMeaning};
 use crate::tokens::jwe::{self, RecipientKey};
 
 /// Members that promise a protection which this server does not give: ignoring them would be a broken promise.
-const UNSUPPORTED: [(&str, &str); 12] = [
+const UNSUPPORTED: [(&str, &str); 11] = [
     ("id_token_encrypted_response_alg", "ID tokens that are signed only: device SSO must read them back"),
     ("id_token_encrypted_response_enc", "ID tokens that are signed only: device SSO must read them back"),
     ("userinfo_signed_response_alg", "userinfo answers as plain JSON"),
@@ -22,7 +22,6 @@ const UNSUPPORTED: [(&str, &str); 12] = [
     ("authorization_signed_response_alg", "authorization responses as plain parameters"),
     ("authorization_encrypted_response_alg", "authorization responses as plain parameters"),
     ("tls_client_certificate_bound_access_tokens", "bearer access tokens"),
-    ("dpop_bound_access_tokens", "bearer access tokens"),
     ("require_signed_request_object", "authorization requests as plain parameters"),
 ];
 

@@ -150,6 +150,7 @@ pub(super) fn read(
         id_token_signed_response_alg,
         access_token_format: extensions::access_token_format(r),
         access_token_encryption: extensions::access_token_encryption(r, jwks.as_ref()),
+        dpop_bound_access_tokens: r.flag("dpop_bound_access_tokens").unwrap_or(false),
         jwks,
         device_sso_family: extensions::family(r),
         device_sso_sources: extensions::sources(r, known_scopes, basis.forgive_scope),

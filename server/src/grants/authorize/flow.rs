@@ -235,6 +235,7 @@ impl Engine {
             redirect_uri: request.redirect_uri,
             redirect_uri_given: request.redirect_uri_given,
             code_challenge: request.code_challenge,
+            dpop_jkt: request.dpop_jkt,
             nonce: request.nonce,
             scope: request.scope,
             resources: request.resources,

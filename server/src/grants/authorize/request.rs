@@ -8,6 +8,7 @@ use crate::clients::Client;
 use crate::foundation::Timestamp;
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
+use crate::grants::possession;
 use crate::grants::request::parse_scope;
 use crate::grants::target;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
@@ -35,6 +36,9 @@ pub struct AuthorizationRequest {
     /// PKCE S256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// Thumbprint of the key that the code will be bound to (RFC 9449 section 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     /// Targets (RFC 8707).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
@@ -113,7 +117,7 @@ impl AuthorizationRequest {
 
     /// Whether it asks for something that the release before could not do.
     pub(super) fn has_more(&self) -> bool {
-        !self.response_mode.is_default() || !self.claims.is_empty() || !self.acr_values.is_empty()
+        !self.response_mode.is_default() || !self.claims.is_empty() || !self.acr_values.is_empty() || self.dpop_jkt.is_some()
     }
 }
 
@@ -204,6 +208,7 @@ impl Engine {
             state: to.state.clone(),
             nonce: parameters.get("nonce").map(str::to_owned),
             code_challenge: code_challenge(parameters, client)?,
+            dpop_jkt: parameters.get("dpop_jkt").map(possession::parse_thumbprint).transpose()?,
             resources: target::check(parameters.all("resource"), self.settings())?,
             claims,
             acr_values: acr_values(parameters),

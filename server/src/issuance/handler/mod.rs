@@ -22,7 +22,7 @@ pub use load::{Load, Reloaded, check, inspect, watched};
 pub use question::Question;
 pub use rehearsal::Rehearsal;
 pub use state::{LoadedHandler, execution};
-pub use symbolon_sdk::Purpose;
+pub use symbolon_sdk::{Purpose, TokenBinding};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use symbolon_sdk::Purpose;
 use symbolon_sdk::host::HostRequest;
+use symbolon_sdk::{Purpose, TokenBinding};
 
 use crate::clients::Client;
 use crate::foundation::Timestamp;
@@ -45,6 +45,8 @@ pub struct Question<'a> {
     pub parameters: &'a [(String, String)],
     /// Where the request came from.
     pub address: Option<IpAddr>,
+    /// How the tokens will be bound to a key of the client.
+    pub binding: TokenBinding,
     /// What becomes of the decision.
     pub purpose: Purpose,
     /// Now.
@@ -122,6 +124,7 @@ impl Question<'_> {
             requested_claims: self.claims_request,
             client_metadata: &self.client.metadata,
             client_address: self.address,
+            token_binding: self.binding,
             ..HostRequest::default()
         };
         lists.fill(&mut request);
@@ -157,6 +160,7 @@ impl Question<'_> {
             parameters: self.parameters.to_vec(),
             client_metadata: self.client.metadata.clone(),
             address: self.address,
+            binding: self.binding,
         }
     }
 }
@@ -188,6 +192,7 @@ pub(super) struct Facts {
     parameters: Vec<(String, String)>,
     client_metadata: Map<String, Value>,
     address: Option<IpAddr>,
+    binding: TokenBinding,
 }
 
 impl Facts {
@@ -233,6 +238,7 @@ impl Facts {
             requested_claims: self.claims_request.as_ref(),
             client_metadata: &self.client_metadata,
             client_address: self.address,
+            token_binding: self.binding,
             ..HostRequest::default()
         };
         lists.fill(&mut request);
@@ -309,6 +315,7 @@ pub(super) mod tests {
             parameters: Vec::new(),
             client_metadata: Map::new(),
             address: None,
+            binding: TokenBinding::None,
         }
     }
 }
