@@ -23,6 +23,7 @@ mod damaged_store;
 mod demo;
 mod discovery;
 mod dpop;
+mod dpop_device;
 mod durability;
 mod failing_disk;
 mod floor_plan;

@@ -76,7 +76,7 @@ impl Engine {
         facts.subject = Some(grant.sub.clone());
         possession::check_code(grant.dpop_jkt.as_deref(), confirmation)?;
         let resources = target::narrow(target::check(request.resources, self.settings())?, &grant.resources)?;
-        let home = self.home(&grant, client, request.device_secret).await?;
+        let home = self.home(&grant, client, request.device_secret, confirmation).await?;
         facts.sid = Some(home.id());
 
         let tag = random::bytes::<16>();
@@ -110,7 +110,7 @@ impl Engine {
         let id = home.id();
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
-        facts.change = self.settle(home, client, stored).await?;
+        facts.change = self.settle(home, client, stored, confirmation).await?;
         // Whoever ended the person's sessions meanwhile may have missed what was just written, but not the browser's.
         if self.origin(&grant).await?.is_none() {
             self.revoke_grant(id, &client.id, &grant_id).await?;
@@ -131,7 +131,13 @@ impl Engine {
     }
 
     /// Which session the tokens belong to: the device's, one for this app alone, or the browser's.
-    async fn home(&self, grant: &CodeGrant, client: &Client, presented: Option<Secret<String>>) -> Result<Home, OAuthError> {
+    async fn home(
+        &self,
+        grant: &CodeGrant,
+        client: &Client,
+        presented: Option<Secret<String>>,
+        confirmation: &Confirmation,
+    ) -> Result<Home, OAuthError> {
         let now = self.clock().now();
         let browser = self.origin(grant).await?.ok_or_else(ended)?;
         let settings = &self.settings().sessions;
@@ -151,8 +157,12 @@ impl Engine {
             let mut session =
                 Session::begin(SessionKind::Device, grant.sub.clone(), grant.authentication.clone(), &settings.device, now);
             let secret = NewSecret::generate(id);
-            let mut device = Device { description: grant.device_description.clone(), secrets: Vec::new() };
+            let mut device = Device { description: grant.device_description.clone(), ..Device::default() };
             device.accept(&secret, &client.id, now);
+            // From now on nobody is let in by the secret alone.
+            if let Some(jkt) = &confirmation.jkt {
+                device.enrol(&client.id, jkt, now);
+            }
             session.device = Some(device);
             session.browser = Some(grant.browser);
             return Ok(Home::Create(id, Box::new(session), Some(secret.secret().clone())));
@@ -218,7 +228,13 @@ impl Engine {
     }
 
     /// Writes the grant into its session; says what began with it.
-    async fn settle(&self, home: Home, client: &Client, stored: Grant) -> Result<Option<Code>, OAuthError> {
+    async fn settle(
+        &self,
+        home: Home,
+        client: &Client,
+        stored: Grant,
+        confirmation: &Confirmation,
+    ) -> Result<Option<Code>, OAuthError> {
         let usual = self.settings().tokens.access_token_lifetime;
         match home {
             Home::Create(id, mut session, _) => {
@@ -238,6 +254,12 @@ impl Engine {
                             session.amr.clone_from(&renewed.amr);
                             session.expires = renewed.expires;
                             session.browser = renewed.browser;
+                        }
+                        // Whoever signs in may add a key to those of the device, but does not begin to bind it: other apps may have none.
+                        if let (Some(device), Some(jkt)) =
+                            (session.device.as_mut().filter(|device| device.is_bound()), &confirmation.jkt)
+                        {
+                            device.enrol(&client.id, jkt, now);
                         }
                         let joins = session.kind == SessionKind::Device && !session.apps.contains_key(&client.id);
                         let displaced = session.add_grant(&client.id, stored.clone(), Entry::SignedIn, usual, now);

@@ -7,7 +7,7 @@ use crate::foundation::Secret;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 
 /// Parameters that a handler is never shown.
-const CREDENTIALS: [&str; 9] = [
+const CREDENTIALS: [&str; 10] = [
     "client_secret",
     "client_assertion",
     "client_assertion_type",
@@ -17,6 +17,7 @@ const CREDENTIALS: [&str; 9] = [
     "code",
     "code_verifier",
     "device_secret",
+    "device_key_voucher",
 ];
 
 /// A token request of one of the grants that this server knows.
@@ -63,6 +64,8 @@ pub struct ClientCredentials {
 pub struct TokenExchange {
     pub(super) subject_token: Secret<String>,
     pub(super) actor_token: Secret<String>,
+    /// Says that the key of this request may join the device session (ours: `tokens::voucher`).
+    pub(super) voucher: Option<Secret<String>>,
     pub(super) audiences: Vec<String>,
     pub(super) scope: Option<Scope>,
     pub(super) resources: Vec<String>,
@@ -161,6 +164,7 @@ impl TokenExchange {
         Ok(Self {
             subject_token,
             actor_token,
+            voucher: parameters.secret("device_key_voucher"),
             audiences,
             scope,
             resources,

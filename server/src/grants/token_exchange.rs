@@ -14,19 +14,22 @@ use super::target;
 use crate::clients::sharing::{self, Ceiling};
 use crate::clients::{AuthenticatedClient, Client};
 use crate::foundation::digest::constant_time_eq;
-use crate::foundation::{Timestamp, random};
+use crate::foundation::{Secret, Timestamp, random};
 use crate::issuance::access::Audience;
 use crate::issuance::guard::{AudienceLimit, Limits};
 use crate::issuance::handler::{Purpose, Question};
 use crate::issuance::mint::Bearer;
 use crate::issuance::{TokenResponse, id_token};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
+use crate::sessions::keys::{KeyProblem, Standing};
 use crate::sessions::{Change, Entry, GrantId, Session, VerifiedDevice};
+use crate::settings::meaning::KeyEnrolment;
 use crate::telemetry::codes;
 use crate::tokens::Confirmation;
 use crate::tokens::handle::RefreshHandle;
 use crate::tokens::keys::Verified;
 use crate::tokens::session_id::SessionId;
+use crate::tokens::voucher::{About, Voucher};
 
 impl Engine {
     pub(super) async fn exchange(
@@ -49,6 +52,8 @@ impl Engine {
             .inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let device = self.verify_device(&request, &token.claims, facts).await;
         let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
+        let standing = self.check_keys(client, &device, confirmation, request.voucher.as_ref());
+        let standing = standing.inspect_err(|_| facts.note = Some(codes::DEVICE_KEY_REFUSED))?;
         let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
         let ceiling = self.verify_sharing(client, source, token.claims.iat, device.session()).await;
         let ceiling = ceiling.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error))?;
@@ -104,15 +109,31 @@ impl Engine {
         let written = self
             .sessions()
             .change(loaded, |session, now| {
+                let mut enrolled = false;
+                if let (Standing::MayEnrol, Some(device), Some(jkt)) = (standing, session.device.as_mut(), &confirmation.jkt) {
+                    // Another request of the same app may have been faster with another key.
+                    let policy = self.settings().sessions.device_key_enrolment;
+                    let first = policy != KeyEnrolment::FirstExchange
+                        || !device.keys.iter().any(|key| key.client_id == client.id && key.thumbprint != *jkt);
+                    if !first || !(device.enrol(&client.id, jkt, now) || device.has_key(jkt)) {
+                        return Change::Keep(None);
+                    }
+                    enrolled = true;
+                }
                 let joins = !session.apps.contains_key(&client.id);
                 let displaced = session.add_grant(&client.id, stored.clone(), Entry::LetIn(ceiling.clone()), usual, now);
-                Change::Write(pipeline::entered(joins, displaced.as_ref()))
+                Change::Write(Some((pipeline::entered(joins, displaced.as_ref()), enrolled)))
             })
             .await?;
         let Some(change) = written else {
             return Err(OAuthError::invalid_grant("the device session ended while the exchange was under way"));
         };
+        let Some((change, enrolled)) = change else {
+            facts.note = Some(codes::DEVICE_KEY_REFUSED);
+            return Err(OAuthError::invalid_grant("another key was enrolled while the exchange was under way"));
+        };
         facts.change = change;
+        facts.note = enrolled.then_some(codes::DEVICE_KEY_ENROLLED);
         let refresh = plan.refresh().map(|_| RefreshHandle { session: sid, tag, secret }.to_text());
         // Secret and ID token go out together or not at all, and only to an app that may carry the sign-on further.
         let carries_on =
@@ -179,6 +200,39 @@ impl Engine {
             return Err(OAuthError::invalid_grant("sub of the ID token is not the device session's person"));
         }
         Ok(device)
+    }
+
+    /// In a session that is bound to keys, the app proves one of them, or one that may join them now (ours: no specification binds a
+    /// device secret).
+    fn check_keys(
+        &self,
+        client: &Client,
+        device: &VerifiedDevice,
+        confirmation: &Confirmation,
+        voucher: Option<&Secret<String>>,
+    ) -> Result<Standing, OAuthError> {
+        let Some(known) = device.session().device.as_ref().filter(|known| known.is_bound()) else {
+            return Ok(Standing::Unbound);
+        };
+        let proven = confirmation.jkt.as_deref();
+        let voucher = voucher.map(|text| Voucher::read(text.expose())).transpose();
+        let voucher = voucher.map_err(|error| OAuthError::invalid_grant(format!("the voucher was refused: {error}")))?;
+        let about = proven.map(|thumbprint| About {
+            issuer: &self.settings().server.issuer.text,
+            sid: device.id(),
+            client_id: &client.id,
+            thumbprint,
+        });
+        let now = self.clock().now();
+        let by = voucher.as_ref().zip(about).and_then(|(voucher, about)| voucher.vouches_for(&about, now));
+        let policy = self.settings().sessions.device_key_enrolment;
+        known.standing(&client.id, proven, by, policy).map_err(|problem| match problem {
+            KeyProblem::Missing => OAuthError::new(
+                ErrorCode::InvalidDpopProof,
+                "The device session is bound to keys, and the request has no DPoP proof.",
+            ),
+            problem => OAuthError::invalid_grant(problem.to_string()),
+        })
     }
 
     /// Whether the app that was given the ID token at `issued` may bring in this client (Native SSO section 4.3, 5), and how far.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::EnrolledKey;
 use super::record::{Session, SessionKind};
 use super::registry::Loaded;
 use crate::foundation::{Digest, Secret, Timestamp, random};
@@ -20,6 +21,9 @@ pub struct Device {
     /// The secrets that are accepted, oldest first.
     #[serde(default)]
     pub secrets: Vec<StoredSecret>,
+    /// The keys of which one must be proven beside a secret; none for a session whose secrets are enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<EnrolledKey>,
 }
 
 /// One accepted device secret.

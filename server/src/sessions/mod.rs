@@ -3,6 +3,7 @@
 
 pub mod code;
 pub mod device;
+pub mod keys;
 pub mod record;
 pub mod refresh;
 pub mod registry;

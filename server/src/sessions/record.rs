@@ -243,7 +243,8 @@ impl Session {
     fn has_more(&self) -> bool {
         let bound = |grant: &Grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.bound.is_some());
         let mut grants = self.apps.values().flat_map(|app| &app.grants);
-        grants.any(|grant| bound(grant) || !grant.id_token_claims.is_empty())
+        self.device.as_ref().is_some_and(Device::is_bound)
+            || grants.any(|grant| bound(grant) || !grant.id_token_claims.is_empty())
     }
 
     /// When the session will end unless it is used: the earlier of its absolute and its idle end.

@@ -295,6 +295,13 @@ pub(super) const LEAVES: &[Leaf] = &[
         "never",
         "How old the sign-in of a device session may be before the next app needs the person to sign in again. Apps that are signed in stay so.",
     ),
+    leaf(
+        "sessions.device.key_enrolment",
+        Kind::Choice(&["vouched", "first_exchange", "closed"]),
+        "vouched",
+        "How a further key comes to a device session that was begun with a DPoP proof, and in which the next app must therefore prove a key: \
+         `vouched`, by a JWT of an enrolled key in `device_key_voucher`; `first_exchange`, each client may enrol one; `closed`, only by a sign-in.",
+    ),
     leaf("sessions.browser.max_lifetime", LIMIT, "12h", "The longest a browser session lives, from sign-in."),
     leaf("sessions.browser.max_idle", LIMIT, "1h", "How long a browser session lives without an authorization."),
     leaf(

@@ -7,8 +7,8 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, Dpop, Handlers, Levels, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits,
-    Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens,
+    AccessTokenFormat, Backend, Dpop, Handlers, KeyEnrolment, Levels, Persistent, Proxy, SealingKeySource, SecondFactor, Server,
+    SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -228,6 +228,12 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         tokens: tokens(layers)?,
         sessions: Sessions {
             device: session_limits(layers, "device")?,
+            device_key_enrolment: match layers.text("sessions.device.key_enrolment")?.as_str() {
+                "vouched" => KeyEnrolment::Vouched,
+                "first_exchange" => KeyEnrolment::FirstExchange,
+                "closed" => KeyEnrolment::Closed,
+                _ => return None,
+            },
             device_auth_lifetime: layers.limit("sessions.device.auth_lifetime")?,
             browser: session_limits(layers, "browser")?,
             browser_auth_lifetime: layers.limit("sessions.browser.auth_lifetime")?,

@@ -200,6 +200,17 @@ pub enum Persistent {
     Always,
 }
 
+/// `sessions.device.key_enrolment`: how a further key comes to a device session that is bound to keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyEnrolment {
+    /// One that is enrolled vouches for it.
+    Vouched,
+    /// Each client may enrol one when it comes first.
+    FirstExchange,
+    /// Not at all but by a sign-in of the person.
+    Closed,
+}
+
 /// `[sessions.device]`, `[sessions.browser]`, `[sessions.offline]`.
 ///
 /// `auth_lifetime` is how old an authentication may be before the person must sign in again; `None` (the default) = any age. As in
@@ -210,6 +221,8 @@ pub struct Sessions {
     pub device: SessionLimits,
     /// `sessions.device.auth_lifetime`, for a token exchange.
     pub device_auth_lifetime: Option<Duration>,
+    /// `sessions.device.key_enrolment` = `vouched` (default) | `first_exchange` | `closed`.
+    pub device_key_enrolment: KeyEnrolment,
     /// Default 12h, idle 1h.
     pub browser: SessionLimits,
     /// `sessions.browser.auth_lifetime`, for an authorization.

@@ -78,6 +78,8 @@ codes! {
     SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator" ("subject sid actor detail");
     DEVICE_SECRET_ISSUED = "SE3021": "app of a device session given a device secret of its own" ("client_id subject sid address grant");
     DEVICE_SECRET_REFUSED = "SE3022": "device secret and ID token refused" ("client_id subject? sid? address grant reason");
+    DEVICE_KEY_ENROLLED = "SE3023": "key enrolled in a device session" ("client_id subject sid address grant");
+    DEVICE_KEY_REFUSED = "SE3024": "device secret refused for want of a key that is enrolled" ("client_id subject sid address grant reason");
 
     REFRESH_REPLAY_ANSWERED = "RT4001": "refresh token used again while its successor is unused; answered again" ("client_id subject sid address grant reason?");
     REFRESH_FAMILY_REVOKED = "RT4002": "refresh token used again after its successor; the family is revoked, with the session if nothing is left in it" ("client_id subject sid address grant reason");

@@ -12,6 +12,7 @@ pub mod jwe;
 pub mod keys;
 pub mod sealing;
 pub mod session_id;
+pub mod voucher;
 
 pub use confirmation::Confirmation;
 pub use half_hash::at_hash;

@@ -119,21 +119,7 @@ impl Proof {
     /// # Errors
     /// What is wrong with it.
     pub fn verify(jwt: &str, request: &Request<'_>) -> Result<Self, ProofError> {
-        if jwt.len() > MAX_LENGTH {
-            return Err(ProofError::Form);
-        }
-        let (message, signature) = jwt.rsplit_once('.').ok_or(ProofError::Form)?;
-        let (header, payload) = message.split_once('.').ok_or(ProofError::Form)?;
-        let (header, payload) = (encoding::decode(header), encoding::decode(payload));
-        let (header, payload) = (header.ok_or(ProofError::Form)?, payload.ok_or(ProofError::Form)?);
-        let header: Header = serde_json::from_slice(&header).map_err(|_| ProofError::Header)?;
-        if header.typ != TYP {
-            return Err(ProofError::Typ);
-        }
-        if header.crit.is_some() {
-            return Err(ProofError::Critical);
-        }
-        let thumbprint = verify_signature(&header, message, signature)?;
+        let (thumbprint, payload) = open(jwt, TYP)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| ProofError::Claims)?;
         if claims.jti.is_empty() || claims.jti.len() > MAX_ID {
             return Err(ProofError::Id);
@@ -217,6 +203,26 @@ pub fn is_thumbprint(text: &str) -> bool {
     encoding::decode_array::<32>(text).is_some()
 }
 
+/// Opens a JWT of that `typ` that is signed by the key in its header; gives the thumbprint of that key, and the claims as they were
+/// written.
+pub(super) fn open(jwt: &str, typ: &str) -> Result<(String, Vec<u8>), ProofError> {
+    if jwt.len() > MAX_LENGTH {
+        return Err(ProofError::Form);
+    }
+    let (message, signature) = jwt.rsplit_once('.').ok_or(ProofError::Form)?;
+    let (header, payload) = message.split_once('.').ok_or(ProofError::Form)?;
+    let (header, payload) = (encoding::decode(header), encoding::decode(payload));
+    let (header, payload) = (header.ok_or(ProofError::Form)?, payload.ok_or(ProofError::Form)?);
+    let header: Header = serde_json::from_slice(&header).map_err(|_| ProofError::Header)?;
+    if header.typ != typ {
+        return Err(ProofError::Typ);
+    }
+    if header.crit.is_some() {
+        return Err(ProofError::Critical);
+    }
+    Ok((verify_signature(&header, message, signature)?, payload))
+}
+
 /// Checks the signature by the key in the header; gives the thumbprint of that key.
 fn verify_signature(header: &Header, message: &str, signature: &str) -> Result<String, ProofError> {
     let alg = assertion::algorithm(&header.alg).ok_or(ProofError::Algorithm)?;
@@ -238,7 +244,7 @@ fn verify_signature(header: &Header, message: &str, signature: &str) -> Result<S
 }
 
 /// A `NumericDate` (RFC 7519 section 2), fractions cut off.
-fn seconds(date: f64) -> Result<Timestamp, ProofError> {
+pub(super) fn seconds(date: f64) -> Result<Timestamp, ProofError> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
     if (0.0..1e15).contains(&date) { Ok(Timestamp(date as u64)) } else { Err(ProofError::Claims) }
 }
