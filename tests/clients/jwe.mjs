@@ -1,4 +1,4 @@
-// The npm package jose reads an encrypted access token as its resource server would: decrypts, then verifies.
+// The npm package jose reads an encrypted token or answer as its recipient would: decrypts, then verifies.
 import { compactDecrypt, createLocalJWKSet, importPKCS8, jwtVerify } from 'jose';
 import { brief, tell } from './brief.mjs';
 
@@ -7,6 +7,6 @@ const { plaintext, protectedHeader } = await compactDecrypt(brief.token, await i
 const { payload, protectedHeader: inner } = await jwtVerify(new TextDecoder().decode(plaintext), createLocalJWKSet(brief.jwks), {
   issuer: brief.issuer,
   audience: brief.audience,
-  typ: 'at+jwt',
+  typ: brief.typ ?? 'at+jwt',
 });
 tell({ claims: payload, typ: inner.typ, enc: protectedHeader.enc });

@@ -1,4 +1,4 @@
-"""The PyPI package joserfc reads an encrypted access token as its resource server would: decrypts, then verifies."""
+"""The PyPI package joserfc reads an encrypted token or answer as its recipient would: decrypts, then verifies."""
 
 import base64
 

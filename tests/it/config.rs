@@ -222,7 +222,9 @@ fn the_tour_is_ready_once_its_handler_folder_is_filled() {
 #[test]
 fn members_of_metadata_that_are_our_own_are_documented() {
     let read = |path: &str| std::fs::read_to_string(binaries::repository().join(path)).expect("a page");
-    let source = read("server/src/clients/metadata/mod.rs") + &read("server/src/clients/metadata/extensions.rs");
+    let source = read("server/src/clients/metadata/mod.rs")
+        + &read("server/src/clients/metadata/extensions.rs")
+        + &read("server/src/clients/metadata/answers.rs");
     for page in ["README.md", "config/reference.md"] {
         let text = read(page);
         for name in [

@@ -39,11 +39,16 @@ fn check(server: &Server, document: &Value) {
     for claim in ["sub", "sid", "ds_hash", "auth_time", "acr", "email"] {
         assert!(list(document, "claims_supported").contains(&claim), "{claim}");
     }
-    assert_eq!(list(document, "subject_types_supported"), ["public"]);
+    assert_eq!(list(document, "subject_types_supported"), ["public", "pairwise"]);
     for alg in ["RS256", "ES256", "PS256", "EdDSA"] {
         assert!(list(document, "id_token_signing_alg_values_supported").contains(&alg), "{alg}");
     }
-    assert!(!list(document, "id_token_signing_alg_values_supported").contains(&"none"));
+    for name in ["id_token", "userinfo", "introspection"] {
+        let signing = list(document, &format!("{name}_signing_alg_values_supported"));
+        assert!(signing.contains(&"RS256") && !signing.contains(&"none"), "{name}: {signing:?}");
+        assert!(list(document, &format!("{name}_encryption_alg_values_supported")).contains(&"RSA-OAEP-256"), "{name}");
+        assert!(list(document, &format!("{name}_encryption_enc_values_supported")).contains(&"A256GCM"), "{name}");
+    }
     assert_eq!(document["native_sso_supported"], true);
 }
 

@@ -12,7 +12,7 @@ use crate::harness::person::unique;
 use crate::harness::process::Process;
 use crate::harness::redis::Port;
 use crate::harness::server::http;
-use crate::harness::{Person, Server, binaries, jwt, shared, until};
+use crate::harness::{Browser, Person, Server, binaries, jwt, shared, until};
 
 /// Where [`ONE`] is sent after signing out.
 const SIGNED_OUT: &str = "http://127.0.0.1:9/signed-out";
@@ -121,6 +121,40 @@ fn an_encrypted_access_token_is_read_by_jose_and_by_joserfc() {
         assert_eq!(told["claims"]["aud"], "https://api.example.com");
         assert_eq!(told["typ"], "at+jwt");
     }
+}
+
+#[test]
+fn encrypted_answers_are_read_by_jose_and_by_joserfc() {
+    use base64::Engine as _;
+    let server = crate::encrypted_answers::server();
+    let (tokens, _) = crate::encrypted_answers::sign_in(server, &Browser::new(), ONE, &server.person(), "openid email");
+    let (private, _) = crate::tokens::encryption_key();
+    let keys = server.get("/jwks.json").ok();
+    for answer in [tokens.id().to_owned(), server.userinfo(tokens.access()).body] {
+        let brief = json!({
+            "token": answer, "private_key": base64::engine::general_purpose::STANDARD.encode(private),
+            "jwks": keys, "issuer": server.issuer, "audience": ONE.id, "typ": "JWT",
+        });
+        for told in [node("jwe.mjs", &brief), python("jwe.py", &brief)] {
+            assert_eq!((&told["claims"]["aud"], &told["typ"], &told["enc"]), (&json!(ONE.id), &json!("JWT"), &json!("A256GCM")));
+            assert!(told["claims"]["sub"].is_string());
+        }
+    }
+}
+
+#[test]
+fn openid_client_of_npm_signs_in_with_everything_encrypted() {
+    use base64::Engine as _;
+    let server = crate::encrypted_answers::server();
+    let mut brief = brief(server, &server.person());
+    brief["private_key"] = base64::engine::general_purpose::STANDARD.encode(&crate::tokens::encryption_key().0).into();
+    let told = node("encrypted_answers.mjs", &brief);
+    assert_eq!(told["parts"], 5);
+    assert_eq!(told["claims"]["aud"], ONE.id);
+    assert_eq!(told["userinfo"]["email"], "ada@example.com");
+    assert_eq!(told["userinfo"]["sub"], told["claims"]["sub"]);
+    assert_eq!(told["refreshed"]["sub"], told["claims"]["sub"]);
+    assert_eq!((&told["introspected"]["active"], &told["introspected"]["client_id"]), (&json!(true), &json!(ONE.id)));
 }
 
 #[test]

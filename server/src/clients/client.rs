@@ -36,10 +36,24 @@ pub struct Client {
     pub require_pkce: bool,
     /// `id_token_signed_response_alg`; `None` = the server's.
     pub id_token_signed_response_alg: Option<SigningAlg>,
+    /// How its ID tokens are encrypted besides.
+    pub id_token_encryption: Option<ResponseEncryption>,
+    /// `userinfo_signed_response_alg`: `UserInfo` answers are JWTs signed so.
+    pub user_info_signing_alg: Option<SigningAlg>,
+    /// How its `UserInfo` answers are encrypted.
+    pub user_info_encryption: Option<ResponseEncryption>,
+    /// `introspection_signed_response_alg`, for introspection answers that are asked for as JWTs; `None` = RS256 (RFC 9701 section 6).
+    pub introspection_signing_alg: Option<SigningAlg>,
+    /// How introspection answers that are asked for as JWTs are encrypted besides.
+    pub introspection_encryption: Option<ResponseEncryption>,
+    /// Which `sub` it is told (`subject_type`).
+    pub subject_type: SubjectType,
+    /// `sector_identifier_uri`: a document that lists the redirect URIs of all clients of its sector.
+    pub sector_identifier_uri: Option<String>,
     /// `access_token_format`; `None` = the server's.
     pub access_token_format: Option<AccessTokenFormat>,
     /// How an access token is encrypted when it is encrypted to this client.
-    pub access_token_encryption: Option<AccessTokenEncryption>,
+    pub access_token_encryption: Option<ResponseEncryption>,
     /// `dpop_bound_access_tokens`: every token request must prove a key (RFC 9449 section 5.2).
     pub dpop_bound_access_tokens: bool,
     /// `jwks`: its public keys by value.
@@ -125,9 +139,21 @@ impl ApplicationType {
     }
 }
 
-/// `access_token_encrypted_response_alg` and `_enc`.
+/// `subject_type` (OIDC Core section 8).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessTokenEncryption {
+pub enum SubjectType {
+    /// The same `sub` for every client.
+    Public,
+    /// One of its own for each sector, so that clients of different sectors cannot tell that they speak of the same person.
+    Pairwise {
+        /// The host of the sector identifier, in lower case.
+        sector: String,
+    },
+}
+
+/// `NAME_encrypted_response_alg` and `_enc`, of access tokens, ID tokens, userinfo or introspection answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseEncryption {
     /// Key management algorithm (RFC 7518 section 4).
     pub alg: String,
     /// Content encryption algorithm (RFC 7518 section 5).

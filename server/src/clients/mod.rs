@@ -15,7 +15,7 @@ pub mod sharing;
 pub use assertion::AssertionProblem;
 pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
 pub use basic::parse_basic;
-pub use client::{AccessTokenEncryption, ApplicationType, Client, ClientAuth, DirectedShare, Origin};
+pub use client::{ApplicationType, Client, ClientAuth, DirectedShare, Origin, ResponseEncryption, SubjectType};
 pub use directory::{Added, Clients, ClientsError, check, check_record};
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use url::Url;
+use url::{Host, Url};
 
 /// The longest redirect URI accepted, in bytes.
 const MAX_LENGTH: usize = 2048;
@@ -184,6 +184,19 @@ impl RedirectUri {
     pub fn origin(&self) -> Option<String> {
         let url = Url::parse(&self.text).ok()?;
         matches!(url.scheme(), "https" | "http").then(|| url.origin().ascii_serialization())
+    }
+
+    /// The host of a web address that belongs to somebody; `None` for the scheme of an app and for this machine.
+    #[must_use]
+    pub fn owned_host(&self) -> Option<String> {
+        let url = Url::parse(&self.text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+        let host = url.host_str()?;
+        let is_nobodys = match url.host()? {
+            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        (!is_nobodys).then(|| host.to_owned())
     }
 
     /// Whether it leads to an app by a scheme of its own.

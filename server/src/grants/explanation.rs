@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::request;
 use super::target;
 use super::token_exchange::Terms;
+use crate::clients::Client;
 use crate::foundation::encoding;
 use crate::issuance::handler::{Purpose, Question, TokenBinding};
 use crate::issuance::mint::Bearer;
@@ -69,7 +70,8 @@ impl Engine {
             }
         };
         let terms = Terms::of(&client, &ceiling, &session, scope.as_ref());
-        let claims = self.id_token_like(source, sid, &session);
+        let issued_to = self.clients().find(source).await.map_err(|error| error.to_string())?;
+        let claims = self.id_token_like(source, issued_to.as_deref(), sid, &session);
         let now = self.clock().now();
         let acr_values: Vec<String> =
             wanted.acr_values.iter().flat_map(|text| text.split_ascii_whitespace()).map(str::to_owned).collect();
@@ -136,7 +138,7 @@ impl Engine {
     async fn before(
         &self,
         wanted: &Wanted,
-        client: &std::sync::Arc<crate::clients::Client>,
+        client: &std::sync::Arc<Client>,
         source: &str,
         session: &Session,
     ) -> Result<(crate::clients::sharing::Ceiling, Option<crate::protocol::Scope>, Vec<String>), OAuthError> {
@@ -158,9 +160,10 @@ impl Engine {
     }
 
     /// The claims that an ID token of `source` in this session has.
-    fn id_token_like(&self, source: &str, sid: SessionId, session: &Session) -> String {
+    fn id_token_like(&self, source: &str, issued_to: Option<&Client>, sid: SessionId, session: &Session) -> String {
+        let sub = issued_to.map(|client| self.issuer().subject_for(client, &session.sub));
         json!({
-            "iss": self.settings().server.issuer.text, "sub": session.sub, "aud": source, "sid": sid,
+            "iss": self.settings().server.issuer.text, "sub": sub, "aud": source, "sid": sid,
             "auth_time": session.auth_time, "acr": session.acr, "amr": session.amr,
         })
         .to_string()

@@ -1,15 +1,29 @@
-//! Token introspection (RFC 7662): access tokens, refresh tokens and device secrets.
+//! Token introspection (RFC 7662, signed: RFC 9701): access tokens, refresh tokens and device secrets.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::engine::Engine;
 use super::pipeline::{Facts, TokenCall};
-use crate::clients::Client;
+use crate::clients::{Client, SubjectType};
 use crate::foundation::{Digest, Secret};
 use crate::issuance::VerifiedAccessToken;
 use crate::protocol::OAuthError;
 use crate::sessions::{Grant, Presented};
+use crate::settings::meaning::SigningAlg;
 use crate::tokens::handle::RefreshHandle;
+
+/// `typ` of a signed answer, which keeps it from being taken for any other JWT (RFC 9701 sections 5 and 8.1).
+const TYP: &str = "token-introspection+jwt";
+
+/// What the client that asked is told.
+#[derive(Debug)]
+pub struct Introspection {
+    client: Arc<Client>,
+    /// The members of the answer (RFC 7662 section 2.2).
+    pub members: Map<String, Value>,
+}
 
 impl Engine {
     /// Answers an introspection request. A token that is worth nothing, and one that the asking client may not know about,
@@ -17,7 +31,7 @@ impl Engine {
     ///
     /// # Errors
     /// `invalid_request` without a token, `invalid_client`, or when the store fails.
-    pub async fn introspect(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<Map<String, Value>, OAuthError> {
+    pub async fn introspect(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<Introspection, OAuthError> {
         let client = self.authenticate(call, facts).await?;
         let client = client.client();
         let token = call.parameters.require("token", "The parameter token is missing.")?;
@@ -28,7 +42,25 @@ impl Engine {
         } else {
             self.introspect_access_token(client, token).await?
         };
-        Ok(answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))])))
+        let members = answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))]));
+        Ok(Introspection { client: Arc::clone(client), members })
+    }
+
+    /// The answer as a JWT for the client that asked, signed and, where it registered that, encrypted (RFC 9701 section 5). There is no
+    /// `exp` and no `sub` outside the answer, so that nobody takes it for an access token.
+    ///
+    /// # Errors
+    /// `server_error` when it cannot be signed, or the client has no key to encrypt to any more.
+    pub async fn sign_introspection(&self, introspection: Introspection) -> Result<String, OAuthError> {
+        let Introspection { client, members } = introspection;
+        let claims = json!({
+            "iss": self.settings().server.issuer.text,
+            "aud": client.id,
+            "iat": self.clock().now(),
+            "token_introspection": members,
+        });
+        let alg = client.introspection_signing_alg.unwrap_or(SigningAlg::Rs256);
+        self.issuer().protect(&client, TYP, &claims, alg, client.introspection_encryption.as_ref()).await
     }
 
     /// Checks a presented access token, whose client must still be there too, and be the one it was issued to; `None` = it is worth
@@ -54,7 +86,12 @@ impl Engine {
         answer.insert("active".to_owned(), true.into());
         answer.insert("token_type".to_owned(), claims.confirmation().token_type().into());
         show_data(token.grant(), &mut answer);
-        if let Some(person) = self.person_name(token.session().map(|session| session.sub.as_str())).await? {
+        // A name that everybody knows would undo a `sub` that is the client's own.
+        let owner = self.clients().find(&claims.client_id).await?;
+        let is_unlinkable = |client: &Client| client.subject_type != SubjectType::Public;
+        let sub = token.session().map(|session| session.sub.as_str());
+        let sub = sub.filter(|_| !is_unlinkable(client) && !owner.is_some_and(|owner| is_unlinkable(&owner)));
+        if let Some(person) = self.person_name(sub).await? {
             answer.insert("username".to_owned(), person.into());
         }
         Ok(Some(answer))
@@ -69,16 +106,15 @@ impl Engine {
             Some((owner, grant, grant.refresh.as_ref()?))
         });
         let Some((owner, grant, refresh)) = found else { return Ok(None) };
-        if !self.clients().find(owner).await?.is_some_and(|owner| owner.stood_at(grant.issued)) {
-            return Ok(None);
-        }
-        let entitled = client.introspection || *owner == client.id;
+        let Some(owner) = self.clients().find(owner).await?.filter(|owner| owner.stood_at(grant.issued)) else { return Ok(None) };
+        let entitled = client.introspection || owner.id == client.id;
         // A predecessor is still answered at the token endpoint, so it counts as active.
         if !entitled || !refresh.is_alive(self.clock().now()) || refresh.classify(&handle.secret) == Presented::Replay {
             return Ok(None);
         }
-        let mut answer = self.session_members(&loaded.session.sub, loaded.id, &loaded.session);
-        answer.insert("client_id".to_owned(), owner.clone().into());
+        let sub = self.issuer().subject_for(&owner, &loaded.session.sub);
+        let mut answer = self.session_members(&sub, loaded.id, &loaded.session);
+        answer.insert("client_id".to_owned(), owner.id.clone().into());
         answer.insert("scope".to_owned(), grant.scope.to_string().into());
         let end = match (refresh.expires, loaded.session.ends_at_latest()) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -102,7 +138,9 @@ impl Engine {
         if !(client.introspection || is_app_of_it) {
             return Ok(None);
         }
-        let mut answer = self.session_members(&device.session().sub, device.id(), device.session());
+        // A device secret belongs to no client: whoever asks is told the person as it knows them.
+        let sub = self.issuer().subject_for(client, &device.session().sub);
+        let mut answer = self.session_members(&sub, device.id(), device.session());
         if let Some(end) = device.session().ends_at_latest() {
             answer.insert("exp".to_owned(), end.0.into());
         }

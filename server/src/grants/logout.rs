@@ -48,11 +48,7 @@ impl Engine {
     ) -> Result<Logout, OAuthError> {
         let hint = match parameters.get("id_token_hint") {
             None => None,
-            Some(text) => Some(
-                self.verify_id_token_hint(text)
-                    .await?
-                    .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))?,
-            ),
+            Some(text) => Some(self.read_id_token_hint(text).await?),
         };
         let named = parameters.get("client_id");
         let vouched = hint.as_ref().and_then(IdTokenClaims::client_id);
@@ -71,11 +67,15 @@ impl Engine {
         if let Some(claims) = &hint
             && let Some(sid) = claims.sid
         {
-            self.end_with_browser(sid, &claims.sub, event).await?;
+            self.end_with_browser(sid, claims, event).await?;
         }
         // The browser's own sessions end too, those of other people than the hint's excepted.
         for person in self.signed_in(browser).await? {
-            if hint.as_ref().is_none_or(|claims| claims.sub == person.loaded.session.sub) {
+            let is_theirs = match &hint {
+                Some(claims) => self.hint_names(claims, &person.loaded.session.sub).await?,
+                None => true,
+            };
+            if is_theirs {
                 self.end_for(person.loaded.id, event).await?;
             }
         }
@@ -86,11 +86,12 @@ impl Engine {
         })
     }
 
-    /// Ends a session that `sub` owns, and the browser session in which it was granted.
-    async fn end_with_browser(&self, sid: SessionId, sub: &str, event: AuditEvent<'_>) -> Result<(), OAuthError> {
-        let Some(loaded) = self.sessions().find(sid).await?.filter(|loaded| loaded.session.sub == sub) else {
+    /// Ends the session of an ID token's person, and the browser session in which it was granted.
+    async fn end_with_browser(&self, sid: SessionId, hint: &IdTokenClaims, event: AuditEvent<'_>) -> Result<(), OAuthError> {
+        let Some(loaded) = self.sessions().find(sid).await? else { return Ok(self.sessions().settle(sid).await?) };
+        if !self.hint_names(hint, &loaded.session.sub).await? {
             return Ok(self.sessions().settle(sid).await?);
-        };
+        }
         self.end_for(sid, event).await?;
         if loaded.session.kind != SessionKind::Browser
             && let Some(browser) = loaded.session.browser

@@ -7,6 +7,7 @@ pub mod client_credentials;
 pub mod engine;
 pub mod examination;
 pub mod explanation;
+mod hint;
 pub mod introspection;
 pub mod logout;
 pub mod parameters;
@@ -20,6 +21,8 @@ pub mod token_exchange;
 pub mod user_info;
 
 pub use engine::Engine;
+pub use introspection::Introspection;
 pub use parameters::Parameters;
 pub use pipeline::{Facts, TokenCall};
 pub use possession::{Presentation, Scheme, Shown};
+pub use user_info::UserInfo;

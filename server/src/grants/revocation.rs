@@ -62,7 +62,7 @@ impl Engine {
         if let Some(token) = self.verify_access_token(text).await?
             && token.claims().client_id == client.id
         {
-            facts.subject = Some(token.claims().sub.clone());
+            facts.subject = Some(token.session().map_or(&token.claims().sub, |session| &session.sub).clone());
             facts.sid = token.claims().sid;
             self.issuer().revoke_access_token(text, &token).await?;
             facts.change = Some(codes::TOKEN_REVOKED);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::engine::Engine;
+use super::hint;
 use super::pipeline::{self, Facts};
 use super::possession;
 use super::request::TokenExchange;
@@ -50,11 +51,12 @@ impl Engine {
             .verify_subject_token(&request)
             .await
             .inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
-        let device = self.verify_device(&request, &token.claims, facts).await;
+        let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
+        let issued_to = self.clients().find(source).await?;
+        let device = self.verify_device(&request, &token.claims, issued_to.as_deref(), facts).await;
         let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
         let standing = self.check_keys(client, &device, confirmation, request.voucher.as_ref());
         let standing = standing.inspect_err(|_| facts.note = Some(codes::DEVICE_KEY_REFUSED))?;
-        let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
         let ceiling = self.verify_sharing(client, source, token.claims.iat, device.session()).await;
         let ceiling = ceiling.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error))?;
         self.check_age(device.session())?;
@@ -159,6 +161,10 @@ impl Engine {
 
     /// The subject token: an ID token of ours, signed by a key of ours. It may have expired (Native SSO section 6.3).
     async fn verify_subject_token(&self, request: &TokenExchange) -> Result<Verified<SubjectClaims>, OAuthError> {
+        // Whatever is inside, so this tells nothing about it (OpenID Connect Core section 3.1.2.1 has the client decrypt).
+        if hint::is_encrypted(request.subject_token.expose()) {
+            return Err(OAuthError::invalid_request("The subject_token is encrypted; send the signed ID token that is inside."));
+        }
         let verified = self
             .issuer()
             .keys()
@@ -179,6 +185,7 @@ impl Engine {
         &self,
         request: &TokenExchange,
         claims: &SubjectClaims,
+        issued_to: Option<&Client>,
         facts: &mut Facts,
     ) -> Result<VerifiedDevice, OAuthError> {
         let device = self
@@ -196,7 +203,8 @@ impl Engine {
         if claims.sid != Some(device.id()) {
             return Err(OAuthError::invalid_grant("sid of the ID token is not the device secret's session"));
         }
-        if claims.sub != device.session().sub {
+        // By the `sub` of the app that the ID token was issued to. If that is gone, `verify_sharing` refuses.
+        if issued_to.is_some_and(|client| !self.issuer().is_subject(client, &claims.sub, &device.session().sub)) {
             return Err(OAuthError::invalid_grant("sub of the ID token is not the device session's person"));
         }
         Ok(device)

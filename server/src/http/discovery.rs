@@ -10,8 +10,8 @@ use super::{cors, respond};
 use crate::grants::Engine;
 use crate::grants::authorize::answer::ResponseMode;
 use crate::protocol::names;
-use crate::settings::meaning::SigningAlg;
-use crate::tokens::dpop;
+use crate::settings::meaning::{ScopeMeaning, SigningAlg};
+use crate::tokens::{dpop, jwe};
 
 /// How clients may authenticate.
 const AUTH_METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
@@ -62,7 +62,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
     }
     let scopes: Vec<&String> = settings.scopes.keys().filter(|scope| native_sso || *scope != names::DEVICE_SSO).collect();
     let mut claims = vec!["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "at_hash", "sid", "ds_hash"];
-    for claim in settings.scopes.values().flat_map(|meaning| &meaning.claims) {
+    for claim in settings.scopes.values().flat_map(ScopeMeaning::all_claims) {
         if !claims.contains(&claim.as_str()) {
             claims.push(claim);
         }
@@ -83,8 +83,16 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "scopes_supported": scopes,
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
-        "subject_types_supported": ["public"],
+        "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": algs,
+        "id_token_encryption_alg_values_supported": jwe::ALGS,
+        "id_token_encryption_enc_values_supported": jwe::ENCS,
+        "userinfo_signing_alg_values_supported": algs,
+        "userinfo_encryption_alg_values_supported": jwe::ALGS,
+        "userinfo_encryption_enc_values_supported": jwe::ENCS,
+        "introspection_signing_alg_values_supported": algs,
+        "introspection_encryption_alg_values_supported": jwe::ALGS,
+        "introspection_encryption_enc_values_supported": jwe::ENCS,
         "acr_values_supported": settings.sign_in.levels.iter().map(|level| level.acr.as_str()).collect::<Vec<_>>(),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],

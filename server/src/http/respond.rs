@@ -34,6 +34,12 @@ pub fn json(value: &impl Serialize) -> HttpResponse {
     }
 }
 
+/// An answer that is a JWT, under its own media type.
+#[must_use]
+pub fn jwt(text: String, media_type: &'static str) -> HttpResponse {
+    no_store(StatusCode::OK).content_type(media_type).body(text)
+}
+
 /// A refusal as JSON (RFC 6749 section 5.2). `basic` = the client tried HTTP Basic and must be challenged with it.
 #[must_use]
 pub fn refusal(error: &OAuthError, basic: bool) -> HttpResponse {
@@ -65,7 +71,14 @@ pub fn challenge(scheme: Scheme, error: Option<&OAuthError>) -> HttpResponse {
         Scheme::Dpop => &dpop,
     };
     // The description is a sentence of ours, without quotes (RFC 6749 section 5.2).
-    let challenge = format!("{scheme}, error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+    let mut challenge = format!("{scheme}, error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+    // RFC 9470 section 3: what sign-in would do.
+    if let Some(Value::String(acr_values)) = error.members.get("acr_values") {
+        challenge.push_str(&format!(", acr_values=\"{acr_values}\""));
+    }
+    if let Some(max_age) = error.members.get("max_age").and_then(Value::as_u64) {
+        challenge.push_str(&format!(", max_age=\"{max_age}\""));
+    }
     let mut answer = refusal(error, false);
     if let Ok(value) = challenge.parse()
         && matches!(error.status(), 400 | 401 | 403)

@@ -8,7 +8,7 @@ use super::body::{self, Accept};
 use super::serve::Shared;
 use super::{authorization, cors, possession, respond};
 use crate::foundation::Secret;
-use crate::grants::{Presentation, Scheme, Shown};
+use crate::grants::{Presentation, Scheme, Shown, UserInfo};
 use crate::protocol::OAuthError;
 
 /// The endpoint.
@@ -32,7 +32,8 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Err((scheme, error)) => return refused(&shared, &request, scheme, &error),
     };
     let mut response = match engine.user_info(&token).await {
-        Ok(claims) => respond::json(&claims),
+        Ok(UserInfo::Claims(claims)) => respond::json(&claims),
+        Ok(UserInfo::Jwt(jwt)) => respond::jwt(jwt, "application/jwt"),
         Err(error) => return refused(&shared, &request, presentation.scheme, &error),
     };
     possession::offer_nonce(engine, &request, None, &mut response);

@@ -57,6 +57,9 @@ pub struct AccessClaims {
     /// What the handler added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
+    /// Claims of the person that the scope puts here, such as `roles` and `groups` (RFC 9068 section 2.2.3).
+    #[serde(flatten)]
+    pub person: Map<String, Value>,
 }
 
 /// One audience or several (RFC 7519 section 4.1.3).

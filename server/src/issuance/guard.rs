@@ -9,35 +9,12 @@ use serde_json::{Map, Value};
 use super::proposal::{Proposal, RefreshLifetime};
 use crate::clients::Client;
 use crate::foundation::{Secret, Timestamp};
+pub use crate::protocol::claims::is_reserved;
+use crate::protocol::claims::is_reserved_in_token;
 use crate::protocol::{Scope, names};
 use crate::sessions::refresh::RefreshTerms;
 use crate::sessions::{AccessTemplate, Grant, GrantId, Refresh, Session};
 use crate::settings::Settings;
-
-/// Claims that only the server sets (OpenID Connect Core section 2, RFC 7519 section 4.1, RFC 9068, Native SSO section 3.3).
-const RESERVED_CLAIMS: [&str; 21] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "ds_hash",
-    "sid",
-    "cnf",
-    "act",
-    "may_act",
-    "client_id",
-];
 
 /// The most audiences of one access token, and the longest one.
 const MAX_AUDIENCES: usize = 32;
@@ -96,8 +73,29 @@ pub struct IssuePlan {
     claims_in_id_token: bool,
     /// Claims of the person that were asked for one by one, for ID tokens.
     id_token_claims: Vec<String>,
+    /// Claims of the person that the scope puts into the tokens themselves, wherever others are released.
+    scope_claims: ScopeClaims,
     data: Option<Map<String, Value>>,
     clamps: Vec<&'static str>,
+}
+
+/// Claims of the person that a scope puts into tokens (`scopes.NAME.id_token_claims`, `access_token_claims`); none of them reserved.
+#[derive(Debug, Default)]
+pub struct ScopeClaims {
+    /// Into the ID token.
+    pub id_token: Vec<String>,
+    /// Into the access token.
+    pub access_token: Vec<String>,
+}
+
+impl ScopeClaims {
+    fn of(scope: &Scope, settings: &Settings) -> Self {
+        let usable = |names: Vec<&str>| names.into_iter().filter(|name| !is_reserved_in_token(name)).map(str::to_owned).collect();
+        Self {
+            id_token: usable(settings.id_token_claim_names(scope)),
+            access_token: usable(settings.access_token_claim_names(scope)),
+        }
+    }
 }
 
 /// The ID token of a plan.
@@ -166,6 +164,12 @@ impl IssuePlan {
     #[must_use]
     pub fn id_token_claims(&self) -> &[String] {
         &self.id_token_claims
+    }
+
+    /// Claims of the person that the scope puts into the tokens.
+    #[must_use]
+    pub const fn scope_claims(&self) -> &ScopeClaims {
+        &self.scope_claims
     }
 
     /// What is kept with the grant.
@@ -255,6 +259,7 @@ pub fn clamp(proposal: Proposal, limits: &Limits<'_>, settings: &Settings) -> Is
     });
     IssuePlan {
         client: Arc::clone(limits.client),
+        scope_claims: ScopeClaims::of(&scope, settings),
         scope,
         access,
         access_lifetime,
@@ -313,12 +318,6 @@ fn clamp_claims(mut claims: Map<String, Value>, clamps: &mut Vec<&'static str>) 
 
 fn json_size(value: &Map<String, Value>) -> usize {
     if value.is_empty() { 0 } else { serde_json::to_vec(value).map_or(usize::MAX, |text| text.len()) }
-}
-
-/// Whether a claim is the server's own to set.
-#[must_use]
-pub fn is_reserved(name: &str) -> bool {
-    RESERVED_CLAIMS.contains(&name)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Issuer {
 /// Whose tokens are minted, and in which session.
 #[derive(Debug)]
 pub struct Bearer<'a> {
-    /// The person, or the client itself.
+    /// The person, as the server knows them, or the client itself. Tokens name them as the client does.
     pub sub: &'a str,
     /// The session and how its person authenticated; none for a client acting for itself.
     pub session: Option<(SessionId, &'a Authentication)>,
@@ -189,7 +189,7 @@ impl Issuer {
     /// `server_error` when a key is missing (encryption asked for and nobody's key known) or the store fails.
     pub async fn mint(&self, plan: &IssuePlan, bearer: &Bearer<'_>) -> Result<Minted, OAuthError> {
         let now = self.clock.now();
-        let (access_token, record) = self.mint_access_token(plan, bearer, now)?;
+        let (access_token, record) = self.mint_access_token(plan, bearer, now).await?;
         let id_token = match plan.id_token() {
             None => None,
             Some(id_plan) => Some(self.mint_id_token(plan, id_plan, bearer, access_token.expose(), now).await?),
@@ -215,13 +215,13 @@ impl Issuer {
         Ok(())
     }
 
-    fn mint_access_token(
+    async fn mint_access_token(
         &self,
         plan: &IssuePlan,
         bearer: &Bearer<'_>,
         now: Timestamp,
     ) -> Result<(Secret<String>, Option<AccessClaims>), OAuthError> {
-        let claims = self.access_claims(plan, bearer, now);
+        let claims = self.access_claims(plan, bearer, now).await?;
         let template = plan.access();
         if self.format(plan) == AccessTokenFormat::Opaque {
             return Ok((Secret::new(access::opaque_text()), Some(claims)));
@@ -258,7 +258,7 @@ impl Issuer {
         RecipientKey::choose(jwks, preferred).map_err(|error| OAuthError::server_error(error.to_string()))
     }
 
-    fn access_claims(&self, plan: &IssuePlan, bearer: &Bearer<'_>, now: Timestamp) -> AccessClaims {
+    async fn access_claims(&self, plan: &IssuePlan, bearer: &Bearer<'_>, now: Timestamp) -> Result<AccessClaims, OAuthError> {
         let tokens = &self.settings.tokens;
         let issuer = &self.settings.server.issuer.text;
         let audience = if plan.access().audience.is_empty() {
@@ -268,9 +268,12 @@ impl Issuer {
         };
         let unique = encoding::encode(random::bytes::<12>());
         let authentication = bearer.session.map(|(_, authentication)| authentication);
-        AccessClaims {
+        let named = &plan.scope_claims().access_token;
+        let person =
+            if bearer.session.is_none() || named.is_empty() { Map::new() } else { self.person_claims(bearer.sub, named).await? };
+        Ok(AccessClaims {
             iss: issuer.clone(),
-            sub: bearer.sub.to_owned(),
+            sub: self.subject_of(plan, bearer),
             aud: audience.into(),
             exp: now.plus(plan.access_lifetime()),
             iat: now,
@@ -283,7 +286,13 @@ impl Issuer {
             amr: authentication.map(|authentication| authentication.amr.clone()).unwrap_or_default(),
             cnf: bearer.confirmation.claim(),
             data: plan.access().data.clone(),
-        }
+            person,
+        })
+    }
+
+    /// The `sub` of the tokens.
+    fn subject_of(&self, plan: &IssuePlan, bearer: &Bearer<'_>) -> String {
+        if bearer.session.is_some() { self.subject_for(plan.client(), bearer.sub).into_owned() } else { bearer.sub.to_owned() }
     }
 
     async fn mint_id_token(
@@ -297,7 +306,8 @@ impl Issuer {
         let alg = self.id_token_alg(plan);
         let mut claims = self.id_token_claims(plan, id_plan, bearer, now).await?;
         claims.at_hash = Some(crate::tokens::at_hash(alg, access_token));
-        self.keys.sign(alg, id_token::TYP, &claims).map(Secret::new).map_err(|error| OAuthError::server_error(error.to_string()))
+        let client = plan.client();
+        self.protect(client, id_token::TYP, &claims, alg, client.id_token_encryption.as_ref()).await.map(Secret::new)
     }
 
     fn id_token_alg(&self, plan: &IssuePlan) -> SigningAlg {
@@ -312,14 +322,14 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<IdTokenClaims, OAuthError> {
         let mut other = id_plan.claims.clone();
-        let named = [&id_plan.person_claims[..], plan.id_token_claims()].concat();
+        let named = [&id_plan.person_claims[..], plan.id_token_claims(), &plan.scope_claims().id_token].concat();
         if !named.is_empty() {
             other.extend(self.person_claims(bearer.sub, &named).await?);
         }
         let authentication = bearer.session.map(|(_, authentication)| authentication);
         Ok(IdTokenClaims {
             iss: self.settings.server.issuer.text.clone(),
-            sub: bearer.sub.to_owned(),
+            sub: self.subject_of(plan, bearer),
             aud: vec![plan.client().id.clone()].into(),
             exp: now.plus(id_plan.lifetime),
             iat: now,
@@ -341,7 +351,7 @@ impl Issuer {
     /// When the store fails.
     pub async fn preview(&self, plan: &IssuePlan, bearer: &Bearer<'_>) -> Result<Value, OAuthError> {
         let now = self.clock.now();
-        let mut access = json!(self.access_claims(plan, bearer, now));
+        let mut access = json!(self.access_claims(plan, bearer, now).await?);
         access.as_object_mut().map(|claims| claims.remove("jti"));
         let id_token = match plan.id_token() {
             None => None,

@@ -7,6 +7,8 @@ pub mod handler;
 pub mod id_token;
 pub mod mint;
 pub mod proposal;
+mod protection;
+mod subject;
 
 pub use access::{AccessClaims, VerifiedAccessToken};
 pub use guard::{IssuePlan, Limits};

@@ -38,6 +38,8 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// RFC 9449 section 8: the proof must repeat the nonce that comes with this answer.
     UseDpopNonce,
+    /// RFC 9470 section 3: the person must sign in again, better or just now.
+    InsufficientUserAuthentication,
     /// RFC 7009 section 2.2.1.
     UnsupportedTokenType,
     /// OpenID Connect Core section 3.1.2.6, Native SSO section 4.4.
@@ -87,6 +89,7 @@ impl ErrorCode {
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InteractionRequired => "interaction_required",
             Self::LoginRequired => "login_required",
@@ -133,7 +136,7 @@ impl ErrorCode {
             | Self::RequestUriNotSupported
             | Self::RegistrationNotSupported
             | Self::Handler(_) => 400,
-            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InvalidClient | Self::InvalidToken | Self::InsufficientUserAuthentication => 401,
             Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,

@@ -397,6 +397,19 @@ pub(super) const LEAVES: &[Leaf] = &[
     ),
     leaf("sign_in.title", Kind::Text { required: true }, "Sign in", "The heading of the sign-in pages."),
     leaf(
+        "userinfo.required_acr",
+        Kind::Texts,
+        "",
+        "Values of `acr` of which the sign-in behind an access token must reach one to be answered at the UserInfo endpoint; otherwise the \
+         app is told to have the person sign in so (RFC 9470). Not set: any.",
+    ),
+    leaf(
+        "userinfo.max_age",
+        LIMIT,
+        "never",
+        "How long ago the sign-in behind an access token may have been to be answered at the UserInfo endpoint; `never`: any time.",
+    ),
+    leaf(
         "proxy.trusted",
         Kind::Networks,
         "",

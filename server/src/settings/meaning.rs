@@ -2,6 +2,7 @@
 
 mod handlers;
 mod levels;
+mod scopes;
 mod storage;
 
 use std::collections::BTreeMap;
@@ -14,9 +15,8 @@ use url::Url;
 
 pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
 pub use levels::{Factor, Level, Levels, amr};
+pub use scopes::ScopeMeaning;
 pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
-
-use crate::protocol::Scope;
 
 /// All settings of one server.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Settings {
     pub sessions: Sessions,
     /// `[sign_in]`
     pub sign_in: SignIn,
+    /// `[userinfo]`
+    pub user_info: UserInfo,
     /// `[proxy]`
     pub proxy: Proxy,
     /// `[handlers]`
@@ -284,6 +286,15 @@ pub struct SignIn {
     pub title: String,
 }
 
+/// `[userinfo]`: what the sign-in behind an access token must be like to be answered (RFC 9470).
+#[derive(Debug, Clone)]
+pub struct UserInfo {
+    /// `userinfo.required_acr`: any of these; empty (the default) = any at all.
+    pub required_acr: Vec<String>,
+    /// `userinfo.max_age`: how long ago it may have been; `None` (the default) = any time.
+    pub max_age: Option<Duration>,
+}
+
 /// `[proxy]`
 #[derive(Debug, Clone)]
 pub struct Proxy {
@@ -327,15 +338,6 @@ pub struct Telemetry {
     pub level: String,
 }
 
-/// What a scope value is for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScopeMeaning {
-    /// Claim names that the scope releases.
-    pub claims: Vec<String>,
-    /// The sentence on the consent page.
-    pub description: String,
-}
-
 /// `[[resource_servers]]`: an API that access tokens may be meant for.
 #[derive(Debug, Clone)]
 pub struct ResourceServer {
@@ -359,27 +361,5 @@ impl fmt::Debug for FileClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let members: Vec<&String> = self.metadata.keys().collect();
         f.debug_struct("FileClient").field("members", &members).field("place", &self.place).finish()
-    }
-}
-
-impl Settings {
-    /// The claims that a scope releases, in a stable order without repetition.
-    #[must_use]
-    pub fn claims_of(&self, scope: &Scope) -> Vec<String> {
-        self.claim_names(scope).into_iter().map(str::to_owned).collect()
-    }
-
-    /// The same, borrowed.
-    #[must_use]
-    pub fn claim_names(&self, scope: &Scope) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for value in scope.iter() {
-            for claim in self.scopes.get(value).into_iter().flat_map(|meaning| &meaning.claims) {
-                if !names.contains(&claim.as_str()) {
-                    names.push(claim);
-                }
-            }
-        }
-        names
     }
 }

@@ -27,7 +27,9 @@ A scope value that may be registered. What is written about a standard scope rep
 
 | member | kind | meaning |
 |---|---|---|
-| `claims` | a list of claim names | The claims that the scope releases. |
+| `claims` | a list of claim names | The claims that the scope releases at the UserInfo endpoint. |
+| `id_token_claims` | a list of claim names | The claims that it puts into ID tokens, beside or instead of that. |
+| `access_token_claims` | a list of claim names | The claims that it puts into access tokens, such as `roles` and `groups` (RFC 9068 section 2.2.3), and into what introspection says of them. Whoever is handed the token can read them. |
 | `description` | a sentence | What the consent page says. |
 
 The standard scopes:

@@ -20,7 +20,9 @@ pub fn schema() -> Value {
         &mut root,
         "scopes",
         json!({"type": "object", "description": section_doc("scopes"), "additionalProperties": {
-            "type": "object", "additionalProperties": false, "properties": {"claims": texts, "description": {"type": "string"}},
+            "type": "object", "additionalProperties": false, "properties": {
+                "claims": texts, "id_token_claims": texts, "access_token_claims": texts, "description": {"type": "string"},
+            },
         }}),
     );
     insert(

@@ -40,7 +40,7 @@ pub(super) fn standard() -> BTreeMap<String, ScopeMeaning> {
         .iter()
         .map(|(name, claims, description)| {
             let claims = claims.iter().map(|claim| (*claim).to_owned()).collect();
-            ((*name).to_owned(), ScopeMeaning { claims, description: (*description).to_owned() })
+            ((*name).to_owned(), ScopeMeaning { claims, description: (*description).to_owned(), ..ScopeMeaning::default() })
         })
         .collect()
 }

@@ -15,7 +15,7 @@ use super::nearest::nearest;
 use super::value::Raw;
 use super::{address, scopes};
 use crate::foundation::{encoding, random};
-use crate::protocol::Scope;
+use crate::protocol::{Scope, claims};
 
 /// What these sections say.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ impl Sections {
 }
 
 const WRONG_TYPE: &str = "config.wrong_type";
+
+/// The members of a scope.
+const SCOPE_MEMBERS: [&str; 4] = ["claims", "id_token_claims", "access_token_claims", "description"];
 
 /// Reads one of the sections.
 pub(super) fn read(
@@ -116,23 +119,42 @@ fn read_scope(
         return;
     };
     // What is written about a standard scope replaces that part of its meaning.
-    let mut meaning =
-        sections.scopes.get(scope).cloned().unwrap_or_else(|| ScopeMeaning { claims: Vec::new(), description: scope.to_owned() });
+    let mut meaning = sections
+        .scopes
+        .get(scope)
+        .cloned()
+        .unwrap_or_else(|| ScopeMeaning { description: scope.to_owned(), ..ScopeMeaning::default() });
     for (key, value) in table {
         let here = document.place(&key.span());
         match (key.get_ref().as_ref(), document::raw(value.get_ref())) {
             ("claims", Raw::Texts(claims)) => meaning.claims = claims,
+            (member @ "id_token_claims", Raw::Texts(claims)) => {
+                meaning.id_token_claims = unreserved(scope, member, claims, &here, layers);
+            }
+            (member @ "access_token_claims", Raw::Texts(claims)) => {
+                meaning.access_token_claims = unreserved(scope, member, claims, &here, layers);
+            }
             ("description", Raw::Text(text)) => meaning.description = text,
-            (member @ ("claims" | "description"), _) => {
-                let expected = if member == "claims" { "a list of claim names" } else { "a sentence" };
+            (member @ ("claims" | "id_token_claims" | "access_token_claims" | "description"), _) => {
+                let expected = if member == "description" { "a sentence" } else { "a list of claim names" };
                 let seen = format!("scopes.{scope}.{member} = {}", document::type_name(value.get_ref()));
                 layers.find(WRONG_TYPE, &here, seen, expected, "write claims = [\"…\"] and description = \"…\"");
             }
-            (member, _) => unknown_member(&format!("scopes.{scope}"), member, &["claims", "description"], &here, layers),
+            (member, _) => unknown_member(&format!("scopes.{scope}"), member, &SCOPE_MEMBERS, &here, layers),
         }
     }
     sections.scope_places.insert(scope.to_owned(), place);
     sections.scopes.insert(scope.to_owned(), meaning);
+}
+
+/// The names without those that the server sets itself, which are reported: a person's claim must never stand in their place.
+fn unreserved(scope: &str, member: &str, claims: Vec<String>, place: &str, layers: &mut Layers) -> Vec<String> {
+    let (fine, reserved): (Vec<_>, Vec<_>) = claims.into_iter().partition(|name| !claims::is_reserved_in_token(name));
+    for name in reserved {
+        let seen = format!("scopes.{scope}.{member} with {name:?}");
+        layers.find("config.reserved_claim", place, seen, "claims of people, not of the token itself", "take it out");
+    }
+    fine
 }
 
 fn read_resource_server(document: &Document, table: &DeTable<'_>, place: String, layers: &mut Layers, sections: &mut Sections) {

@@ -39,6 +39,13 @@ pub(super) fn all(layers: &Layers, sections: &Sections, properties: &Properties)
     }
     for (name, meaning) in &sections.scopes {
         let origin = sections.scope_places.get(name).cloned().unwrap_or_else(|| "built-in".to_owned());
+        for (member, claims) in
+            [("id_token_claims", &meaning.id_token_claims), ("access_token_claims", &meaning.access_token_claims)]
+        {
+            if !claims.is_empty() {
+                all.push(Shown { key: format!("scopes.{name}.{member}"), value: claims.join(", "), origin: origin.clone() });
+            }
+        }
         all.push(Shown { key: format!("scopes.{name}"), value: meaning.claims.join(", "), origin });
     }
     for (server, place) in sections.resource_servers.iter().zip(&sections.resource_places) {

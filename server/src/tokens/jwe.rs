@@ -65,11 +65,23 @@ impl RecipientKey {
     /// # Errors
     /// [`JweError::Encryption`], which no key that was chosen should give.
     pub fn encrypt(&self, jws: &str, typ: Option<&str>) -> Result<String, JweError> {
+        self.encrypt_bytes(jws.as_bytes(), typ, Some("JWT"))
+    }
+
+    /// Encrypts claims that nobody signed, as JSON (RFC 7519 section 7.1). Only for answers whose origin TLS vouches for.
+    ///
+    /// # Errors
+    /// [`JweError::Encryption`], as above.
+    pub fn encrypt_unsigned(&self, claims: &Value, typ: Option<&str>) -> Result<String, JweError> {
+        self.encrypt_bytes(claims.to_string().as_bytes(), typ, None)
+    }
+
+    fn encrypt_bytes(&self, plain: &[u8], typ: Option<&str>, cty: Option<&str>) -> Result<String, JweError> {
         let mut header = JoseHeader::for_jwe(self.alg, self.enc);
         header.kid.clone_from(&self.kid);
         header.typ = typ.map(str::to_owned);
-        header.cty = Some("JWT".to_owned());
-        jose_rs::jwe::encrypt_with_jwk_header(&self.jwk, header, jws.as_bytes(), self.enc).map_err(|_| JweError::Encryption)
+        header.cty = cty.map(str::to_owned);
+        jose_rs::jwe::encrypt_with_jwk_header(&self.jwk, header, plain, self.enc).map_err(|_| JweError::Encryption)
     }
 
     /// The names of the algorithms it encrypts with (`alg`, `enc`).
@@ -184,6 +196,15 @@ mod tests {
             let members = |jwe: &str| header(jwe).as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
             assert_eq!(members(&ours.encrypt(JWS, None).unwrap()), members(jwe), "{alg}: the same header members");
         }
+    }
+
+    #[test]
+    fn claims_that_nobody_signed_are_not_said_to_be_a_jwt() {
+        let key = generate_ec("P-256").unwrap();
+        let recipient = RecipientKey::choose(&json!({"keys": [public(&key)]}), None).unwrap();
+        let jwe = recipient.encrypt_unsigned(&json!({"sub": "alice"}), Some("JWT")).unwrap();
+        assert_eq!((&header(&jwe)["cty"], &header(&jwe)["typ"]), (&Value::Null, &json!("JWT")));
+        assert_eq!(decrypt(key, "ECDH-ES", &jwe), r#"{"sub":"alice"}"#);
     }
 
     #[test]

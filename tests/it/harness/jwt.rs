@@ -43,6 +43,27 @@ pub(crate) fn unsigned(jwt: &str) -> String {
     format!("{header}.{}.", jwt.split('.').nth(1).expect("claims"))
 }
 
+/// The header and the plain text of a JWE (RSA-OAEP-256 and A256GCM, RFC 7516 section 5.2) for the owner of a PKCS #8 key.
+#[track_caller]
+pub(crate) fn opened(private: &[u8], jwe: &str) -> (Value, String) {
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+    let parts: Vec<&str> = jwe.split('.').collect();
+    assert_eq!(parts.len(), 5, "not a JWE: {jwe}");
+    let header = header(jwe);
+    assert_eq!((&header["alg"], &header["enc"]), (&"RSA-OAEP-256".into(), &"A256GCM".into()));
+    let part = |n: usize| URL_SAFE_NO_PAD.decode(parts[n]).expect("base64url");
+    let key = PrivateDecryptingKey::from_pkcs8(private).expect("a key");
+    let key = OaepPrivateDecryptingKey::new(key).expect("a key for OAEP");
+    let mut room = vec![0; key.min_output_size()];
+    let content_key = key.decrypt(&OAEP_SHA256_MGF1SHA256, &part(1), &mut room, None).expect("a key encrypted to us");
+    let content_key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, content_key).expect("256 bits"));
+    let nonce = Nonce::try_assume_unique_for_key(&part(2)).expect("96 bits");
+    let mut text = [part(3), part(4)].concat();
+    let plain = content_key.open_in_place(nonce, Aad::from(parts[0].as_bytes()), &mut text).expect("an authentic text");
+    (header, String::from_utf8(plain.to_vec()).expect("UTF-8"))
+}
+
 impl Server {
     /// The published keys.
     #[track_caller]

@@ -6,19 +6,11 @@ use serde_json::{Map, Value};
 
 use super::reader::{Reader, kind, shown};
 use super::{is_client_id, parse_scope};
-use crate::clients::client::{AccessTokenEncryption, DirectedShare};
+use crate::clients::client::DirectedShare;
 use crate::settings::meaning::{AccessTokenFormat, ScopeMeaning};
-use crate::tokens::jwe::{self, RecipientKey};
 
 /// Members that promise a protection which this server does not give: ignoring them would be a broken promise.
-const UNSUPPORTED: [(&str, &str); 11] = [
-    ("id_token_encrypted_response_alg", "ID tokens that are signed only: device SSO must read them back"),
-    ("id_token_encrypted_response_enc", "ID tokens that are signed only: device SSO must read them back"),
-    ("userinfo_signed_response_alg", "userinfo answers as plain JSON"),
-    ("userinfo_encrypted_response_alg", "userinfo answers as plain JSON"),
-    ("userinfo_encrypted_response_enc", "userinfo answers as plain JSON"),
-    ("introspection_signed_response_alg", "introspection answers as plain JSON"),
-    ("introspection_encrypted_response_alg", "introspection answers as plain JSON"),
+const UNSUPPORTED: [(&str, &str); 4] = [
     ("authorization_signed_response_alg", "authorization responses as plain parameters"),
     ("authorization_encrypted_response_alg", "authorization responses as plain parameters"),
     ("tls_client_certificate_bound_access_tokens", "bearer access tokens"),
@@ -30,23 +22,6 @@ pub(super) fn access_token_format(r: &mut Reader<'_>) -> Option<AccessTokenForma
         "jwt" => Some(AccessTokenFormat::Jwt),
         _ => Some(AccessTokenFormat::Opaque),
     }
-}
-
-/// `access_token_encrypted_response_alg` and `_enc` (default `A256GCM`), with a key to encrypt to.
-pub(super) fn access_token_encryption(r: &mut Reader<'_>, jwks: Option<&Value>) -> Option<AccessTokenEncryption> {
-    let (alg_field, enc_field) = ("access_token_encrypted_response_alg", "access_token_encrypted_response_enc");
-    let alg = r.word(alg_field, &jwe::ALGS);
-    let enc = r.word(enc_field, &jwe::ENCS);
-    if r.value(enc_field).is_some() && r.value(alg_field).is_none() {
-        r.refuse(enc_field, "no access_token_encrypted_response_alg", "both or neither", "add the alg or leave the enc out");
-    }
-    let alg = alg?;
-    let enc = enc.unwrap_or(jwe::ENCS[0]);
-    if jwks.is_none_or(|jwks| RecipientKey::choose(jwks, Some((alg, enc))).is_err()) {
-        let expected = format!("a key to encrypt to with {alg}");
-        r.refuse("jwks", "no such key", expected, "add a key that fits, without use or with use enc");
-    }
-    Some(AccessTokenEncryption { alg: alg.to_owned(), enc: enc.to_owned() })
 }
 
 pub(super) fn family(r: &mut Reader<'_>) -> Option<String> {
@@ -128,8 +103,5 @@ pub(super) fn refuse_unsupported(r: &mut Reader<'_>) {
         if r.value(field).is_some_and(|value| !harmless.contains(value)) {
             r.refuse(field, "a value", expected, "leave it out");
         }
-    }
-    if r.value("subject_type").is_some_and(|value| value != "public") {
-        r.refuse("subject_type", "another type", "public: the same sub for every client", "leave it out");
     }
 }

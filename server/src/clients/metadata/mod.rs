@@ -1,9 +1,11 @@
 //! RFC 7591 metadata in, [`Client`] out, with every error at once. Owns the names of the members and their rules;
 //! must not know where clients are kept.
 
+mod answers;
 mod extensions;
 mod keys;
 mod reader;
+mod subjects;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -121,6 +123,7 @@ pub(super) fn read(
     if grant_types.iter().any(|grant| grant == AUTHORIZATION_CODE) && r.value("redirect_uris").is_none_or(is_empty_array) {
         r.refuse("redirect_uris", "nothing", "at least one redirect URI, because of authorization_code", "add redirect_uris");
     }
+    let (subject_type, sector_identifier_uri) = subjects::read(r, &redirect_uris);
     let scope = scope(r, known_scopes, &grant_types, basis.forgive_scope);
     let require_pkce = r.flag("require_pkce").unwrap_or(true);
     if is_public && !require_pkce {
@@ -148,8 +151,15 @@ pub(super) fn read(
         post_logout_redirect_uris,
         require_pkce,
         id_token_signed_response_alg,
+        subject_type,
+        sector_identifier_uri,
         access_token_format: extensions::access_token_format(r),
-        access_token_encryption: extensions::access_token_encryption(r, jwks.as_ref()),
+        access_token_encryption: answers::encryption(r, answers::ACCESS_TOKEN, jwks.as_ref()),
+        id_token_encryption: answers::encryption(r, answers::ID_TOKEN, jwks.as_ref()),
+        user_info_signing_alg: answers::signing_alg(r, "userinfo_signed_response_alg"),
+        user_info_encryption: answers::encryption(r, answers::USER_INFO, jwks.as_ref()),
+        introspection_signing_alg: answers::signing_alg(r, "introspection_signed_response_alg"),
+        introspection_encryption: answers::encryption(r, answers::INTROSPECTION, jwks.as_ref()),
         dpop_bound_access_tokens: r.flag("dpop_bound_access_tokens").unwrap_or(false),
         jwks,
         device_sso_family: extensions::family(r),

@@ -60,7 +60,7 @@ pub struct AuthorizationRequest {
     /// A name to fill in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
-    /// The person whom `id_token_hint` names.
+    /// The person whom `id_token_hint` names, by the `sub` that the client knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
     /// When it came; absent in records that are older than this member.
@@ -191,7 +191,7 @@ impl Engine {
         claims.retain(&self.settings().claims_of(&client.scope));
         let hinted_sub = match (parameters.get("id_token_hint"), claims.sub.take()) {
             (Some(hint), demanded) => {
-                let hinted = self.hinted_subject(hint).await?;
+                let hinted = self.subject_of_hint(hint, client).await?;
                 if demanded.is_some_and(|demanded| demanded != hinted) {
                     return Err(OAuthError::invalid_request("id_token_hint and claims name different people."));
                 }
@@ -241,11 +241,14 @@ impl Engine {
         Ok(known.iter().filter(|value| may_refresh || *value != names::OFFLINE_ACCESS).collect())
     }
 
-    async fn hinted_subject(&self, hint: &str) -> Result<String, OAuthError> {
-        self.verify_id_token_hint(hint)
-            .await?
-            .map(|claims| claims.sub)
-            .ok_or_else(|| OAuthError::invalid_request("The id_token_hint is not an ID token of this server."))
+    async fn subject_of_hint(&self, hint: &str, client: &Client) -> Result<String, OAuthError> {
+        let claims = self.read_id_token_hint(hint).await?;
+        Ok(self.hinted_subject(&claims, client).await?)
+    }
+
+    /// Whether the person `sub` is whom the client asked for, if it asked for somebody.
+    pub(super) fn is_hinted(&self, request: &AuthorizationRequest, client: &Client, sub: &str) -> bool {
+        request.hinted_sub.as_ref().is_none_or(|hinted| *hinted == self.issuer().subject_for(client, sub))
     }
 }
 

@@ -106,7 +106,7 @@ impl Engine {
             return Ok(SignIn::Refused(page(waiting.handle, "This name and password do not match.")));
         };
         attempt.succeeded();
-        if waiting.transaction.request.hinted_sub.as_ref().is_some_and(|sub| *sub != person.sub) {
+        if !self.is_hinted(&waiting.transaction.request, &client, &person.sub) {
             failed(Some(&person.sub), "the app asked for another person");
             return Ok(SignIn::Refused(page(waiting.handle, "The app asked for another person to sign in.")));
         }

@@ -63,11 +63,10 @@ impl Engine {
         people: &[SignedIn],
     ) -> Result<Step, OAuthError> {
         let hint = || request.login_hint.clone().unwrap_or_default();
-        let wanted = |session: &Session| request.hinted_sub.as_ref().is_none_or(|sub| *sub == session.sub);
-        let picked = match self.pick(request, progress, people).await? {
+        let picked = match self.pick(request, client, progress, people).await? {
             Pick::Ask => return Ok(Step::Choose),
             Pick::Nobody => None,
-            Pick::Somebody(loaded) => Some(loaded).filter(|loaded| wanted(&loaded.session)),
+            Pick::Somebody(loaded) => Some(loaded).filter(|loaded| self.is_hinted(request, client, &loaded.session.sub)),
         };
         let Some(loaded) = picked else { return Ok(Step::SignIn(hint())) };
         if !progress.fresh && !self.is_recent(&loaded.session, request) {
@@ -92,7 +91,13 @@ impl Engine {
     }
 
     /// Who of the people in the browser the request is about.
-    async fn pick(&self, request: &AuthorizationRequest, progress: &Progress, people: &[SignedIn]) -> Result<Pick, OAuthError> {
+    async fn pick(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        progress: &Progress,
+        people: &[SignedIn],
+    ) -> Result<Pick, OAuthError> {
         if let Some(id) = progress.session {
             return Ok(Pick::of(with_session(people, id)));
         }
@@ -102,8 +107,8 @@ impl Engine {
         if request.prompt.select_account && !people.is_empty() {
             return Ok(Pick::Ask);
         }
-        if let Some(sub) = &request.hinted_sub {
-            return Ok(Pick::of(with_subject(people, sub)));
+        if request.hinted_sub.is_some() {
+            return Ok(Pick::of(people.iter().find(|person| self.is_hinted(request, client, &person.loaded.session.sub))));
         }
         if people.len() < 2 {
             return Ok(Pick::of(people.first()));
