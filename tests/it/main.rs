@@ -22,6 +22,7 @@ mod cors;
 mod crash;
 mod damaged_store;
 mod demo;
+mod device_grant;
 mod discovery;
 mod dpop;
 mod dpop_device;

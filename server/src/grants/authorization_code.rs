@@ -64,7 +64,7 @@ impl Engine {
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
         // Said before the code is looked at, so that it tells nobody whether the code is any good (RFC 6749 section 5.2).
-        if client.require_pkce && request.code_verifier.is_none() {
+        if client.require_pkce && request.code_verifier.is_none() && !request.of_device {
             return Err(OAuthError::invalid_request("The parameter code_verifier is missing."));
         }
         let grant = match self.codes().find(&request.code).await? {
@@ -326,6 +326,9 @@ fn renew(session: &mut Session, grant: &CodeGrant, expires: Option<crate::founda
 fn check_binding(grant: &CodeGrant, client: &Client, request: &AuthorizationCode) -> Result<(), OAuthError> {
     if grant.client_id != client.id || grant.issued.is_some_and(|issued| !client.stood_at(issued)) {
         return Err(OAuthError::invalid_grant("the code belongs to another client"));
+    }
+    if grant.of_device != request.of_device {
+        return Err(OAuthError::invalid_grant("a device code and an authorization code were taken for one another"));
     }
     check_verifier(grant, request)?;
     // Whoever comes as far as here is the client that the code was issued to, and may be told precisely (RFC 6749 section 4.1.3).

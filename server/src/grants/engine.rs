@@ -7,7 +7,7 @@ use crate::accounts::Throttle;
 use crate::clients::Clients;
 use crate::foundation::Clock;
 use crate::issuance::{Handlers, Issuer};
-use crate::sessions::{Codes, Sessions};
+use crate::sessions::{Codes, DeviceCodes, Sessions};
 use crate::settings::Settings;
 use crate::storage::SharedStore;
 
@@ -17,6 +17,7 @@ pub struct Engine {
     issuer: Issuer,
     clients: Clients,
     codes: Codes,
+    device_codes: DeviceCodes,
     transactions: Transactions,
     handlers: Handlers,
     throttle: Throttle,
@@ -28,6 +29,7 @@ impl Engine {
     pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle) -> Arc<Self> {
         let (store, clock) = (Arc::clone(issuer.store()), issuer.clock().clone());
         Arc::new(Self {
+            device_codes: DeviceCodes::new(Arc::clone(&store), clock.clone()),
             codes: Codes::new(Arc::clone(&store), clock.clone()),
             transactions: Transactions::new(store, clock),
             issuer,
@@ -77,6 +79,12 @@ impl Engine {
     #[must_use]
     pub const fn codes(&self) -> &Codes {
         &self.codes
+    }
+
+    /// The device codes.
+    #[must_use]
+    pub const fn device_codes(&self) -> &DeviceCodes {
+        &self.device_codes
     }
 
     /// The authorization requests that wait for their person.

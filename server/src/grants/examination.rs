@@ -6,7 +6,7 @@ use super::authorize::{consent, transaction};
 use crate::accounts::{factors, people};
 use crate::clients;
 use crate::issuance::access;
-use crate::sessions::{code, registry};
+use crate::sessions::{code, device_code, registry};
 use crate::settings::meaning::ScopeMeaning;
 use crate::storage::{Key, Kind, StorageError};
 use crate::tokens::keys::{self, KeyError};
@@ -35,6 +35,8 @@ impl Examiner<'_> {
             Some(Kind::Person) => people::check_person(value),
             Some(Kind::SignInName) => people::check_sign_in_name(value),
             Some(Kind::Client) => clients::check_record(value, self.scopes),
+            Some(Kind::DeviceCode) => device_code::check_device(value),
+            Some(Kind::UserCode) => device_code::check_user(value),
             Some(Kind::Factors) => factors::check(value),
             Some(Kind::Consent) => consent::check(value),
             Some(Kind::SigningKeys) => return keys::check(self.sealing, value).map_err(|error: KeyError| error.to_string()),

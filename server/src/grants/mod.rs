@@ -4,6 +4,7 @@
 pub mod authorization_code;
 pub mod authorize;
 pub mod client_credentials;
+pub mod device_authorization;
 pub mod engine;
 pub mod examination;
 pub mod explanation;

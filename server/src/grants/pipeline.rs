@@ -78,6 +78,7 @@ impl Engine {
             TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, &bound, facts).await,
             TokenRequest::RefreshToken(request) => self.refresh(&client, request, &bound, facts).await,
             TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request, &bound).await,
+            TokenRequest::DeviceCode(request) => self.poll_device(&client, request, &bound, facts).await,
             TokenRequest::TokenExchange(request) => self.exchange(&client, *request, &bound, call.address, facts).await,
         }
     }

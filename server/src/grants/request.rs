@@ -7,7 +7,8 @@ use crate::foundation::Secret;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 
 /// Parameters that a handler is never shown.
-const CREDENTIALS: [&str; 10] = [
+const CREDENTIALS: [&str; 11] = [
+    "device_code",
     "client_secret",
     "client_assertion",
     "client_assertion_type",
@@ -29,6 +30,8 @@ pub enum TokenRequest {
     RefreshToken(RefreshToken),
     /// RFC 6749 section 4.4
     ClientCredentials(ClientCredentials),
+    /// RFC 8628 section 3.4
+    DeviceCode(DeviceCode),
     /// RFC 8693, profiled by Native SSO
     TokenExchange(Box<TokenExchange>),
 }
@@ -41,6 +44,22 @@ pub struct AuthorizationCode {
     pub(super) code_verifier: Option<Secret<String>>,
     pub(super) device_secret: Option<Secret<String>>,
     pub(super) resources: Vec<String>,
+    /// Whether it is a device code, whose holder proved all that PKCE and redirect URI prove by knowing it.
+    pub(super) of_device: bool,
+}
+
+impl AuthorizationCode {
+    /// The code that an approved device code has become.
+    pub(super) fn of_device(request: DeviceCode) -> Self {
+        Self {
+            code: request.device_code,
+            redirect_uri: None,
+            code_verifier: None,
+            device_secret: request.device_secret,
+            resources: Vec::new(),
+            of_device: true,
+        }
+    }
 }
 
 /// The parameters of `refresh_token`.
@@ -57,6 +76,13 @@ pub struct RefreshToken {
 pub struct ClientCredentials {
     pub(super) scope: Option<Scope>,
     pub(super) resources: Vec<String>,
+}
+
+/// The parameters of the device grant.
+#[derive(Debug)]
+pub struct DeviceCode {
+    pub(super) device_code: Secret<String>,
+    pub(super) device_secret: Option<Secret<String>>,
 }
 
 /// The parameters of a token exchange.
@@ -91,6 +117,7 @@ impl TokenRequest {
                 code_verifier: parameters.secret("code_verifier"),
                 device_secret: parameters.secret("device_secret"),
                 resources,
+                of_device: false,
             })),
             names::REFRESH_TOKEN => Ok(Self::RefreshToken(RefreshToken {
                 token: required_secret(parameters, "refresh_token", "The parameter refresh_token is missing.")?,
@@ -99,6 +126,10 @@ impl TokenRequest {
                 resources,
             })),
             names::CLIENT_CREDENTIALS => Ok(Self::ClientCredentials(ClientCredentials { scope, resources })),
+            names::DEVICE_CODE => Ok(Self::DeviceCode(DeviceCode {
+                device_code: required_secret(parameters, "device_code", "The parameter device_code is missing.")?,
+                device_secret: parameters.secret("device_secret"),
+            })),
             names::TOKEN_EXCHANGE => {
                 TokenExchange::parse(parameters, scope, resources).map(|request| Self::TokenExchange(Box::new(request)))
             }
@@ -113,6 +144,7 @@ impl TokenRequest {
             Self::AuthorizationCode(_) => names::AUTHORIZATION_CODE,
             Self::RefreshToken(_) => names::REFRESH_TOKEN,
             Self::ClientCredentials(_) => names::CLIENT_CREDENTIALS,
+            Self::DeviceCode(_) => names::DEVICE_CODE,
             Self::TokenExchange(_) => names::TOKEN_EXCHANGE,
         }
     }

@@ -56,7 +56,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
     let settings = engine.settings();
     let issuer = &settings.server.issuer;
     let at = |path: &str| issuer.endpoint(path);
-    let mut grants = vec![names::AUTHORIZATION_CODE, names::REFRESH_TOKEN, names::CLIENT_CREDENTIALS];
+    let mut grants = vec![names::AUTHORIZATION_CODE, names::REFRESH_TOKEN, names::CLIENT_CREDENTIALS, names::DEVICE_CODE];
     if native_sso {
         grants.push(names::TOKEN_EXCHANGE);
     }
@@ -76,6 +76,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "jwks_uri": at("/jwks.json"),
         "introspection_endpoint": at("/introspect"),
         "revocation_endpoint": at("/revoke"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "end_session_endpoint": at("/logout"),
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),

@@ -9,6 +9,8 @@ pub mod browser;
 pub mod choose_account;
 pub mod consent;
 pub mod cors;
+pub mod device;
+pub mod device_authorization;
 pub mod discovery;
 pub mod health;
 pub mod interaction;

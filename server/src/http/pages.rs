@@ -107,6 +107,17 @@ struct ConsentPage<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage<'a> {
+    title: &'a str,
+    style: &'static str,
+    action: &'a str,
+    proof: &'a str,
+    user_code: &'a str,
+    message: Option<&'a str>,
+}
+
+#[derive(Template)]
 #[template(path = "logout.html")]
 struct LogoutPage<'a> {
     title: &'a str,
@@ -224,6 +235,15 @@ fn picture(text: &str) -> String {
     let svg = QrCode::new(text).map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build()).unwrap_or_default();
     // Within a page there is no XML declaration.
     svg.find("<svg").map(|at| svg[at..].to_owned()).unwrap_or_default()
+}
+
+/// Asks for the code that a device shows.
+#[must_use]
+pub fn ask_user_code(engine: &Engine, proof: &str, user_code: &str, message: Option<&str>, status: StatusCode) -> HttpResponse {
+    let user_code: String = user_code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(32).collect();
+    let action = engine.settings().server.issuer.endpoint("/device");
+    let page = DevicePage { title: "Sign in a device", style: STYLE, action: &action, proof, user_code: &user_code, message };
+    finish(page.render(), status)
 }
 
 /// Asks whether to sign out.

@@ -10,8 +10,8 @@ use actix_web::{App, HttpServer, web};
 
 use super::discovery::Documents;
 use super::{
-    authorize, choose_account, consent, discovery, health, interaction, introspect, jwks, logout, respond, revoke, second_factor,
-    sign_in, token, userinfo,
+    authorize, choose_account, consent, device, device_authorization, discovery, health, interaction, introspect, jwks, logout,
+    respond, revoke, second_factor, sign_in, token, userinfo,
 };
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
@@ -114,6 +114,8 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(authorize::resource())
             .service(sign_in::resource())
             .service(choose_account::resource())
+            .service(device::resource())
+            .service(device_authorization::resource())
             .service(second_factor::resource())
             .service(web::resource(interaction::PATH).route(web::get().to(interaction::get)))
             .service(consent::resource())

@@ -28,6 +28,12 @@ pub enum ErrorCode {
     ServerError,
     /// RFC 6749 section 4.1.2.1: try again later.
     TemporarilyUnavailable,
+    /// RFC 8628 section 3.5: the person has not decided.
+    AuthorizationPending,
+    /// RFC 8628 section 3.5: the device asks too often.
+    SlowDown,
+    /// RFC 8628 section 3.5: the device code is over.
+    ExpiredToken,
     /// RFC 8707 section 2: the resource or audience is not one we issue tokens for.
     InvalidTarget,
     /// RFC 6750 section 3.1: the access token is missing, expired, revoked or not ours.
@@ -84,6 +90,9 @@ impl ErrorCode {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
@@ -122,6 +131,9 @@ impl ErrorCode {
             | Self::UnsupportedGrantType
             | Self::InvalidScope
             | Self::UnsupportedResponseType
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::ExpiredToken
             | Self::InvalidTarget
             | Self::InvalidDpopProof
             | Self::UseDpopNonce

@@ -6,6 +6,8 @@ pub const AUTHORIZATION_CODE: &str = "authorization_code";
 pub const REFRESH_TOKEN: &str = "refresh_token";
 /// `grant_type` of RFC 6749 section 4.4.2.
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";
+/// `grant_type` of RFC 8628 section 3.4.
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// `grant_type` of RFC 8693 section 2.1.
 pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 

@@ -46,6 +46,9 @@ pub struct CodeGrant {
     /// What the device called itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device_description: String,
+    /// Whether it waits for a device (RFC 8628).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_device: bool,
     /// Names of claims asked for one by one, to be released at the `UserInfo` endpoint (OpenID Connect Core section 5.5).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_info_claims: Vec<String>,
@@ -57,7 +60,7 @@ pub struct CodeGrant {
 impl CodeGrant {
     /// Whether it has a member that came with format 2.
     const fn has_more(&self) -> bool {
-        !self.user_info_claims.is_empty() || !self.id_token_claims.is_empty() || self.dpop_jkt.is_some()
+        self.of_device || !self.user_info_claims.is_empty() || !self.id_token_claims.is_empty() || self.dpop_jkt.is_some()
     }
 }
 
@@ -120,6 +123,16 @@ impl Codes {
         let record = encode(&Record { v, waiting: Some(Box::new(grant)), ..Record::default() })?;
         self.store.insert(key(&code), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(code)
+    }
+
+    /// Puts a grant under a code that somebody holds already, by its digest; false when there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn issue_under(&self, code: &Digest, grant: CodeGrant, lifetime: Duration) -> Result<bool, StorageError> {
+        let v = grant.has_more().then(|| Kind::Code.newest());
+        let record = encode(&Record { v, waiting: Some(Box::new(grant)), ..Record::default() })?;
+        self.store.insert(Key::new(Kind::Code, code.as_bytes()), record, Some(self.clock.now().plus(lifetime))).await
     }
 
     /// Looks at a code without redeeming it; `None` = unknown or expired.

@@ -3,6 +3,7 @@
 
 pub mod code;
 pub mod device;
+pub mod device_code;
 pub mod keys;
 pub mod record;
 pub mod refresh;
@@ -10,6 +11,7 @@ pub mod registry;
 
 pub use code::{CodeGrant, Codes};
 pub use device::{DeviceSecret, NewSecret, VerifiedDevice};
+pub use device_code::DeviceCodes;
 pub use record::{AccessTemplate, App, Entry, Grant, GrantId, Session, SessionKind};
 pub use refresh::{Presented, Refresh};
 pub use registry::{Change, Loaded, Sessions};

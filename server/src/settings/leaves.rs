@@ -410,6 +410,18 @@ pub(super) const LEAVES: &[Leaf] = &[
         "How long ago the sign-in behind an access token may have been to be answered at the UserInfo endpoint; `never`: any time.",
     ),
     leaf(
+        "device_authorization.lifetime",
+        Kind::Duration { min: MINUTE, max: HOUR, never: false },
+        "10m",
+        "How long a person may take to let in a device that shows a user code.",
+    ),
+    leaf(
+        "device_authorization.interval",
+        Kind::Duration { min: SECOND, max: MINUTE, never: false },
+        "5s",
+        "The least between two polls of such a device.",
+    ),
+    leaf(
         "proxy.trusted",
         Kind::Networks,
         "",

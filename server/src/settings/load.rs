@@ -7,8 +7,8 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, Dpop, Handlers, KeyEnrolment, Levels, Persistent, Proxy, SealingKeySource, SecondFactor, Server,
-    SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens, UserInfo,
+    AccessTokenFormat, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, Levels, Persistent, Proxy, SealingKeySource,
+    SecondFactor, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens, UserInfo,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -249,6 +249,10 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         },
         sign_in: sign_in(layers)?,
         user_info: UserInfo { required_acr: layers.texts("userinfo.required_acr")?, max_age: layers.limit("userinfo.max_age")? },
+        device_authorization: DeviceAuthorization {
+            lifetime: layers.span("device_authorization.lifetime")?,
+            interval: layers.span("device_authorization.interval")?,
+        },
         proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },

@@ -33,6 +33,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// `[userinfo]`
     pub user_info: UserInfo,
+    /// `[device_authorization]`
+    pub device_authorization: DeviceAuthorization,
     /// `[proxy]`
     pub proxy: Proxy,
     /// `[handlers]`
@@ -293,6 +295,15 @@ pub struct UserInfo {
     pub required_acr: Vec<String>,
     /// `userinfo.max_age`: how long ago it may have been; `None` (the default) = any time.
     pub max_age: Option<Duration>,
+}
+
+/// `[device_authorization]` (RFC 8628)
+#[derive(Debug, Clone)]
+pub struct DeviceAuthorization {
+    /// `device_authorization.lifetime`: how long a person may take, from the code on the device to the last page; default 10m.
+    pub lifetime: Duration,
+    /// `device_authorization.interval`: the least between two polls, default 5s.
+    pub interval: Duration,
 }
 
 /// `[proxy]`

@@ -48,9 +48,14 @@ impl Kind {
             Self::Session => Some(Formats { reads: 3, writes: 2 }),
             // Likewise in format 2.
             Self::Code | Self::Transaction | Self::AccessToken => Some(Formats { reads: 2, writes: 1 }),
-            Self::Person | Self::SignInName | Self::Client | Self::Consent | Self::Factors | Self::SigningKeys => {
-                Some(Formats { reads: 1, writes: 1 })
-            }
+            Self::Person
+            | Self::SignInName
+            | Self::Client
+            | Self::Consent
+            | Self::Factors
+            | Self::DeviceCode
+            | Self::UserCode
+            | Self::SigningKeys => Some(Formats { reads: 1, writes: 1 }),
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }
     }

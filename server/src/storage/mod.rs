@@ -57,11 +57,15 @@ pub enum Kind {
     Store = 12,
     /// Second factors of people, by subject.
     Factors = 13,
+    /// Device codes (RFC 8628), by digest.
+    DeviceCode = 15,
+    /// User code -> device code, by digest.
+    UserCode = 16,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -75,6 +79,8 @@ impl Kind {
         Self::SigningKeys,
         Self::Store,
         Self::Factors,
+        Self::DeviceCode,
+        Self::UserCode,
     ];
 
     /// The kind with this number.
@@ -100,6 +106,8 @@ impl Kind {
             Self::SigningKeys => "signing_keys",
             Self::Store => "store",
             Self::Factors => "factors",
+            Self::DeviceCode => "device_code",
+            Self::UserCode => "user_code",
         }
     }
 }

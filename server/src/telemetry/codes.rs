@@ -55,6 +55,8 @@ codes! {
     CREDENTIALS_GRANT_REFUSED = "TK1022": "client credentials grant refused" ("client_id? address grant reason");
     EXCHANGE_GRANT_ISSUED = "TK1031": "tokens issued for a device session" ("client_id subject sid address grant detail?");
     EXCHANGE_GRANT_REFUSED = "TK1032": "token exchange refused" ("client_id? subject? sid? address grant reason detail?");
+    DEVICE_GRANT_ISSUED = "TK1041": "tokens issued for a device code" ("client_id subject sid address grant detail?");
+    DEVICE_GRANT_REFUSED = "TK1042": "device grant refused, or not decided yet" ("client_id? subject? sid? address grant reason detail?");
     UNKNOWN_GRANT_REFUSED = "TK1092": "token request refused before its grant was known" ("address reason");
     CODE_REPLAYED = "TK1101": "authorization code used a second time; what the first use issued is revoked, with the session if nothing is left in it" ("client_id subject? sid address grant reason?");
     TOKEN_REVOKED = "TK1201": "access token revoked by its client" ("client_id subject sid? address detail");
@@ -69,6 +71,9 @@ codes! {
     CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail?");
     CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail?");
     AUTHORIZATION_REFUSED = "SI2021": "authorization request refused" ("client_id? address reason detail");
+
+    DEVICE_AUTHORIZATION_STARTED = "SI2031": "device asked to be signed in" ("client_id address");
+    DEVICE_LET_IN = "SI2032": "person let a device in that shows a user code" ("client_id subject");
 
     DEVICE_SESSION_STARTED = "SE3001": "device session started" ("client_id subject sid address grant");
     DEVICE_SESSION_JOINED = "SE3002": "app joined a device session" ("client_id subject sid address grant");
@@ -119,6 +124,7 @@ pub fn token_request(grant: &str, outcome: Outcome) -> Code {
         names::AUTHORIZATION_CODE => (CODE_GRANT_ISSUED, CODE_GRANT_REFUSED),
         names::REFRESH_TOKEN => (REFRESH_GRANT_ISSUED, REFRESH_GRANT_REFUSED),
         names::CLIENT_CREDENTIALS => (CREDENTIALS_GRANT_ISSUED, CREDENTIALS_GRANT_REFUSED),
+        names::DEVICE_CODE => (DEVICE_GRANT_ISSUED, DEVICE_GRANT_REFUSED),
         names::TOKEN_EXCHANGE => (EXCHANGE_GRANT_ISSUED, EXCHANGE_GRANT_REFUSED),
         // Nothing is issued for a grant that is not known.
         _ => return UNKNOWN_GRANT_REFUSED,

@@ -21,7 +21,7 @@ use super::redirect::{RedirectProblem, RedirectUri};
 use crate::foundation::{Digest, Secret, Timestamp, encoding, random};
 use crate::protocol::Scope;
 use crate::protocol::names::{
-    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_SSO, OFFLINE_ACCESS, OPENID, REFRESH_TOKEN, TOKEN_EXCHANGE,
+    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, DEVICE_SSO, OFFLINE_ACCESS, OPENID, REFRESH_TOKEN, TOKEN_EXCHANGE,
 };
 use crate::settings::meaning::{ScopeMeaning, SigningAlg};
 use crate::tokens;
@@ -37,7 +37,7 @@ const NOT_METADATA: [&str; 6] = [
 ];
 
 /// Grant types that a client may register.
-const GRANT_TYPES: [&str; 4] = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
+const GRANT_TYPES: [&str; 5] = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE, DEVICE_CODE];
 /// Client authentication methods that a client may register.
 const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
 

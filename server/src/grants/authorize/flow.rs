@@ -96,7 +96,7 @@ impl Engine {
         proceeded.map_err(|error| Refusal::Redirect(Box::new(RedirectError { to, error })))
     }
 
-    async fn proceed(&self, request: AuthorizationRequest, browser: &Browser) -> Result<Outcome, OAuthError> {
+    pub(super) async fn proceed(&self, request: AuthorizationRequest, browser: &Browser) -> Result<Outcome, OAuthError> {
         let client = self.client_of(&request).await?;
         let people = self.signed_in(browser).await?;
         let step = self.next_step(&request, &client, &Progress::default(), &people).await?;
@@ -169,6 +169,7 @@ impl Engine {
     /// Tells the client, once, that its request cannot be met.
     async fn refuse(&self, waiting: Waiting, error: OAuthError) -> Result<Option<Answer>, OAuthError> {
         let finished = self.transactions().finish(&waiting.handle).await?;
+        self.turn_away(&waiting.transaction.request).await?;
         let to = waiting.transaction.request.return_to();
         Ok(finished.then(|| self.answer_with_error(RedirectError { to, error })))
     }
@@ -227,7 +228,7 @@ impl Engine {
         user_agent: &str,
     ) -> Result<Answer, OAuthError> {
         let id = session.id;
-        let to = request.return_to();
+        let (to, device) = (request.return_to(), request.device);
         let authentication =
             Authentication { acr: self.stated_acr(&request, &session.session), ..session.session.authentication() };
         let grant = CodeGrant {
@@ -243,7 +244,12 @@ impl Engine {
             authentication,
             browser: id,
             issued: Some(self.clock().now()),
-            device_description: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+            // Through this browser goes what another device will be given.
+            device_description: match device {
+                Some(_) => request.device_description,
+                None => user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+            },
+            of_device: device.is_some(),
             user_info_claims: request.claims.user_info,
             id_token_claims: request.claims.id_token,
         };
@@ -256,6 +262,9 @@ impl Engine {
             .await?;
         if touched.is_none() {
             return Err(OAuthError::new(ErrorCode::LoginRequired, "The session ended meanwhile."));
+        }
+        if let Some(device) = device {
+            return self.let_in(&device, grant, to).await;
         }
         let code = self.codes().issue(grant, self.settings().tokens.code_lifetime).await?;
         Ok(to.answer([("code", code.expose().clone())], &self.settings().server.issuer.text))
@@ -318,6 +327,7 @@ impl Engine {
         };
         if !allow {
             event(AuditEvent::refused(codes::CONSENT_DENIED));
+            self.turn_away(&request).await?;
             let error = OAuthError::new(ErrorCode::AccessDenied, "The person did not agree.");
             return Ok(Some(Next::Client(self.answer_with_error(RedirectError { to: request.return_to(), error }))));
         }

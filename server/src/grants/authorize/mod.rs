@@ -5,6 +5,7 @@ pub mod answer;
 pub mod browser;
 pub mod claims;
 pub mod consent;
+pub mod device;
 pub mod flow;
 pub mod request;
 pub mod second_factor;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{ResponseMode, ReturnTo};
 use super::claims::{AcrRequest, ClaimsRequest};
 use crate::clients::Client;
-use crate::foundation::Timestamp;
+use crate::foundation::{Digest, Timestamp};
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::grants::possession;
@@ -17,7 +17,7 @@ use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 const MAX_ECHO: usize = 2048;
 
 /// A valid authorization request. Kept in the transaction while its person signs in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     /// Whom the code is for.
     pub client_id: String,
@@ -63,6 +63,12 @@ pub struct AuthorizationRequest {
     /// The person whom `id_token_hint` names, by the `sub` that the client knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
+    /// The device that waits for the answer (RFC 8628), by the digest of its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Digest>,
+    /// What that device called itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device_description: String,
     /// When it came; absent in records that are older than this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Timestamp>,
@@ -117,7 +123,11 @@ impl AuthorizationRequest {
 
     /// Whether it asks for something that the release before could not do.
     pub(super) fn has_more(&self) -> bool {
-        !self.response_mode.is_default() || !self.claims.is_empty() || !self.acr_values.is_empty() || self.dpop_jkt.is_some()
+        self.device.is_some()
+            || !self.response_mode.is_default()
+            || !self.claims.is_empty()
+            || !self.acr_values.is_empty()
+            || self.dpop_jkt.is_some()
     }
 }
 
@@ -217,12 +227,14 @@ impl Engine {
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
             hinted_sub,
             received: Some(self.clock().now()),
+            device: None,
+            device_description: String::new(),
         })
     }
 
     /// The scope that this request is about: values unknown to the server are ignored (OpenID Connect Core section
     /// 3.1.2.1), known ones must be registered for the client.
-    fn requested_scope(&self, parameters: &Parameters, client: &Client) -> Result<Scope, OAuthError> {
+    pub(in crate::grants) fn requested_scope(&self, parameters: &Parameters, client: &Client) -> Result<Scope, OAuthError> {
         let Some(text) = parameters.get("scope") else {
             // What speaks of a person or outlives them is given only to those who ask for it.
             let asked_for_only = [names::OPENID, names::OFFLINE_ACCESS, names::DEVICE_SSO];
@@ -278,7 +290,7 @@ fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<Str
 }
 
 /// The values of `acr_values`; those that are too many or too long to be anybody's are left out.
-fn acr_values(parameters: &Parameters) -> Vec<String> {
+pub(in crate::grants) fn acr_values(parameters: &Parameters) -> Vec<String> {
     let values = parameters.get("acr_values").unwrap_or_default().split_ascii_whitespace();
     values.filter(|value| value.len() <= 256).take(20).map(str::to_owned).collect()
 }
