@@ -62,7 +62,7 @@ fn hints_choose_without_a_word() {
     let page = browser.ask(server, &request_ada).page();
     let code = browser.submit_password(server, &page, &ada.name, &ada.password).code();
     let hint = Tokens(server.token(FIRST_PARTY, request_ada.redeem(&code)).ok()).id().to_owned();
-    let sub_ada = jwt::claims(&hint)["sub"].as_str().unwrap().to_owned();
+    let sub_ada = jwt::claims(&hint)["sub"].as_str().expect("it is there").to_owned();
     let sub_bob = sign_in(server, &browser, &bob);
 
     let by_name = request().set("login_hint", &bob.name).set("prompt", "none");
@@ -113,7 +113,7 @@ fn a_made_up_account_is_nobody() {
     let page = choose(server, &browser, &page, &theirs).page();
     assert!(page.form("password").is_some(), "somebody else's session is signed in to: {}", page.body);
     let page = browser.ask(server, &request().set("prompt", "select_account")).page();
-    let form = page.form("account").unwrap();
+    let form = page.form("account").expect("it is there");
     for nonsense in ["", "nobody", "../../etc"] {
         assert_eq!(browser.post(&form.action, &form.fields.clone().and("account", nonsense)).status, 400);
     }
@@ -144,15 +144,15 @@ fn who_signs_out_is_gone_and_the_others_stay() {
     let code = browser.submit_password(server, &page, &ada.name, &ada.password).code();
     let hint = Tokens(server.token(FIRST_PARTY, request_ada.redeem(&code)).ok()).id().to_owned();
     let sub_bob = sign_in(server, &browser, &bob);
-    browser.get(&server.url(&format!("/logout?id_token_hint={hint}")).parse().unwrap());
+    browser.get(&server.url(&format!("/logout?id_token_hint={hint}")).parse().expect("it is there"));
     let silent = request().set("prompt", "none");
     assert_eq!(subject(server, &silent, &browser.ask(server, &silent).code()), sub_bob);
-    let page = browser.get(&server.url("/logout").parse().unwrap());
-    let form = page.form("logout").unwrap();
+    let page = browser.get(&server.url("/logout").parse().expect("it is there"));
+    let form = page.form("logout").expect("it is there");
     browser.post(&form.action, &form.fields.and("logout", "yes"));
     let silent = request().set("prompt", "none");
     assert_eq!(browser.ask(server, &silent).error(&silent, server), "login_required");
-    let left = browser.cookies(&server.url("/authorize").parse().unwrap()).unwrap_or_default();
+    let left = browser.cookies(&server.url("/authorize").parse().expect("it is there")).unwrap_or_default();
     assert!(!left.contains("symbolon_session"), "{left}");
 }
 

@@ -77,7 +77,10 @@ fn only_the_demanded_person_is_answered_for() {
     let browser = Browser::new();
     let request = ask("{}");
     let code = browser.authorize(server, &request, &ada).code();
-    let sub = claims_of(&Tokens(server.token(FIRST_PARTY, request.redeem(&code)).ok()))["sub"].as_str().unwrap().to_owned();
+    let sub = claims_of(&Tokens(server.token(FIRST_PARTY, request.redeem(&code)).ok()))["sub"]
+        .as_str()
+        .expect("it is there")
+        .to_owned();
     let demand = |sub: &str| ask(&format!(r#"{{"id_token":{{"sub":{{"value":"{sub}"}}}}}}"#));
     browser.ask(server, &demand(&sub).set("prompt", "none")).code();
     let other = demand("somebody-else").set("prompt", "none");

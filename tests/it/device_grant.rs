@@ -31,14 +31,14 @@ fn poll(server: &Server, client: Client, asked: &Value) -> Answer {
 
 /// Types a code on the page.
 fn enter(server: &Server, browser: &Browser, code: &str) -> Page {
-    let page = browser.get(&server.url("/device").parse().unwrap());
+    let page = browser.get(&server.url("/device").parse().expect("it is there"));
     let form = page.form("user_code").expect("a field for the code");
     browser.post(&form.action, &form.fields.set("user_code", code))
 }
 
 /// The whole way of a person with a browser, up to the consent page.
 fn come_to_consent(server: &Server, browser: &Browser, asked: &Value, person: &Person) -> Page {
-    let page = enter(server, browser, asked["user_code"].as_str().unwrap());
+    let page = enter(server, browser, asked["user_code"].as_str().expect("it is there"));
     browser.submit_password(server, &page, &person.name, &person.password).page()
 }
 
@@ -49,13 +49,16 @@ fn a_device_is_let_in() {
     let asked = ask(&server, ONE, "openid profile offline_access device_sso");
     assert_eq!(asked["verification_uri"], server.url("/device"));
     assert_eq!((asked["expires_in"].as_u64(), asked["interval"].as_u64()), (Some(600), Some(1)));
-    let complete = asked["verification_uri_complete"].as_str().unwrap();
+    let complete = asked["verification_uri_complete"].as_str().expect("it is there");
 
     let browser = Browser::new();
     // The complete address fills the code in and does nothing by itself.
-    let page = browser.get(&complete.parse().unwrap());
+    let page = browser.get(&complete.parse().expect("it is there"));
     let form = page.form("user_code").expect("a form");
-    assert!(form.fields.0.contains(&("user_code".to_owned(), asked["user_code"].as_str().unwrap().to_owned())), "{form:?}");
+    assert!(
+        form.fields.0.contains(&("user_code".to_owned(), asked["user_code"].as_str().expect("it is there").to_owned())),
+        "{form:?}"
+    );
     poll(&server, ONE, &asked).refused(400, "authorization_pending");
     let page = browser.post(&form.action, &form.fields);
     let page = browser.submit_password(&server, &page, &person.name, &person.password).page();
@@ -78,7 +81,7 @@ fn a_device_is_let_in() {
     trail.one("SI2032", &[("client_id", ONE.id)]);
     trail.one("TK1041", &[("client_id", ONE.id)]);
     assert!(!trail.all("TK1042", &[]).is_empty());
-    assert!(!server.log().contains(asked["device_code"].as_str().unwrap()));
+    assert!(!server.log().contains(asked["device_code"].as_str().expect("it is there")));
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn who_is_signed_in_must_still_agree_even_to_the_vendors_own_app() {
     let page = come_to_consent(&server, &browser, &asked, &person);
     browser.decide(&server, &page, "allow").page();
     let second = ask(&server, FIRST_PARTY, "openid");
-    let page = enter(&server, &browser, second["user_code"].as_str().unwrap());
+    let page = enter(&server, &browser, second["user_code"].as_str().expect("it is there"));
     assert!(page.form("decision").is_some(), "asked once more (RFC 8628 section 5.4): {}", page.body);
 }
 
@@ -103,7 +106,7 @@ fn a_device_that_is_turned_away_is_told() {
     assert!(done.body.contains("not let in"), "{}", done.body);
     poll(&server, BACKEND, &asked).refused(400, "access_denied");
     // Its code is worth nothing any more.
-    let page = enter(&server, &browser, asked["user_code"].as_str().unwrap());
+    let page = enter(&server, &browser, asked["user_code"].as_str().expect("it is there"));
     assert!(page.alert().is_some_and(|text| text.contains("No device waits")), "{}", page.body);
 }
 
@@ -132,7 +135,7 @@ fn codes_end_and_belong_to_their_client() {
     let verifier = "v".repeat(43);
     let as_code = Form::of(&[
         ("grant_type", "authorization_code"),
-        ("code", own["device_code"].as_str().unwrap()),
+        ("code", own["device_code"].as_str().expect("it is there")),
         ("code_verifier", &verifier),
     ]);
     server.token(BACKEND, as_code).refused(400, "invalid_grant");
@@ -151,7 +154,7 @@ fn requests_are_checked_as_everywhere() {
     post(nobody, &[("scope", "openid")]).refused(401, "invalid_client");
     let discovery = server.get("/.well-known/openid-configuration").ok();
     assert_eq!(discovery["device_authorization_endpoint"], server.url("/device_authorization"));
-    assert!(discovery["grant_types_supported"].as_array().unwrap().contains(&json!(GRANT)));
+    assert!(discovery["grant_types_supported"].as_array().expect("it is there").contains(&json!(GRANT)));
 }
 
 #[test]
@@ -159,14 +162,14 @@ fn the_form_is_of_this_browser_and_guessing_ends() {
     let server = setup().set("sign_in.throttle.account_attempts", 3).start();
     let (browser, stranger) = (Browser::new(), Browser::new());
     let asked = ask(&server, ONE, "openid");
-    let page = browser.get(&server.url("/device").parse().unwrap());
-    let form = page.form("user_code").unwrap();
-    let typed = form.fields.set("user_code", asked["user_code"].as_str().unwrap());
+    let page = browser.get(&server.url("/device").parse().expect("it is there"));
+    let form = page.form("user_code").expect("it is there");
+    let typed = form.fields.set("user_code", asked["user_code"].as_str().expect("it is there"));
     assert_eq!(stranger.post(&form.action, &typed).status, 400, "another browser's form");
     for _ in 0..3 {
         assert_eq!(enter(&server, &browser, "BCDF-GHJK").status, 200);
     }
-    let page = enter(&server, &browser, asked["user_code"].as_str().unwrap());
+    let page = enter(&server, &browser, asked["user_code"].as_str().expect("it is there"));
     assert_eq!((page.status, page.header("retry-after").is_some()), (429, true));
 }
 
@@ -175,7 +178,7 @@ fn spelling_is_forgiven_and_a_reload_harmless() {
     let server = setup().start();
     let (browser, person) = (Browser::new(), server.person());
     let asked = ask(&server, ONE, "openid");
-    let sloppy = asked["user_code"].as_str().unwrap().to_lowercase().replace('-', " ");
+    let sloppy = asked["user_code"].as_str().expect("it is there").to_lowercase().replace('-', " ");
     let page = enter(&server, &browser, &sloppy);
     let page = browser.submit_password(&server, &page, &person.name, &person.password).page();
     let again = browser.get(&page.url);

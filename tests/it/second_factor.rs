@@ -46,9 +46,14 @@ fn equipped(server: &Server) -> (Person, Authenticator, Vec<String>) {
     let person = server.person();
     let begun: Value = server.command(&["user", "totp", "enrol", &person.name, "--json"]).fine().json();
     assert!(begun["uri"].as_str().is_some_and(|uri| uri.starts_with("otpauth://totp/")), "{begun}");
-    let app = Authenticator::new(begun["key"].as_str().unwrap());
+    let app = Authenticator::new(begun["key"].as_str().expect("it is there"));
     let confirmed = server.command(&["user", "totp", "confirm", &person.name, "--code", &app.code(), "--json"]).fine().json();
-    let codes = confirmed["recovery_codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    let codes = confirmed["recovery_codes"]
+        .as_array()
+        .expect("it is there")
+        .iter()
+        .map(|code| code.as_str().expect("it is there").to_owned())
+        .collect();
     (person, app, codes)
 }
 
@@ -70,7 +75,7 @@ fn an_app_is_set_up_when_a_level_demands_it() {
     assert_eq!(shown.header("cache-control"), Some("no-store"));
     let next = shown.read(|document| {
         let link = document.descendants().find(|node| is(*node, "a")).expect("a link");
-        shown.url.join(link.attribute("href").unwrap()).unwrap()
+        shown.url.join(link.attribute("href").expect("it is there")).expect("it is there")
     });
     let page = browser.get(&next);
     let claims = id_token(server, &request, browser.follow(server, page));
@@ -112,7 +117,7 @@ fn step_up_asks_for_what_is_missing_and_nothing_else() {
     let first = request();
     let before = id_token(&server, &first, sign_in(&server, &browser, &first, &person));
     assert_eq!(before["acr"], PASSWORD);
-    let at = server.url("/authorize").parse().unwrap();
+    let at = server.url("/authorize").parse().expect("it is there");
     let cookie = browser.cookies(&at);
 
     let silent = essential(TWO_FACTOR).set("prompt", "none");
@@ -172,7 +177,7 @@ fn no_other_form_leads_around_it() {
     let page = sign_in(server, &browser, &request, &person).page();
     let form = page.form("otp").expect("a field for a code");
     let transaction = &form.fields.clone();
-    let consent = server.url("/consent").parse().unwrap();
+    let consent = server.url("/consent").parse().expect("it is there");
     let answer = browser.post(&consent, &transaction.clone().without("otp").and("decision", "allow"));
     let landing = browser.follow(server, answer).page();
     assert!(landing.form("otp").is_some(), "still the second factor:\n{}", landing.body);

@@ -67,9 +67,9 @@ impl Engine {
     fn check_sign_in(&self, claims: &AccessClaims) -> Result<(), OAuthError> {
         let wanted = &self.settings().user_info;
         let levels = &self.settings().sign_in.levels;
-        let (reached, _) = levels.reached(&claims.amr);
+        let (rank, _) = levels.reached(&claims.amr);
         // A level that the factors reach as well will do, whichever the token names.
-        let reaches = |acr: &String| !claims.amr.is_empty() && levels.find(acr).is_some_and(|(place, _)| place <= reached);
+        let reaches = |acr: &String| !claims.amr.is_empty() && levels.find(acr).is_some_and(|(place, _)| place <= rank);
         let is_good = wanted.required_acr.is_empty()
             || wanted.required_acr.iter().any(|acr| claims.acr.as_ref() == Some(acr) || reaches(acr));
         let now = self.clock().now();

@@ -14,6 +14,7 @@ use crate::protocol::OAuthError;
 pub const PATH: &str = "/continue";
 
 /// What a person reads whose transaction is over.
+#[must_use]
 pub fn over() -> HttpResponse {
     pages::problem(&OAuthError::invalid_request(
         "This sign-in has expired, was finished already, or was begun in another browser. Please go back to the app and start again.",

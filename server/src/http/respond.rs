@@ -74,10 +74,10 @@ pub fn challenge(scheme: Scheme, error: Option<&OAuthError>) -> HttpResponse {
     let mut challenge = format!("{scheme}, error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
     // RFC 9470 section 3: what sign-in would do.
     if let Some(Value::String(acr_values)) = error.members.get("acr_values") {
-        challenge.push_str(&format!(", acr_values=\"{acr_values}\""));
+        challenge.extend([", acr_values=\"", acr_values, "\""]);
     }
     if let Some(max_age) = error.members.get("max_age").and_then(Value::as_u64) {
-        challenge.push_str(&format!(", max_age=\"{max_age}\""));
+        challenge.extend([", max_age=\"", &max_age.to_string(), "\""]);
     }
     let mut answer = refusal(error, false);
     if let Ok(value) = challenge.parse()

@@ -56,7 +56,7 @@ pub enum ErrorCode {
     ConsentRequired,
     /// OpenID Connect Core section 3.1.2.6.
     AccountSelectionRequired,
-    /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+    /// OpenID Connect Core Error Code `unmet_authentication_requirements` 1.0.
     UnmetAuthenticationRequirements,
     /// OpenID Connect Core section 3.1.2.6.
     RequestNotSupported,

@@ -17,11 +17,14 @@ impl Authenticator {
     /// The app that was given this key, in base32.
     #[track_caller]
     pub(crate) fn new(key: &str) -> Self {
-        let mut bits = String::new();
-        for sign in key.bytes() {
-            let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|own| *own == sign);
-            bits.push_str(&format!("{:05b}", value.unwrap_or_else(|| panic!("{key} is not base32"))));
-        }
+        let bits: String = key
+            .bytes()
+            .map(|sign| {
+                let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|own| *own == sign);
+                format!("{:05b}", value.unwrap_or_else(|| panic!("{key} is not base32")))
+            })
+            .collect::<Vec<_>>()
+            .concat();
         let seed = (0..bits.len() / 8).map(|n| u8::from_str_radix(&bits[n * 8..n * 8 + 8], 2).expect("bits")).collect();
         Self { seed, last: AtomicU64::new(0) }
     }

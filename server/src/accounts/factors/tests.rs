@@ -34,7 +34,7 @@ async fn nothing_is_in_use_before_it_was_confirmed() {
     let first = factors.begin("ada", "id", "Ada").await.unwrap();
     let enrolment = factors.begin("ada", "id", "Ada").await.unwrap();
     assert_eq!(
-        factors.begun("ada", "id", "Ada", Duration::from_secs(60)).await.unwrap().unwrap().seed.expose(),
+        factors.begun("ada", "id", "Ada", Duration::from_mins(1)).await.unwrap().unwrap().seed.expose(),
         enrolment.seed.expose()
     );
     assert!(!factors.of("ada").await.unwrap().any());
@@ -42,7 +42,7 @@ async fn nothing_is_in_use_before_it_was_confirmed() {
     assert!(factors.confirm("ada", &code_at(&first, NOW)).await.unwrap().is_none(), "what was begun first is forgotten");
     assert_eq!(factors.confirm("ada", &code_at(&enrolment, NOW)).await.unwrap().unwrap().len(), RECOVERY_CODES);
     assert_eq!(factors.of("ada").await.unwrap(), Held { totp: true, recovery_codes: RECOVERY_CODES });
-    assert!(factors.begun("ada", "id", "Ada", Duration::from_secs(60)).await.unwrap().is_none());
+    assert!(factors.begun("ada", "id", "Ada", Duration::from_mins(1)).await.unwrap().is_none());
 }
 
 #[tokio::test]

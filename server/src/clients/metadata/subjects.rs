@@ -75,6 +75,7 @@ mod tests {
     use super::*;
     use crate::clients::metadata::tests::{client, refusals};
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers write the list in place")]
     fn pairwise(redirects: Value, sector: Option<&str>) -> Value {
         let mut metadata = json!({
             "client_id": "a", "token_endpoint_auth_method": "none", "application_type": "native", "subject_type": "pairwise",

@@ -17,7 +17,7 @@ const MAX_HANDLES: usize = 64;
 /// Stands between the handles of one cookie; no handle has it.
 const BETWEEN: char = '.';
 /// How long a browser is asked to keep what has no end of its own: as long as any browser does (RFC 6265bis section 5.5).
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(400 * 24);
 
 /// What a browser brings along.
 #[derive(Debug)]

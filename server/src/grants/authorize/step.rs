@@ -66,7 +66,7 @@ impl Engine {
         let picked = match self.pick(request, client, progress, people).await? {
             Pick::Ask => return Ok(Step::Choose),
             Pick::Nobody => None,
-            Pick::Somebody(loaded) => Some(loaded).filter(|loaded| self.is_hinted(request, client, &loaded.session.sub)),
+            Pick::Somebody(loaded) => Some(*loaded).filter(|loaded| self.is_hinted(request, client, &loaded.session.sub)),
         };
         let Some(loaded) = picked else { return Ok(Step::SignIn(hint())) };
         if !progress.fresh && !self.is_recent(&loaded.session, request) {
@@ -189,13 +189,13 @@ enum Owed {
 }
 
 enum Pick {
-    Somebody(Loaded),
+    Somebody(Box<Loaded>),
     Nobody,
     Ask,
 }
 
 impl Pick {
     fn of(person: Option<&SignedIn>) -> Self {
-        person.map_or(Self::Nobody, |person| Self::Somebody(person.loaded.clone()))
+        person.map_or(Self::Nobody, |person| Self::Somebody(Box::new(person.loaded.clone())))
     }
 }
