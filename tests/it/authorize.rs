@@ -147,9 +147,7 @@ fn a_repeated_parameter_is_named_on_the_page_in_harmless_letters() {
 }
 
 #[test]
-fn request_objects_are_not_supported() {
-    refused(&Authorization::new(ONE, "openid").set("request", "e30.e30."), "request_not_supported");
-    refused(&Authorization::new(ONE, "openid").set("request_uri", "https://example.com/request"), "request_uri_not_supported");
+fn metadata_of_a_client_is_not_taken_with_a_request() {
     refused(&Authorization::new(ONE, "openid").set("registration", "{}"), "registration_not_supported");
 }
 

@@ -6,13 +6,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::cast::{BACKEND, DOTLESS, ONE, SCHEME, SECRET, THREE, TWO};
+use crate::harness::cast::{BACKEND, BACKEND_JWT, DOTLESS, ONE, SCHEME, SECRET, THREE, TWO};
 use crate::harness::command::Ran;
 use crate::harness::person::unique;
 use crate::harness::process::Process;
 use crate::harness::redis::Port;
 use crate::harness::server::http;
-use crate::harness::{Browser, Person, Server, binaries, jwt, shared, until};
+use crate::harness::{Browser, Person, Server, Setup, binaries, jwt, shared, until};
 
 /// Where [`ONE`] is sent after signing out.
 const SIGNED_OUT: &str = "http://127.0.0.1:9/signed-out";
@@ -82,6 +82,32 @@ fn openid_client_of_npm_plays_the_whole_story() {
     );
     assert_eq!(told["signed_out"], format!("{SIGNED_OUT}?state=a+state"));
     assert_eq!(told["introspected"], json!({ "before": true, "after": false }));
+}
+
+#[test]
+fn openid_client_of_npm_pushes_and_signs_its_requests() {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use base64::Engine as _;
+    use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let document = pair.to_pkcs8v1().expect("PKCS #8");
+    let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(document.as_ref()), Algorithm::ES256).expect("a JWK");
+    jwk.common.key_id = Some("signer".to_owned());
+    let server = Setup::new()
+        .client(BACKEND_JWT.id, "jwks", json!({ "keys": [jwk] }))
+        .client(BACKEND_JWT.id, "request_object_signing_alg", "ES256")
+        .start();
+    let mut brief = brief(&server, &server.person());
+    brief["signer"] = json!({
+        "client_id": BACKEND_JWT.id, "redirect_uri": BACKEND_JWT.redirect, "kid": "signer",
+        "private_key": base64::engine::general_purpose::STANDARD.encode(document.as_ref()),
+    });
+    let told = node("openid_client_requests.mjs", &brief);
+    for (way, said) in [("pushed", "request_uri"), ("signed", "request"), ("both", "request_uri")] {
+        assert_eq!(told[way]["said"], json!(["client_id", said]), "{way}");
+        assert_eq!(told[way]["scope"], "openid email", "{way}");
+        assert_eq!(told[way]["sub"], told["pushed"]["sub"]);
+    }
 }
 
 #[test]

@@ -125,8 +125,9 @@ fn times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Asser
     Ok(Timestamp(expires))
 }
 
-/// A `NumericDate` (RFC 7519 section 2), fractions cut off.
-fn seconds(value: &Value) -> Option<u64> {
+/// A `NumericDate` (RFC 7519 section 2), fractions cut off; `None` for what is none.
+#[must_use]
+pub fn seconds(value: &Value) -> Option<u64> {
     let from_float = |float: f64| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
         (0.0..1e15).contains(&float).then_some(float as u64)

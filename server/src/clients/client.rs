@@ -34,6 +34,8 @@ pub struct Client {
     pub scope: Scope,
     /// Whether an authorization request must carry a PKCE challenge: always for public clients (RFC 9700 section 2.1.1).
     pub require_pkce: bool,
+    /// How it may make its authorization requests.
+    pub requests: RequestRules,
     /// `id_token_signed_response_alg`; `None` = the server's.
     pub id_token_signed_response_alg: Option<SigningAlg>,
     /// How its ID tokens are encrypted besides.
@@ -137,6 +139,17 @@ impl ApplicationType {
             Self::Native => "native",
         }
     }
+}
+
+/// How a client may make its authorization requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestRules {
+    /// `require_pushed_authorization_requests` (RFC 9126 section 6).
+    pub require_pushed: bool,
+    /// `require_signed_request_object` (RFC 9101 section 10.5).
+    pub require_signed: bool,
+    /// `request_object_signing_alg`: the only algorithm accepted on its request objects; `None` = any we verify.
+    pub signing_alg: Option<String>,
 }
 
 /// `subject_type` (OIDC Core section 8).

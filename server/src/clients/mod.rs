@@ -12,10 +12,10 @@ mod record;
 pub mod redirect;
 pub mod sharing;
 
-pub use assertion::AssertionProblem;
+pub use assertion::{AssertionProblem, seconds as numeric_date};
 pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
 pub use basic::parse_basic;
-pub use client::{ApplicationType, Client, ClientAuth, DirectedShare, Origin, ResponseEncryption, SubjectType};
+pub use client::{ApplicationType, Client, ClientAuth, DirectedShare, Origin, RequestRules, ResponseEncryption, SubjectType};
 pub use directory::{Added, Clients, ClientsError, check, check_record};
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};

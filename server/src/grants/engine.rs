@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::authorize::pushed::PushedRequests;
 use super::authorize::transaction::Transactions;
 use crate::accounts::Throttle;
 use crate::clients::Clients;
@@ -19,6 +20,7 @@ pub struct Engine {
     codes: Codes,
     device_codes: DeviceCodes,
     transactions: Transactions,
+    pushed: PushedRequests,
     handlers: Handlers,
     throttle: Throttle,
 }
@@ -31,6 +33,7 @@ impl Engine {
         Arc::new(Self {
             device_codes: DeviceCodes::new(Arc::clone(&store), clock.clone()),
             codes: Codes::new(Arc::clone(&store), clock.clone()),
+            pushed: PushedRequests::new(Arc::clone(&store), clock.clone()),
             transactions: Transactions::new(store, clock),
             issuer,
             clients,
@@ -91,6 +94,12 @@ impl Engine {
     #[must_use]
     pub const fn transactions(&self) -> &Transactions {
         &self.transactions
+    }
+
+    /// The authorization requests that were pushed.
+    #[must_use]
+    pub const fn pushed(&self) -> &PushedRequests {
+        &self.pushed
     }
 
     /// The device-SSO handlers.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::authorize::{consent, transaction};
+use super::authorize::{consent, pushed, transaction};
 use crate::accounts::{factors, people};
 use crate::clients;
 use crate::issuance::access;
@@ -32,6 +32,7 @@ impl Examiner<'_> {
             Some(Kind::Code) => code::check(value),
             Some(Kind::Transaction) => transaction::check(value),
             Some(Kind::AccessToken) => access::check(value),
+            Some(Kind::PushedRequest) => pushed::check(value),
             Some(Kind::Person) => people::check_person(value),
             Some(Kind::SignInName) => people::check_sign_in_name(value),
             Some(Kind::Client) => clients::check_record(value, self.scopes),

@@ -3,6 +3,7 @@
 mod json;
 
 use percent_encoding::percent_decode;
+use serde::{Deserialize, Serialize};
 
 use crate::foundation::Secret;
 use crate::protocol::OAuthError;
@@ -15,7 +16,7 @@ const MAX_PARAMETERS: usize = 100;
 const LONGEST_NAME: usize = 40;
 
 /// The parameters of one request. Values may be secrets, so nothing of them is shown.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Parameters(Vec<(String, String)>);
 
 impl std::fmt::Debug for Parameters {
@@ -48,6 +49,17 @@ impl Parameters {
         Self::checked(json::pairs(text)?)
     }
 
+    /// The parameters with these names and values.
+    ///
+    /// # Errors
+    /// `invalid_request` when one repeats or has a zero byte, or when they are too many.
+    pub fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, OAuthError> {
+        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(OAuthError::invalid_request("The request has a zero byte."));
+        }
+        Self::checked(pairs)
+    }
+
     fn checked(pairs: Vec<(String, String)>) -> Result<Self, OAuthError> {
         if pairs.len() > MAX_PARAMETERS {
             return Err(OAuthError::invalid_request("The request has too many parameters."));
@@ -60,6 +72,28 @@ impl Parameters {
         }
         // A parameter sent without a value counts as omitted (RFC 6749 section 3.1).
         Ok(Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect()))
+    }
+
+    /// The same without some of them.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect())
+    }
+
+    /// The same with one parameter set to this value alone.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut pairs = self.without(&[name]).0;
+        pairs.push((name.to_owned(), value.to_owned()));
+        Self(pairs)
+    }
+
+    /// The same, and what of `others` is not in it.
+    #[must_use]
+    pub fn or(mut self, others: &Self) -> Self {
+        let missing: Vec<_> = others.0.iter().filter(|(name, _)| self.get(name).is_none()).cloned().collect();
+        self.0.extend(missing);
+        self
     }
 
     /// The value of a parameter.

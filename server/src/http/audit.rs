@@ -39,6 +39,18 @@ pub fn revocation(facts: &Facts, address: Option<IpAddr>) {
     }
 }
 
+/// A pushed authorization request was answered.
+pub fn pushed(facts: &Facts, address: Option<IpAddr>, error: Option<&OAuthError>) {
+    match error {
+        None => about(facts, AuditEvent::granted(codes::AUTHORIZATION_PUSHED).address(address)).emit(),
+        Some(error) if error.code == ErrorCode::InvalidClient => client_refused(facts, address, "par", error),
+        Some(error) => {
+            let event = AuditEvent::refused(codes::PUSHED_AUTHORIZATION_REFUSED).address(address).detail(error.code.as_str());
+            about(facts, event).reason(reason(error)).emit();
+        }
+    }
+}
+
 /// A client was not authenticated at the endpoint called `endpoint`.
 pub fn client_refused(facts: &Facts, address: Option<IpAddr>, endpoint: &str, error: &OAuthError) {
     let event = AuditEvent::refused(codes::CLIENT_AUTHENTICATION_FAILED).address(address).detail(endpoint);

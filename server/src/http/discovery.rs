@@ -10,6 +10,7 @@ use super::{cors, respond};
 use crate::grants::Engine;
 use crate::grants::authorize::answer::ResponseMode;
 use crate::protocol::names;
+use crate::settings::Settings;
 use crate::settings::meaning::{ScopeMeaning, SigningAlg};
 use crate::tokens::{dpop, jwe};
 
@@ -68,7 +69,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         }
     }
     let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
-    json!({
+    let mut document = json!({
         "issuer": issuer.text,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
@@ -106,8 +107,22 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "dpop_signing_alg_values_supported": dpop::ALGS,
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
         "native_sso_supported": native_sso,
-    })
+    });
+    for (name, value) in requests(settings) {
+        document[name] = value;
+    }
+    document
+}
+
+/// In which forms authorization requests are taken (RFC 9101, RFC 9126).
+fn requests(settings: &Settings) -> [(&'static str, Value); 6] {
+    [
+        ("pushed_authorization_request_endpoint", settings.server.issuer.endpoint("/par").into()),
+        ("require_pushed_authorization_requests", settings.authorization.pushed_required.into()),
+        ("request_parameter_supported", true.into()),
+        ("request_uri_parameter_supported", false.into()),
+        ("request_object_signing_alg_values_supported", json!(ASSERTION_ALGS)),
+        ("require_signed_request_object", false.into()),
+    ]
 }

@@ -19,6 +19,7 @@ pub mod jwks;
 pub mod logout;
 pub mod origin;
 pub mod pages;
+pub mod par;
 pub mod possession;
 pub mod respond;
 pub mod revoke;

@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer, web};
 use super::discovery::Documents;
 use super::{
     authorize, choose_account, consent, device, device_authorization, discovery, health, interaction, introspect, jwks, logout,
-    respond, revoke, second_factor, sign_in, token, userinfo,
+    par, respond, revoke, second_factor, sign_in, token, userinfo,
 };
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
@@ -45,6 +45,8 @@ pub struct Endpoints {
     pub introspect: String,
     /// `/revoke`
     pub revoke: String,
+    /// `/par`
+    pub par: String,
 }
 
 /// A server that was started: await `server`, stop it by `handle`.
@@ -76,6 +78,7 @@ pub fn start(engine: Arc<Engine>, listener: TcpListener, metrics: Metrics) -> io
             user_info: issuer.endpoint("/userinfo"),
             introspect: issuer.endpoint("/introspect"),
             revoke: issuer.endpoint("/revoke"),
+            par: issuer.endpoint("/par"),
         },
         engine,
         metrics,
@@ -112,6 +115,7 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(discovery::resource("/.well-known/openid-configuration"))
             .service(discovery::resource("/.well-known/oauth-authorization-server"))
             .service(authorize::resource())
+            .service(par::resource())
             .service(sign_in::resource())
             .service(choose_account::resource())
             .service(device::resource())

@@ -58,10 +58,12 @@ pub enum ErrorCode {
     AccountSelectionRequired,
     /// OpenID Connect Core Error Code `unmet_authentication_requirements` 1.0.
     UnmetAuthenticationRequirements,
-    /// OpenID Connect Core section 3.1.2.6.
-    RequestNotSupported,
+    /// RFC 9101 section 7: not signed as it must be, or not meant so.
+    InvalidRequestObject,
     /// OpenID Connect Core section 3.1.2.6.
     RequestUriNotSupported,
+    /// OpenID Connect Core section 3.1.2.6: the address of the request, or what is found there, is of no use.
+    InvalidRequestUri,
     /// OpenID Connect Core section 3.1.2.6.
     RegistrationNotSupported,
     /// A code that a handler chose, already checked against RFC 6749 section 5.2.
@@ -105,8 +107,9 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::AccountSelectionRequired => "account_selection_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
-            Self::RequestNotSupported => "request_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::Handler(_) => "handler",
         }
@@ -144,8 +147,9 @@ impl ErrorCode {
             | Self::ConsentRequired
             | Self::AccountSelectionRequired
             | Self::UnmetAuthenticationRequirements
-            | Self::RequestNotSupported
+            | Self::InvalidRequestObject
             | Self::RequestUriNotSupported
+            | Self::InvalidRequestUri
             | Self::RegistrationNotSupported
             | Self::Handler(_) => 400,
             Self::InvalidClient | Self::InvalidToken | Self::InsufficientUserAuthentication => 401,
@@ -211,6 +215,12 @@ impl OAuthError {
     #[must_use]
     pub fn server_error(cause: impl Into<String>) -> Self {
         Self::new(ErrorCode::ServerError, "The server could not complete the request.").because(cause)
+    }
+
+    /// Whether it is the server that failed: the same request may be asked again.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self.code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable)
     }
 
     /// The status to answer with.

@@ -287,6 +287,18 @@ pub(super) const LEAVES: &[Leaf] = &[
         "How long a new signing key stands in the JWKS before it signs.",
     ),
     leaf("tokens.keys.rotate_every", LIMIT, "90d", "How often a new signing key is made; `never`: only by hand."),
+    leaf(
+        "authorization.pushed.lifetime",
+        Kind::Duration { min: 5 * SECOND, max: 10 * MINUTE, never: false },
+        "90s",
+        "How long the browser may take to bring a pushed authorization request (RFC 9126).",
+    ),
+    leaf(
+        "authorization.pushed.required",
+        Kind::Flag,
+        "false",
+        "Whether every authorization request must be pushed. A client can be told so alone: `require_pushed_authorization_requests`.",
+    ),
     leaf("sessions.device.max_lifetime", LIMIT, "90d", "The longest a device session lives, from sign-in."),
     leaf("sessions.device.max_idle", LIMIT, "30d", "How long a device session lives without a token request."),
     leaf(

@@ -7,8 +7,9 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, Levels, Persistent, Proxy, SealingKeySource,
-    SecondFactor, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens, UserInfo,
+    AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, Levels, Persistent, Proxy,
+    SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry,
+    Tokens, UserInfo,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -226,6 +227,10 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             backend: rest.backend?,
         },
         tokens: tokens(layers)?,
+        authorization: Authorization {
+            pushed_lifetime: layers.span("authorization.pushed.lifetime")?,
+            pushed_required: layers.flag("authorization.pushed.required")?,
+        },
         sessions: Sessions {
             device: session_limits(layers, "device")?,
             device_key_enrolment: match layers.text("sessions.device.key_enrolment")?.as_str() {

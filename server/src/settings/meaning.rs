@@ -27,6 +27,8 @@ pub struct Settings {
     pub storage: Storage,
     /// `[tokens]`
     pub tokens: Tokens,
+    /// `[authorization]`
+    pub authorization: Authorization,
     /// `[sessions]`
     pub sessions: Sessions,
     /// `[sign_in]`
@@ -182,6 +184,15 @@ pub struct Dpop {
     pub nonce_lifetime: Duration,
     /// `tokens.dpop.max_age`, default 5m: how long ago a proof without a nonce may have been made.
     pub max_age: Duration,
+}
+
+/// `[authorization]`
+#[derive(Debug, Clone)]
+pub struct Authorization {
+    /// `authorization.pushed.lifetime`, default 90s: how long a browser may take to bring a pushed request.
+    pub pushed_lifetime: Duration,
+    /// `authorization.pushed.required`, default false: whether there is no other way to ask.
+    pub pushed_required: bool,
 }
 
 /// Limits of one sort of session.

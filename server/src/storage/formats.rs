@@ -55,7 +55,8 @@ impl Kind {
             | Self::Factors
             | Self::DeviceCode
             | Self::UserCode
-            | Self::SigningKeys => Some(Formats { reads: 1, writes: 1 }),
+            | Self::SigningKeys
+            | Self::PushedRequest => Some(Formats { reads: 1, writes: 1 }),
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }
     }

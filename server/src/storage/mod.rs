@@ -57,6 +57,8 @@ pub enum Kind {
     Store = 12,
     /// Second factors of people, by subject.
     Factors = 13,
+    /// Pushed authorization requests, by digest of their reference.
+    PushedRequest = 14,
     /// Device codes (RFC 8628), by digest.
     DeviceCode = 15,
     /// User code -> device code, by digest.
@@ -65,7 +67,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -79,6 +81,7 @@ impl Kind {
         Self::SigningKeys,
         Self::Store,
         Self::Factors,
+        Self::PushedRequest,
         Self::DeviceCode,
         Self::UserCode,
     ];
@@ -106,6 +109,7 @@ impl Kind {
             Self::SigningKeys => "signing_keys",
             Self::Store => "store",
             Self::Factors => "factors",
+            Self::PushedRequest => "pushed_request",
             Self::DeviceCode => "device_code",
             Self::UserCode => "user_code",
         }

@@ -71,6 +71,8 @@ codes! {
     CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail?");
     CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail?");
     AUTHORIZATION_REFUSED = "SI2021": "authorization request refused" ("client_id? address reason detail");
+    AUTHORIZATION_PUSHED = "SI2022": "authorization request pushed" ("client_id address");
+    PUSHED_AUTHORIZATION_REFUSED = "SI2023": "pushed authorization request refused" ("client_id? address reason detail");
 
     DEVICE_AUTHORIZATION_STARTED = "SI2031": "device asked to be signed in" ("client_id address");
     DEVICE_LET_IN = "SI2032": "person let a device in that shows a user code" ("client_id subject");

@@ -14,7 +14,7 @@ const UNSUPPORTED: [(&str, &str); 4] = [
     ("authorization_signed_response_alg", "authorization responses as plain parameters"),
     ("authorization_encrypted_response_alg", "authorization responses as plain parameters"),
     ("tls_client_certificate_bound_access_tokens", "bearer access tokens"),
-    ("require_signed_request_object", "authorization requests as plain parameters"),
+    ("request_object_encryption_alg", "request objects that are signed only"),
 ];
 
 pub(super) fn access_token_format(r: &mut Reader<'_>) -> Option<AccessTokenFormat> {

@@ -5,6 +5,7 @@ mod answers;
 mod extensions;
 mod keys;
 mod reader;
+mod requests;
 mod subjects;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -150,6 +151,7 @@ pub(super) fn read(
         redirect_uris,
         post_logout_redirect_uris,
         require_pkce,
+        requests: requests::read(r, jwks.as_ref()),
         id_token_signed_response_alg,
         subject_type,
         sector_identifier_uri,

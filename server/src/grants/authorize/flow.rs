@@ -90,9 +90,17 @@ impl Engine {
     /// # Errors
     /// The refusal.
     pub async fn authorize(&self, parameters: &Parameters, browser: &Browser) -> Result<Outcome, Refusal> {
-        let request = self.parse_authorization_request(parameters).await?;
-        let to = request.return_to();
-        let proceeded = self.proceed(request, browser).await;
+        let (parameters, provenance) = self.resolve(parameters, Digest::of(browser.binding.expose())).await?;
+        let mut request = self.parse_authorization_request(&parameters).await?;
+        request.pushed = provenance.pushed;
+        let (to, pushed) = (request.return_to(), request.pushed);
+        let mut proceeded = self.proceed(request, browser).await;
+        if let Err(error) = &proceeded
+            && !error.is_ours()
+        {
+            // An error is an answer, too; a second one is none.
+            proceeded = self.finish_pushed(pushed.as_ref()).await.map_or_else(Err, |()| proceeded);
+        }
         proceeded.map_err(|error| Refusal::Redirect(Box::new(RedirectError { to, error })))
     }
 
@@ -170,6 +178,7 @@ impl Engine {
     async fn refuse(&self, waiting: Waiting, error: OAuthError) -> Result<Option<Answer>, OAuthError> {
         let finished = self.transactions().finish(&waiting.handle).await?;
         self.turn_away(&waiting.transaction.request).await?;
+        self.finish_pushed(waiting.transaction.request.pushed.as_ref()).await?;
         let to = waiting.transaction.request.return_to();
         Ok(finished.then(|| self.answer_with_error(RedirectError { to, error })))
     }
@@ -229,6 +238,7 @@ impl Engine {
     ) -> Result<Answer, OAuthError> {
         let id = session.id;
         let (to, device) = (request.return_to(), request.device);
+        self.finish_pushed(request.pushed.as_ref()).await?;
         let authentication =
             Authentication { acr: self.stated_acr(&request, &session.session), ..session.session.authentication() };
         let grant = CodeGrant {
@@ -326,6 +336,7 @@ impl Engine {
             if scope.is_empty() { event } else { event.detail(&scope) }.emit();
         };
         if !allow {
+            self.finish_pushed(request.pushed.as_ref()).await?;
             event(AuditEvent::refused(codes::CONSENT_DENIED));
             self.turn_away(&request).await?;
             let error = OAuthError::new(ErrorCode::AccessDenied, "The person did not agree.");

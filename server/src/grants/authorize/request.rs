@@ -14,7 +14,7 @@ use crate::grants::target;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 
 /// Longer values of `state` and `nonce` are refused.
-const MAX_ECHO: usize = 2048;
+pub(super) const MAX_ECHO: usize = 2048;
 
 /// A valid authorization request. Kept in the transaction while its person signs in.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct AuthorizationRequest {
     /// When it came; absent in records that are older than this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Timestamp>,
+    /// It was pushed: digest of its reference, which the answer uses up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<Digest>,
 }
 
 /// The values of `prompt` (OpenID Connect Core section 3.1.2.1).
@@ -106,6 +109,17 @@ pub struct RedirectError {
     pub error: OAuthError,
 }
 
+impl Refusal {
+    /// What is wrong, wherever it is told.
+    #[must_use]
+    pub fn into_error(self) -> OAuthError {
+        match self {
+            Self::Page(error) => error,
+            Self::Redirect(refusal) => refusal.error,
+        }
+    }
+}
+
 impl AuthorizationRequest {
     /// Where its answer goes.
     #[must_use]
@@ -128,6 +142,7 @@ impl AuthorizationRequest {
             || !self.claims.is_empty()
             || !self.acr_values.is_empty()
             || self.dpop_jkt.is_some()
+            || self.pushed.is_some()
     }
 }
 
@@ -171,14 +186,9 @@ impl Engine {
         to: &ReturnTo,
         redirect_uri_given: bool,
     ) -> Result<AuthorizationRequest, OAuthError> {
-        for (name, code) in [
-            ("request", ErrorCode::RequestNotSupported),
-            ("request_uri", ErrorCode::RequestUriNotSupported),
-            ("registration", ErrorCode::RegistrationNotSupported),
-        ] {
-            if parameters.get(name).is_some() {
-                return Err(OAuthError::new(code, "The server does not take authorization requests in this form."));
-            }
+        if parameters.get("registration").is_some() {
+            let description = "The server does not take the metadata of a client with its request.";
+            return Err(OAuthError::new(ErrorCode::RegistrationNotSupported, description));
         }
         let response_type = parameters.require("response_type", "The parameter response_type is missing.")?;
         if response_type != "code" {
@@ -229,6 +239,7 @@ impl Engine {
             received: Some(self.clock().now()),
             device: None,
             device_description: String::new(),
+            pushed: None,
         })
     }
 
@@ -264,7 +275,7 @@ impl Engine {
     }
 }
 
-fn speaks_openid(parameters: &Parameters) -> bool {
+pub(super) fn speaks_openid(parameters: &Parameters) -> bool {
     parameters.get("scope").is_some_and(|scope| scope.split(' ').any(|value| value == names::OPENID))
 }
 
