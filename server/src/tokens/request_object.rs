@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn unsigned_encrypted_and_forged_objects_are_refused() {
-        let ((pair, jwks), (other, _)) = (self::pair(), self::pair());
+        let ((pair, jwks), (other, _)) = (pair(), pair());
         let claims = json!({ "client_id": "app" });
         let none = format!("{}.{}.", encoding::encode(r#"{"alg":"none"}"#), encoding::encode(claims.to_string()));
         let refused = |jwt: &str| verify(&jwks, None, jwt).unwrap_err();
