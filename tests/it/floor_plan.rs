@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::harness::binaries::repository;
 
 /// The rooms of the server from the cellar to the roof: a room may import its own and earlier ones.
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "foundation",
     "protocol",
     "settings",
     "telemetry",
     "storage",
+    "outbound",
     "tokens",
     "clients",
     "accounts",
@@ -42,7 +43,7 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("java_properties", &["settings"]),
     ("humantime", &["settings"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("reqwest", &["cli"]),
+    ("reqwest", &["cli", "outbound"]),
     ("symbolon_sdk", &["issuance", "cli"]),
     ("aws_lc_rs", &["foundation", "tokens"]),
     ("rustls_pki_types", &["foundation/ed25519"]),

@@ -49,7 +49,7 @@ fn node(script: &str, brief: &Value) -> Value {
 }
 
 #[track_caller]
-fn chromium(script: &str, brief: &Value) -> Value {
+pub(crate) fn chromium(script: &str, brief: &Value) -> Value {
     assert!(std::path::Path::new("/usr/bin/chromium").exists(), "no browser: run `apt-get install chromium` (scripts/test does)");
     node(script, brief)
 }

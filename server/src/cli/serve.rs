@@ -46,6 +46,7 @@ pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
     let administration = tokio::spawn(socket.serve(Arc::clone(&reloader)));
     let keepers = [
         tokio::spawn(look_after_keys(Arc::clone(&engine))),
+        tokio::spawn(Arc::clone(&engine).deliver_logout_notices()),
         tokio::spawn(reload_when_told(Arc::clone(&reloader))),
         tokio::spawn(async move { reloader.watch().await }),
     ];

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::logout::LogoutUris;
 use super::redirect::RedirectUri;
 use crate::foundation::{Digest, Timestamp};
 use crate::protocol::Scope;
@@ -30,6 +31,8 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// `post_logout_redirect_uris` (OIDC RP-Initiated Logout section 3.1).
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told that a session has ended.
+    pub logout: LogoutUris,
     /// `scope`: everything that it may ever ask for.
     pub scope: Scope,
     /// Whether an authorization request must carry a PKCE challenge: always for public clients (RFC 9700 section 2.1.1).

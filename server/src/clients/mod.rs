@@ -7,6 +7,7 @@ pub mod basic;
 mod cache;
 pub mod client;
 pub mod directory;
+pub mod logout;
 pub mod metadata;
 mod record;
 pub mod redirect;
@@ -17,5 +18,6 @@ pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, au
 pub use basic::parse_basic;
 pub use client::{ApplicationType, Client, ClientAuth, DirectedShare, Origin, RequestRules, ResponseEncryption, SubjectType};
 pub use directory::{Added, Clients, ClientsError, check, check_record};
+pub use logout::LogoutUris;
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};

@@ -8,7 +8,8 @@ use crate::accounts::Throttle;
 use crate::clients::Clients;
 use crate::foundation::Clock;
 use crate::issuance::{Handlers, Issuer};
-use crate::sessions::{Codes, DeviceCodes, Sessions};
+use crate::outbound::Outbound;
+use crate::sessions::{Codes, DeviceCodes, Notices, Sessions};
 use crate::settings::Settings;
 use crate::storage::SharedStore;
 
@@ -23,6 +24,7 @@ pub struct Engine {
     pushed: PushedRequests,
     handlers: Handlers,
     throttle: Throttle,
+    outbound: Outbound,
 }
 
 impl Engine {
@@ -30,8 +32,10 @@ impl Engine {
     #[must_use]
     pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle) -> Arc<Self> {
         let (store, clock) = (Arc::clone(issuer.store()), issuer.clock().clone());
+        let issuer = issuer.telling(Notices::new(Arc::clone(&store), clock.clone(), clients.clone()));
         Arc::new(Self {
             device_codes: DeviceCodes::new(Arc::clone(&store), clock.clone()),
+            outbound: Outbound::new(issuer.settings().outbound.allow_private_addresses),
             codes: Codes::new(Arc::clone(&store), clock.clone()),
             pushed: PushedRequests::new(Arc::clone(&store), clock.clone()),
             transactions: Transactions::new(store, clock),
@@ -106,6 +110,12 @@ impl Engine {
     #[must_use]
     pub const fn handlers(&self) -> &Handlers {
         &self.handlers
+    }
+
+    /// What the server asks of others.
+    #[must_use]
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     /// The limit on failed sign-ins.

@@ -6,7 +6,7 @@ use super::authorize::{consent, pushed, transaction};
 use crate::accounts::{factors, people};
 use crate::clients;
 use crate::issuance::access;
-use crate::sessions::{code, device_code, registry};
+use crate::sessions::{code, device_code, notice, registry};
 use crate::settings::meaning::ScopeMeaning;
 use crate::storage::{Key, Kind, StorageError};
 use crate::tokens::keys::{self, KeyError};
@@ -40,6 +40,7 @@ impl Examiner<'_> {
             Some(Kind::UserCode) => device_code::check_user(value),
             Some(Kind::Factors) => factors::check(value),
             Some(Kind::Consent) => consent::check(value),
+            Some(Kind::LogoutNotice) => notice::check(value),
             Some(Kind::SigningKeys) => return keys::check(self.sealing, value).map_err(|error: KeyError| error.to_string()),
             // Being there is all that they say.
             Some(Kind::RevokedAccessToken | Kind::UsedAssertion | Kind::Store) => Ok(()),

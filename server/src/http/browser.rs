@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::foundation::{Secret, encoding, random};
 use crate::grants::authorize::{Browser, Cookies};
+use crate::grants::logout::session_state::StateCookie;
 use crate::settings::meaning::Issuer;
 
 /// The names of our cookies. Behind TLS they have the prefix that keeps other hosts from setting them.
@@ -14,13 +15,20 @@ struct Names {
     sessions: &'static str,
     kept: &'static str,
     binding: &'static str,
+    /// Read by the script of `/check-session`, in a frame of another site's page.
+    state: &'static str,
 }
 
 const fn names(secure: bool) -> Names {
     if secure {
-        Names { sessions: "__Host-symbolon_session", kept: "__Host-symbolon_kept", binding: "__Host-symbolon_browser" }
+        Names {
+            sessions: "__Host-symbolon_session",
+            kept: "__Host-symbolon_kept",
+            binding: "__Host-symbolon_browser",
+            state: "__Host-symbolon_state",
+        }
     } else {
-        Names { sessions: "symbolon_session", kept: "symbolon_kept", binding: "symbolon_browser" }
+        Names { sessions: "symbolon_session", kept: "symbolon_kept", binding: "symbolon_browser", state: "symbolon_state" }
     }
 }
 
@@ -59,6 +67,7 @@ pub fn bind(visitor: &Visitor, issuer: &Issuer, answer: &mut HttpResponse) {
 /// Sets the session cookies, or removes those that the browser has and shall have no more.
 pub fn set_sessions(cookies: &Cookies, browser: &Browser, issuer: &Issuer, answer: &mut HttpResponse) {
     let names = names(issuer.is_https());
+    set_state(cookies.state.as_ref(), issuer, answer);
     match &cookies.sessions {
         Some(handles) => set(names.sessions, handles.expose(), issuer, answer),
         None if browser.sessions.is_some() => remove(names.sessions, issuer, answer),
@@ -73,6 +82,26 @@ pub fn set_sessions(cookies: &Cookies, browser: &Browser, issuer: &Issuer, answe
         None if browser.kept.is_some() => remove(names.kept, issuer, answer),
         None => {}
     }
+}
+
+/// The name of the cookie that shows a browser's state to the script of `/check-session`.
+#[must_use]
+pub fn state_cookie(issuer: &Issuer) -> &'static str {
+    names(issuer.is_https()).state
+}
+
+/// Shows the browser's state to that script (Session Management section 3.2), or that nobody is signed in.
+fn set_state(state: Option<&StateCookie>, issuer: &Issuer, answer: &mut HttpResponse) {
+    let mut cookie = base(state_cookie(issuer), state.map_or("", |(value, _)| value.expose()), issuer);
+    cookie.set_http_only(false);
+    // Without TLS browsers take no cookie that says `None`.
+    cookie.set_same_site(issuer.is_https().then_some(SameSite::None));
+    match state {
+        None => cookie.make_removal(),
+        Some((_, None)) => {}
+        Some((_, Some(life))) => cookie.set_max_age(i64::try_from(life.as_secs()).map_or(Span::MAX, Span::seconds)),
+    }
+    add(&cookie, answer);
 }
 
 fn remove(name: &'static str, issuer: &Issuer, answer: &mut HttpResponse) {

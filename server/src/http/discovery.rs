@@ -112,6 +112,10 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
     for (name, value) in requests(settings) {
         document[name] = value;
     }
+    for channel in ["backchannel", "frontchannel"] {
+        document[format!("{channel}_logout_supported")] = true.into();
+        document[format!("{channel}_logout_session_supported")] = true.into();
+    }
     document
 }
 

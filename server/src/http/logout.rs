@@ -8,11 +8,11 @@ use super::{body, browser, origin, pages, respond};
 use crate::foundation::Digest;
 use crate::foundation::digest::constant_time_eq;
 use crate::grants::authorize::Browser;
-use crate::grants::logout::Logout;
+use crate::grants::logout::{Departure, Logout};
 use crate::protocol::OAuthError;
 
 /// Parameters that the confirmation page hands on.
-const HANDED_ON: [&str; 3] = ["client_id", "post_logout_redirect_uri", "state"];
+const HANDED_ON: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -45,12 +45,20 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
             fields.extend(HANDED_ON.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value))));
             pages::ask_logout(engine, &fields)
         }
-        Ok(Logout::Redirect(to)) => signed_out(respond::see_other(&to), &visitor.browser, &shared).await,
-        Ok(Logout::SignedOut) => signed_out(pages::message("Signed out", "You are signed out."), &visitor.browser, &shared).await,
+        Ok(Logout::Done(departure)) => signed_out(leave(&departure), &visitor.browser, &shared).await,
         Err(error) => problem(&error),
     };
     browser::bind(&visitor, issuer, &mut answer);
     answer
+}
+
+/// Sends the browser on, by way of the pages that clients want it to load.
+fn leave(departure: &Departure) -> HttpResponse {
+    match &departure.to {
+        _ if !departure.frames.is_empty() => pages::front_channel(departure),
+        Some(to) => respond::see_other(to),
+        None => pages::message("Signed out", "You are signed out."),
+    }
 }
 
 /// The browser keeps the handles of those who are still signed in; what has ended is worth nothing anyway.

@@ -6,6 +6,7 @@ pub mod authorization;
 pub mod authorize;
 pub mod body;
 pub mod browser;
+pub mod check_session;
 pub mod choose_account;
 pub mod consent;
 pub mod cors;

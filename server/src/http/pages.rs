@@ -1,5 +1,6 @@
 //! The pages: rendered on the server, usable without JavaScript, well-formed XML, safe to show.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
@@ -10,11 +11,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use qrcode::QrCode;
 use qrcode::render::svg;
+use url::Url;
 
 use super::{interaction, respond};
 use crate::foundation::Digest;
 use crate::grants::Engine;
 use crate::grants::authorize::{Answer, Content, Page};
+use crate::grants::logout::Departure;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::meaning::Persistent;
 use crate::tokens::session_id::SessionId;
@@ -30,6 +33,13 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// The only script of these pages: it sends the only form of its page.
 const SEND: &str = "document.forms[0].submit()";
+
+/// Goes on when everything on the page was loaded. A frame that never is does not hold up the refresh.
+const GO_ON: &str = "addEventListener('load',()=>{const on=document.getElementById('on');if(on)location.replace(on.href)})";
+/// How long a browser without scripts waits for the frames.
+const FRAMES_SECONDS: u8 = 5;
+
+const CHECK_SESSION: &str = include_str!("../../templates/check_session.js");
 
 /// The policy of the page whose form sends itself. Whoever is sent there may be anywhere, so there is no `form-action` here either.
 static SENDING_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
@@ -127,6 +137,17 @@ struct LogoutPage<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "front_channel.html")]
+struct FrontChannelPage<'a> {
+    title: &'a str,
+    style: &'static str,
+    script: &'static str,
+    refresh: &'a str,
+    frames: Vec<&'a str>,
+    to: Option<&'a str>,
+}
+
+#[derive(Template)]
 #[template(path = "form_post.html")]
 struct FormPostPage<'a> {
     title: &'a str,
@@ -134,6 +155,13 @@ struct FormPostPage<'a> {
     script: &'static str,
     action: &'a str,
     fields: &'a [(&'static str, String)],
+}
+
+#[derive(Template)]
+#[template(path = "check_session.html")]
+struct CheckSessionPage<'a> {
+    script: &'static str,
+    cookie: &'a str,
 }
 
 #[derive(Template)]
@@ -251,6 +279,55 @@ pub fn ask_user_code(engine: &Engine, proof: &str, user_code: &str, message: Opt
 pub fn ask_logout(engine: &Engine, fields: &[(&str, &str)]) -> HttpResponse {
     let action = engine.settings().server.issuer.endpoint("/logout");
     finish(LogoutPage { title: "Sign out?", style: STYLE, action: &action, fields }.render(), StatusCode::OK)
+}
+
+/// Loads the pages of clients that want to know (Front-Channel Logout section 3), then goes on: when all have been loaded where scripts run,
+/// else after a few seconds, or by the link.
+#[must_use]
+pub fn front_channel(departure: &Departure) -> HttpResponse {
+    let to = departure.to.as_deref();
+    let refresh = to.map(|to| format!("{FRAMES_SECONDS};url={to}")).unwrap_or_default();
+    let page = FrontChannelPage {
+        title: "Signed out",
+        style: STYLE,
+        script: GO_ON,
+        refresh: &refresh,
+        frames: departure.frames.iter().map(Url::as_str).collect(),
+        to,
+    };
+    let mut page = finish(page.render(), StatusCode::OK);
+    let origins: BTreeSet<String> = departure.frames.iter().map(|frame| frame.origin().ascii_serialization()).collect();
+    let origins = origins.into_iter().collect::<Vec<_>>().join(" ");
+    let hash = STANDARD.encode(Digest::of(GO_ON).as_bytes());
+    // Only here, and for nothing but these: whoever is framed may not frame us.
+    let policy = format!("{}; script-src 'sha256-{hash}'; frame-src {origins}", *POLICY);
+    match HeaderValue::from_str(&policy) {
+        Ok(policy) => {
+            page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+            page
+        }
+        // An origin is ASCII.
+        Err(error) => respond::refusal(&OAuthError::server_error(error.to_string()), false),
+    }
+}
+
+/// The page that an app's page asks in a frame whether somebody signed in or out (Session Management section 3.2). The only one that may
+/// be framed; there is nothing on it.
+#[must_use]
+pub fn check_session(cookie: &str) -> HttpResponse {
+    let page = CheckSessionPage { script: CHECK_SESSION, cookie };
+    let hash = STANDARD.encode(Digest::of(CHECK_SESSION).as_bytes());
+    let policy = format!("default-src 'none'; base-uri 'none'; script-src 'sha256-{hash}'");
+    match page.render() {
+        Ok(html) => HttpResponse::Ok()
+            .insert_header(("content-security-policy", policy))
+            .insert_header(("cache-control", "public, max-age=300"))
+            .insert_header(("x-content-type-options", "nosniff"))
+            .insert_header(("referrer-policy", "no-referrer"))
+            .content_type("text/html; charset=utf-8")
+            .body(html),
+        Err(error) => respond::refusal(&OAuthError::server_error(error.to_string()), false),
+    }
 }
 
 /// Says something.

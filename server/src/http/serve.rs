@@ -10,8 +10,8 @@ use actix_web::{App, HttpServer, web};
 
 use super::discovery::Documents;
 use super::{
-    authorize, choose_account, consent, device, device_authorization, discovery, health, interaction, introspect, jwks, logout,
-    par, respond, revoke, second_factor, sign_in, token, userinfo,
+    authorize, check_session, choose_account, consent, device, device_authorization, discovery, health, interaction, introspect,
+    jwks, logout, par, respond, revoke, second_factor, sign_in, token, userinfo,
 };
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
@@ -124,6 +124,7 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(web::resource(interaction::PATH).route(web::get().to(interaction::get)))
             .service(consent::resource())
             .service(logout::resource())
+            .service(check_session::resource())
             .configure(health::routes),
     );
     // Probes do not know about issuers.

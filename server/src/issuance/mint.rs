@@ -13,7 +13,7 @@ use crate::accounts::{Factors, People, PeopleError};
 use crate::foundation::{Clock, Secret, Timestamp, encoding, random};
 use crate::protocol::{OAuthError, Scope};
 use crate::sessions::record::Authentication;
-use crate::sessions::{DeviceSecret, GrantId, Sessions};
+use crate::sessions::{DeviceSecret, GrantId, Notices, Sessions};
 use crate::settings::Settings;
 use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
 use crate::storage::{SharedStore, StorageError};
@@ -139,6 +139,12 @@ impl Issuer {
         let sessions = Sessions::new(Arc::clone(&store), clock.clone());
         let factors = Factors::new(Arc::clone(&store), clock.clone(), keys.sealing().clone());
         Self { settings, clock, store, keys, sessions, people, factors }
+    }
+
+    /// The same, telling clients of sessions that end.
+    #[must_use]
+    pub fn telling(self, notices: Notices) -> Self {
+        Self { sessions: self.sessions.telling(notices), ..self }
     }
 
     /// The settings.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::device::VerifiedDevice;
-use super::record::Session;
+use super::notice::{Notices, Participant};
+use super::record::{Session, SessionKind};
 use crate::foundation::{Clock, Secret, Timestamp};
 use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError, Version};
 use crate::tokens::handle::{HandleKind, SessionHandle};
@@ -38,18 +39,40 @@ pub enum Change<T> {
     End(T),
 }
 
+/// A session that has just ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What its record said.
+    pub session: Session,
+    /// The clients that took part in it.
+    pub participants: Vec<Participant>,
+}
+
 /// The sessions of the store.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     store: SharedStore,
     clock: Clock,
+    notices: Option<Notices>,
 }
 
 impl Sessions {
     /// The sessions kept in `store`.
     #[must_use]
     pub const fn new(store: SharedStore, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, notices: None }
+    }
+
+    /// The same, telling the clients of each session that ends.
+    #[must_use]
+    pub fn telling(self, notices: Notices) -> Self {
+        Self { notices: Some(notices), ..self }
+    }
+
+    /// The queue of those who are to be told, where there is one.
+    #[must_use]
+    pub const fn notices(&self) -> Option<&Notices> {
+        self.notices.as_ref()
     }
 
     /// Reads a living session.
@@ -126,7 +149,8 @@ impl Sessions {
                     return Ok(Some(value));
                 }
                 Change::End(value) => {
-                    self.forget(id, &session.sub).await?;
+                    // What `change` took away from the copy takes part until now.
+                    self.end(id).await?;
                     return Ok(Some(value));
                 }
                 Change::Write(value) => {
@@ -144,13 +168,52 @@ impl Sessions {
         Ok(None)
     }
 
-    /// Ends a session: with its record go all its apps, refresh tokens and secrets. Says which session it was.
+    /// Ends a session: with its record go all its apps, refresh tokens and secrets. Its clients are told, where they want to be. Says
+    /// which session it was.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn end(&self, id: SessionId) -> Result<Option<Session>, StorageError> {
-        let Some(Loaded { session, .. }) = self.find(id).await? else { return self.settle(id).await.map(|()| None) };
-        Ok(self.forget(id, &session.sub).await?.then_some(session))
+        Ok(self.end_of(id).await?.map(|ended| ended.session))
+    }
+
+    /// The same, with the clients that took part.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end_of(&self, id: SessionId) -> Result<Option<Ended>, StorageError> {
+        let Some(loaded) = self.find(id).await? else { return self.settle(id).await.map(|()| None) };
+        let mut participants = self.participants(&loaded).await?;
+        if let Some(notices) = &self.notices {
+            notices.announce(id, &loaded.session.sub, &participants).await?;
+        }
+        // Taken and not deleted: an app may have joined meanwhile.
+        let last = self.store.take(key(id), None).await?;
+        let index = Index::new(IndexKind::SessionsOfSubject, &loaded.session.sub);
+        self.store.index_remove(index, id.as_bytes().to_vec()).await?;
+        let Some(last) = last else { return Ok(None) };
+        let session = decode(&last).unwrap_or(loaded.session);
+        let late: Vec<Participant> = Participant::of(id, &session).filter(|late| !participants.contains(late)).collect();
+        if let Some(notices) = &self.notices {
+            notices.announce(id, &session.sub, &late).await?;
+            notices.wake();
+        }
+        participants.extend(late);
+        Ok(Some(Ended { session, participants }))
+    }
+
+    /// The clients that take part in a session. With a browser session end also the sign-ins that offline sessions came from, though not these
+    /// themselves (Back-Channel Logout section 2.7); a device is signed in by itself.
+    async fn participants(&self, loaded: &Loaded) -> Result<Vec<Participant>, StorageError> {
+        let mut participants: Vec<Participant> = Participant::of(loaded.id, &loaded.session).collect();
+        if loaded.session.kind == SessionKind::Browser {
+            for grown in self.of_subject(&loaded.session.sub).await? {
+                if grown.session.kind == SessionKind::Offline && grown.session.browser == Some(loaded.id) {
+                    participants.extend(Participant::of(grown.id, &grown.session));
+                }
+            }
+        }
+        Ok(participants)
     }
 
     /// Waits until what was read of a session, or that it has ended, holds for good: before somebody is told that it is done.
@@ -159,12 +222,6 @@ impl Sessions {
     /// When the store fails, or may still lose it.
     pub async fn settle(&self, id: SessionId) -> Result<(), StorageError> {
         self.store.settle(&key(id)).await
-    }
-
-    async fn forget(&self, id: SessionId, sub: &str) -> Result<bool, StorageError> {
-        let was_there = self.store.delete(key(id)).await?;
-        self.store.index_remove(Index::new(IndexKind::SessionsOfSubject, sub), id.as_bytes().to_vec()).await?;
-        Ok(was_there)
     }
 
     /// The living sessions of a person, oldest first. Entries without a session are pruned on the way.

@@ -344,6 +344,24 @@ pub(super) const LEAVES: &[Leaf] = &[
     leaf("sessions.offline.max_lifetime", LIMIT, "90d", "The longest an offline session lives, from sign-in."),
     leaf("sessions.offline.max_idle", LIMIT, "30d", "How long an offline session lives without a token request."),
     leaf(
+        "sessions.logout.offline_access",
+        Kind::Choice(&["keep", "end"]),
+        "keep",
+        "What becomes of the device and offline sessions that were granted in a browser session when its person signs out of the browser.",
+    ),
+    leaf(
+        "sessions.logout.retry_for",
+        Kind::Duration { min: MINUTE, max: 30 * DAY, never: false },
+        "1d",
+        "How long a client that does not take its back-channel logout token is tried again, less and less often.",
+    ),
+    leaf(
+        "sessions.logout.timeout",
+        Kind::Duration { min: SECOND, max: MINUTE, never: false },
+        "10s",
+        "How long a client may take to answer a back-channel logout token.",
+    ),
+    leaf(
         "sign_in.transaction_lifetime",
         Kind::Duration { min: MINUTE, max: DAY, never: false },
         "1h",
@@ -438,6 +456,12 @@ pub(super) const LEAVES: &[Leaf] = &[
         Kind::Networks,
         "",
         "Addresses or CIDR networks of the reverse proxies whose `X-Forwarded-For` counts.",
+    ),
+    leaf(
+        "outbound.allow_private_addresses",
+        Kind::Flag,
+        "false",
+        "Whether the server sends requests to addresses of this machine and of private networks where a client registered them.",
     ),
     leaf(
         "handlers.folder",

@@ -7,9 +7,9 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, Levels, Persistent, Proxy,
-    SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings, Shadow, SignIn, SigningAlg, Storage, Telemetry,
-    Tokens, UserInfo,
+    AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, Levels, OfflineAccess,
+    Outbound, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
+    SigningAlg, Storage, Telemetry, Tokens, UserInfo,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -251,6 +251,13 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             },
             kept: session_limits(layers, "kept")?,
             offline: session_limits(layers, "offline")?,
+            offline_access: match layers.text("sessions.logout.offline_access")?.as_str() {
+                "keep" => OfflineAccess::Keep,
+                "end" => OfflineAccess::End,
+                _ => return None,
+            },
+            logout_retry_for: layers.span("sessions.logout.retry_for")?,
+            logout_timeout: layers.span("sessions.logout.timeout")?,
         },
         sign_in: sign_in(layers)?,
         user_info: UserInfo { required_acr: layers.texts("userinfo.required_acr")?, max_age: layers.limit("userinfo.max_age")? },
@@ -259,6 +266,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             interval: layers.span("device_authorization.interval")?,
         },
         proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
+        outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
         scopes: sections.scopes,

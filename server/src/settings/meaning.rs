@@ -2,6 +2,8 @@
 
 mod handlers;
 mod levels;
+mod logout;
+mod outbound;
 mod scopes;
 mod storage;
 
@@ -15,6 +17,8 @@ use url::Url;
 
 pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
 pub use levels::{Factor, Level, Levels, amr};
+pub use logout::OfflineAccess;
+pub use outbound::Outbound;
 pub use scopes::ScopeMeaning;
 pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
 
@@ -39,6 +43,8 @@ pub struct Settings {
     pub device_authorization: DeviceAuthorization,
     /// `[proxy]`
     pub proxy: Proxy,
+    /// `[outbound]`
+    pub outbound: Outbound,
     /// `[handlers]`
     pub handlers: Handlers,
     /// `[telemetry]`
@@ -250,6 +256,12 @@ pub struct Sessions {
     pub kept: SessionLimits,
     /// Default 90d, idle 30d.
     pub offline: SessionLimits,
+    /// `sessions.logout.offline_access` = `keep` (default) | `end`.
+    pub offline_access: OfflineAccess,
+    /// `sessions.logout.retry_for`, default 1d: how long a client is tried to be told of a sign-out.
+    pub logout_retry_for: Duration,
+    /// `sessions.logout.timeout`, default 10s: how long it may take to answer.
+    pub logout_timeout: Duration,
 }
 
 /// Who is asked for a second factor.

@@ -56,7 +56,8 @@ impl Kind {
             | Self::DeviceCode
             | Self::UserCode
             | Self::SigningKeys
-            | Self::PushedRequest => Some(Formats { reads: 1, writes: 1 }),
+            | Self::PushedRequest
+            | Self::LogoutNotice => Some(Formats { reads: 1, writes: 1 }),
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }
     }

@@ -63,11 +63,13 @@ pub enum Kind {
     DeviceCode = 15,
     /// User code -> device code, by digest.
     UserCode = 16,
+    /// Clients that are to be told of a sign-out, by digest.
+    LogoutNotice = 20,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -84,6 +86,7 @@ impl Kind {
         Self::PushedRequest,
         Self::DeviceCode,
         Self::UserCode,
+        Self::LogoutNotice,
     ];
 
     /// The kind with this number.
@@ -112,6 +115,7 @@ impl Kind {
             Self::PushedRequest => "pushed_request",
             Self::DeviceCode => "device_code",
             Self::UserCode => "user_code",
+            Self::LogoutNotice => "logout_notice",
         }
     }
 }
@@ -179,6 +183,8 @@ pub enum IndexKind {
     People = 2,
     /// All stored clients: member = `client_id`.
     Clients = 3,
+    /// The clients that are to be told of a sign-out: member = time and digest.
+    LogoutNotices = 20,
 }
 
 impl Index {

@@ -83,6 +83,9 @@ codes! {
     OFFLINE_SESSION_STARTED = "SE3004": "offline session started" ("client_id subject sid address grant");
     SESSION_ENDED = "SE3011": "session ended by its person or client" ("client_id? subject sid address detail");
     SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator" ("subject sid actor detail");
+    LOGOUT_DELIVERED = "SE3031": "client told by back channel that a session ended" ("client_id subject sid");
+    LOGOUT_NOT_DELIVERED = "SE3032": "client could not be told by back channel that a session ended; it is tried again" ("client_id subject sid reason");
+    LOGOUT_GIVEN_UP = "SE3033": "client was not told by back channel that a session ended, and is not tried again" ("client_id subject sid reason");
     DEVICE_SECRET_ISSUED = "SE3021": "app of a device session given a device secret of its own" ("client_id subject sid address grant");
     DEVICE_SECRET_REFUSED = "SE3022": "device secret and ID token refused" ("client_id subject? sid? address grant reason");
     DEVICE_KEY_ENROLLED = "SE3023": "key enrolled in a device session" ("client_id subject sid address grant");

@@ -4,6 +4,7 @@
 mod answers;
 mod extensions;
 mod keys;
+mod logout;
 mod reader;
 mod requests;
 mod subjects;
@@ -125,6 +126,7 @@ pub(super) fn read(
         r.refuse("redirect_uris", "nothing", "at least one redirect URI, because of authorization_code", "add redirect_uris");
     }
     let (subject_type, sector_identifier_uri) = subjects::read(r, &redirect_uris);
+    let logout = logout::read(r, is_public, &redirect_uris);
     let scope = scope(r, known_scopes, &grant_types, basis.forgive_scope);
     let require_pkce = r.flag("require_pkce").unwrap_or(true);
     if is_public && !require_pkce {
@@ -150,6 +152,7 @@ pub(super) fn read(
         application_type,
         redirect_uris,
         post_logout_redirect_uris,
+        logout,
         require_pkce,
         requests: requests::read(r, jwks.as_ref()),
         id_token_signed_response_alg,

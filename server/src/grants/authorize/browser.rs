@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
+use crate::grants::logout::session_state::{StateCookie, browser_state};
 use crate::protocol::OAuthError;
 use crate::sessions::{Loaded, SessionKind};
 use crate::storage::StorageError;
@@ -48,6 +49,8 @@ pub struct Cookies {
     pub sessions: Option<Secret<String>>,
     /// Kept, and how long.
     pub kept: Option<(Secret<String>, Duration)>,
+    /// What a script may see of it.
+    pub state: Option<StateCookie>,
 }
 
 impl Browser {
@@ -110,7 +113,8 @@ impl Engine {
         let ends = people.iter().filter(|person| person.loaded.session.kept);
         let longest =
             ends.map(|person| person.loaded.session.ends_at_latest().map_or(LONGEST, |end| end.since(now).min(LONGEST))).max();
-        Cookies { sessions: joined(false), kept: joined(true).zip(longest) }
+        let state = browser_state(people).map(|state| (Secret::new(state), longest));
+        Cookies { sessions: joined(false), kept: joined(true).zip(longest), state }
     }
 
     /// Makes room for one more person: those who did nothing for the longest are signed out of the browser.

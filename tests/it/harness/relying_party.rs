@@ -1,0 +1,114 @@
+//! A stand-in for the server of a relying party: it answers what it is told to and keeps what it was sent.
+
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::until;
+
+/// What to answer to the next request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reply {
+    /// With this status.
+    Status(u16),
+    /// With 200, but only after this time.
+    Late(Duration),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    replies: VecDeque<Reply>,
+    bodies: Vec<String>,
+    heads: Vec<String>,
+}
+
+/// One that listens until the test ends.
+#[derive(Debug, Clone)]
+pub(crate) struct RelyingParty {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+impl RelyingParty {
+    /// Begins to listen; answers these first, and then 200.
+    #[track_caller]
+    pub(crate) fn answering(replies: &[Reply]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let state = Arc::new(Mutex::new(State { replies: replies.iter().copied().collect(), ..State::default() }));
+        let party = Self { port, state };
+        let own = party.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let own = own.clone();
+                std::thread::spawn(move || own.serve(stream));
+            }
+        });
+        party
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The bodies it was sent, oldest first.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.lock().bodies.clone()
+    }
+
+    /// The first lines of its requests, oldest first.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.lock().heads.iter().filter_map(|head| head.lines().next()).map(str::to_owned).collect()
+    }
+
+    /// Waits for that many logout tokens and gives them.
+    #[track_caller]
+    pub(crate) fn tokens(&self, count: usize) -> Vec<String> {
+        until("the client is told", || self.bodies().len() >= count);
+        let token = |body: String| {
+            let pairs: Vec<(String, String)> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+            assert_eq!(pairs.len(), 1, "{body}");
+            assert_eq!(pairs[0].0, "logout_token");
+            pairs[0].1.clone()
+        };
+        self.bodies().into_iter().map(token).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one request to its end and answers it. A connection that breaks is nobody's business.
+    fn serve(&self, mut stream: TcpStream) {
+        let mut text = Vec::new();
+        let mut part = [0; 4096];
+        let (head, body) = loop {
+            let Ok(read @ 1..) = stream.read(&mut part) else { return };
+            text.extend_from_slice(&part[..read]);
+            let all = String::from_utf8_lossy(&text).into_owned();
+            let Some((head, body)) = all.split_once("\r\n\r\n") else { continue };
+            let length =
+                head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                break (head.to_owned(), body.to_owned());
+            }
+        };
+        let reply = {
+            let mut state = self.lock();
+            state.heads.push(head);
+            state.bodies.push(body);
+            state.replies.pop_front().unwrap_or(Reply::Status(200))
+        };
+        let status = match reply {
+            Reply::Status(status) => status,
+            Reply::Late(pause) => {
+                std::thread::sleep(pause);
+                200
+            }
+        };
+        drop(write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
+    }
+}
