@@ -89,8 +89,8 @@ impl Engine {
             people.push((person, is_theirs));
         }
         // RP-Initiated Logout section 2: an app whose person is not the browser's must not sign out somebody else unasked.
-        let vouches = hint.is_some() && (people.is_empty() || people.iter().any(|(_, is_theirs)| *is_theirs));
-        if !vouches && !confirmed {
+        let speaks_for_them = hint.is_some() && (people.is_empty() || people.iter().any(|(_, is_theirs)| *is_theirs));
+        if !speaks_for_them && !confirmed {
             return Ok(Logout::Confirm);
         }
         let event = AuditEvent::granted(codes::SESSION_ENDED).address(address).detail("logout");
@@ -104,7 +104,7 @@ impl Engine {
         }
         // The browser's own sessions end too, those of other people than the hint's excepted unless the person said so.
         for (person, is_theirs) in people {
-            if !vouches || is_theirs {
+            if !speaks_for_them || is_theirs {
                 self.end_browser(person.loaded.id, &mut leaving).await?;
             }
         }
