@@ -39,7 +39,7 @@ impl Engine {
     ) -> Result<Typed, OAuthError> {
         // A user code is short: guessing is counted by address (RFC 8628 section 5.1).
         let address = address.unwrap_or(NOWHERE);
-        let attempt = match self.throttle().begin(&format!("user codes from {address}"), address, self.clock().now_millis()) {
+        let attempt = match self.throttle().begin(&format!("\0user codes\0{address}"), address, self.clock().now_millis()) {
             Ok(attempt) => attempt,
             Err(retry) => return Ok(Typed::Throttled(retry)),
         };

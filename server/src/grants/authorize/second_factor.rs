@@ -62,8 +62,9 @@ impl Engine {
             _ => return Ok(Shown::Elsewhere(Next::Page(waiting.handle))),
         };
         let form = Form { waiting, client: &client, people, loaded, browser, address };
-        // One limit for each person, whatever the factor; and that of the address, which also counts passwords.
-        let name = format!("second factor of {}", form.loaded.session.sub);
+        // One limit for each person, whatever the factor; and that of the address, which also counts passwords. No sign-in name that
+        // somebody types has a zero byte, so nobody can use up another's attempts on the sign-in page.
+        let name = format!("\0second factor\0{}", form.loaded.session.sub);
         match self.throttle().begin(&name, address.unwrap_or(NOWHERE), self.clock().now_millis()) {
             Ok(attempt) if enrols => self.confirm(form, code, attempt).await,
             Ok(attempt) => self.show_code(form, code, attempt).await,
