@@ -11,6 +11,7 @@ use super::target;
 use crate::clients::AuthenticatedClient;
 use crate::issuance::TokenResponse;
 use crate::protocol::{ErrorCode, OAuthError, names};
+use crate::sessions::device::Device;
 use crate::sessions::device_code::{DeviceRequest, Poll};
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::Confirmation;
@@ -43,7 +44,7 @@ impl Engine {
             scope: self.requested_scope(parameters, client)?,
             resources: target::check(parameters.all("resource"), self.settings())?,
             acr_values: super::authorize::request::acr_values(parameters),
-            description: user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+            description: Device::described(user_agent),
             received: self.clock().now(),
         };
         let pair = self.device_codes().issue(request, settings.lifetime, settings.interval).await?;

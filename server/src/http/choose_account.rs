@@ -2,33 +2,28 @@
 
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
-use super::body::{self, Accept};
-use super::interaction::{self, over};
+use super::interaction::{self, Form, over};
+use super::pages;
 use super::serve::Shared;
-use super::{browser, pages, respond};
 use crate::protocol::OAuthError;
+use crate::tokens::session_id::SessionId;
 
 /// The endpoint.
 pub fn resource() -> Resource {
-    web::resource("/choose-account")
-        .route(web::get().to(interaction::get))
-        .route(web::post().to(post))
-        .default_service(web::to(async || respond::method_not_allowed("GET, POST")))
+    interaction::page("/choose-account", post)
 }
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let parameters = match body::read(&request, payload, engine.settings().server.max_body, Accept::Form).await {
-        Ok(parameters) => parameters,
-        Err(error) => return pages::problem(&error),
+    let Form { transaction, parameters, visitor, .. } = match Form::read(&request, payload, &shared).await {
+        Ok(form) => form,
+        Err(answer) => return answer,
     };
-    let Some(transaction) = parameters.secret("transaction") else { return over() };
-    let account = match parameters.get("account") {
-        Some("another") => None,
-        Some(id) if id.parse::<crate::tokens::session_id::SessionId>().is_ok() => id.parse().ok(),
+    let account = match (parameters.get("account"), parameters.get("account").map(str::parse::<SessionId>)) {
+        (Some("another"), _) => None,
+        (_, Some(Ok(id))) => Some(id),
         _ => return pages::problem(&OAuthError::invalid_request("The form names no account.")),
     };
-    let visitor = browser::recognise(&request, &engine.settings().server.issuer);
     match engine.choose(transaction, &visitor.browser, account).await {
         Ok(Some(next)) => interaction::next(engine, &next),
         Ok(None) => over(),

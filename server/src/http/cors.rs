@@ -1,6 +1,7 @@
 //! CORS (Fetch standard): discovery and keys are for everybody; tokens for the origins of a client's redirect URIs.
 
 use crate::clients::Client;
+use crate::grants::Engine;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
@@ -51,5 +52,14 @@ pub fn for_client(origin: Option<&str>, client: Option<&Client>, answer: &mut Ht
         answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
         answer.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
         expose(answer);
+    }
+}
+
+/// The same for the client of that name, if there is one.
+pub async fn for_client_called(id: &str, request: &HttpRequest, engine: &Engine, answer: &mut HttpResponse) {
+    if let Some(origin) = origin(request)
+        && let Ok(client) = engine.clients().find(id).await
+    {
+        for_client(Some(origin), client.as_deref(), answer);
     }
 }

@@ -1,7 +1,6 @@
 //! `GET` and `POST /device`: the page on which a person types the code of a device, and on which they end (RFC 8628 section 3.3).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
@@ -69,10 +68,8 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         },
         Ok(Typed::Unknown) => again("No device waits under this code. It may have expired.", StatusCode::OK),
         Ok(Typed::Throttled(retry)) => {
-            let mut answer =
-                again("Too many codes were wrong. Please wait a while, then try again.", StatusCode::TOO_MANY_REQUESTS);
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry.seconds()));
-            answer
+            let page = again("Too many codes were wrong. Please wait a while, then try again.", StatusCode::TOO_MANY_REQUESTS);
+            pages::later(page, retry)
         }
         Err(error) => pages::problem(&error),
     }

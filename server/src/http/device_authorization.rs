@@ -21,14 +21,13 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let engine = &shared.engine;
     let address = origin::address(&request, &engine.settings().proxy);
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let endpoint = engine.settings().server.issuer.endpoint("/device_authorization");
     let authorization = authorization::header(&request);
     let mut facts = Facts::default();
     let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
         (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization)) => {
-            let shown = Shown::default();
-            let call = TokenCall { parameters: &parameters, authorization, endpoint: &endpoint, address, shown };
+            let (endpoint, shown) = (&shared.endpoints.device_authorization, Shown::default());
+            let call = TokenCall { parameters: &parameters, authorization, endpoint, address, shown };
             engine.authorize_device(&call, user_agent, &mut facts).await
         }
     };
@@ -43,11 +42,8 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
             respond::refusal(error, matches!(authorization, Ok(Some(_))))
         }
     };
-    if let Some(origin) = cors::origin(&request)
-        && let Some(id) = &facts.client_id
-        && let Ok(client) = engine.clients().find(id).await
-    {
-        cors::for_client(Some(origin), client.as_deref(), &mut answer);
+    if let Some(id) = &facts.client_id {
+        cors::for_client_called(id, &request, engine, &mut answer).await;
     }
     answer
 }

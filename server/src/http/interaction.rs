@@ -1,17 +1,63 @@
 //! What the pages of a sign-in have in common: `GET` shows the page that a transaction waits at, whichever of their addresses was asked;
 //! after a form the browser is sent on, so that reloading and going back send nothing twice.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::net::IpAddr;
 
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
+
+use super::body::{self, Accept};
+use super::browser::{self, Visitor};
 use super::serve::Shared;
-use super::{body, browser, pages, respond};
-use crate::grants::Engine;
+use super::{origin, pages, respond};
+use crate::foundation::Secret;
 use crate::grants::authorize::{Next, Outcome};
+use crate::grants::{Engine, Parameters};
 use crate::protocol::OAuthError;
 
 /// Where the browser is sent to for the next page of a transaction.
 pub const PATH: &str = "/continue";
+
+/// The form of a page, and who sends it.
+#[derive(Debug)]
+pub struct Form {
+    /// The transaction that it is about.
+    pub transaction: Secret<String>,
+    /// All of its fields.
+    pub parameters: Parameters,
+    /// The browser.
+    pub visitor: Visitor,
+    /// Its address.
+    pub address: Option<IpAddr>,
+}
+
+impl Form {
+    /// Reads the form of a page.
+    ///
+    /// # Errors
+    /// What the person is shown instead: the body is no form, or it names no transaction.
+    pub async fn read(request: &HttpRequest, payload: web::Payload, shared: &Shared) -> Result<Self, HttpResponse> {
+        let settings = shared.engine.settings();
+        let parameters = body::read(request, payload, settings.server.max_body, Accept::Form).await;
+        let parameters = parameters.map_err(|error| pages::problem(&error))?;
+        let transaction = parameters.secret("transaction").ok_or_else(over)?;
+        let visitor = browser::recognise(request, &settings.server.issuer);
+        Ok(Self { transaction, parameters, visitor, address: origin::address(request, &settings.proxy) })
+    }
+}
+
+/// A page at that path, whose form is sent to `post`.
+pub fn page<F, A, R>(path: &str, post: F) -> Resource
+where
+    F: Handler<A, Output = R>,
+    A: FromRequest + 'static,
+    R: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(get))
+        .route(web::post().to(post))
+        .default_service(web::to(async || respond::method_not_allowed("GET, POST")))
+}
 
 /// What a person reads whose transaction is over.
 #[must_use]

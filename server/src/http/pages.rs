@@ -14,6 +14,7 @@ use qrcode::render::svg;
 use url::Url;
 
 use super::{interaction, respond};
+use crate::accounts::RetryAfter;
 use crate::foundation::Digest;
 use crate::grants::Engine;
 use crate::grants::authorize::{Answer, Content, Page};
@@ -238,6 +239,13 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
         .render(),
     };
     finish(html, status)
+}
+
+/// Says on an answer when the next attempt is admitted.
+#[must_use]
+pub fn later(mut answer: HttpResponse, retry: RetryAfter) -> HttpResponse {
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry.seconds()));
+    answer
 }
 
 /// Sends the browser to the client with its answer: by redirect, or by a form that sends itself where scripts run.

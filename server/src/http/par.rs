@@ -42,11 +42,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     possession::offer_nonce(engine, &request, result.as_ref().err(), &mut answer);
     let named = facts.client_id.or_else(|| parameters.ok().and_then(|own| own.get("client_id").map(str::to_owned)));
     match (cors::origin(&request), named) {
-        (Some(origin), Some(id)) => {
-            if let Ok(client) = engine.clients().find(&id).await {
-                cors::for_client(Some(origin), client.as_deref(), &mut answer);
-            }
-        }
+        (Some(_), Some(id)) => cors::for_client_called(&id, &request, engine, &mut answer).await,
         // Of a request that names no client nothing can be read out but what is wrong with it.
         (Some(_), None) if result.is_err() => cors::public(&mut answer),
         _ => {}

@@ -42,10 +42,8 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Err(error) if error.code == ErrorCode::InvalidClient => audit::client_refused(&facts, address, "revoke", error),
         _ => audit::revocation(&facts, address),
     }
-    if let (Some(origin), Some(id)) = (cors::origin(&request), &facts.client_id)
-        && let Ok(client) = engine.clients().find(id).await
-    {
-        cors::for_client(Some(origin), client.as_deref(), &mut answer);
+    if let Some(id) = &facts.client_id {
+        cors::for_client_called(id, &request, engine, &mut answer).await;
     }
     answer
 }

@@ -39,6 +39,8 @@ pub struct Shared {
 pub struct Endpoints {
     /// `/token`
     pub token: String,
+    /// `/device_authorization`
+    pub device_authorization: String,
     /// `/userinfo`
     pub user_info: String,
     /// `/introspect`
@@ -75,6 +77,7 @@ pub fn start(engine: Arc<Engine>, listener: TcpListener, metrics: Metrics) -> io
         documents: Documents::new(&engine),
         endpoints: Endpoints {
             token: issuer.endpoint("/token"),
+            device_authorization: issuer.endpoint("/device_authorization"),
             user_info: issuer.endpoint("/userinfo"),
             introspect: issuer.endpoint("/introspect"),
             revoke: issuer.endpoint("/revoke"),

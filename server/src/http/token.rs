@@ -41,13 +41,9 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     };
     possession::offer_nonce(engine, &request, result.as_ref().err(), &mut answer);
     metrics::token_request(facts.grant, result.as_ref().err().map_or("ok", |error| error.code.label()), began.elapsed());
-    if let Some(origin) = cors::origin(&request) {
+    if cors::origin(&request).is_some() {
         match named.or(facts.client_id) {
-            Some(id) => {
-                if let Ok(client) = engine.clients().find(&id).await {
-                    cors::for_client(Some(origin), client.as_deref(), &mut answer);
-                }
-            }
+            Some(id) => cors::for_client_called(&id, &request, engine, &mut answer).await,
             // Of a request that names no client nothing can be read out but what is wrong with it.
             None if result.is_err() => cors::public(&mut answer),
             None => {}

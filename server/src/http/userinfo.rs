@@ -37,11 +37,7 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Err(error) => return refused(&shared, &request, presentation.scheme, &error),
     };
     possession::offer_nonce(engine, &request, None, &mut response);
-    if let Some(origin) = cors::origin(&request)
-        && let Ok(client) = engine.clients().find(&token.claims().client_id).await
-    {
-        cors::for_client(Some(origin), client.as_deref(), &mut response);
-    }
+    cors::for_client_called(&token.claims().client_id, &request, engine, &mut response).await;
     response
 }
 

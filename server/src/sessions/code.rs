@@ -119,9 +119,7 @@ impl Codes {
     /// When the store fails.
     pub async fn issue(&self, grant: CodeGrant, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let code = Secret::new(encoding::encode(random::secret().expose()));
-        let v = grant.has_more().then(|| Kind::Code.newest());
-        let record = encode(&Record { v, waiting: Some(Box::new(grant)), ..Record::default() })?;
-        self.store.insert(key(&code), record, Some(self.clock.now().plus(lifetime))).await?;
+        self.issue_under(&Digest::of(code.expose()), grant, lifetime).await?;
         Ok(code)
     }
 

@@ -44,6 +44,14 @@ pub struct DeviceSecret {
     ds_hash: String,
 }
 
+impl Device {
+    /// How a device with that user agent is described: by its beginning, without signs that are none.
+    #[must_use]
+    pub fn described(user_agent: &str) -> String {
+        user_agent.chars().filter(|c| !c.is_control()).take(200).collect()
+    }
+}
+
 impl DeviceSecret {
     /// A secret as a client holds it.
     #[must_use]

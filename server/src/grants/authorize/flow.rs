@@ -13,6 +13,7 @@ use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::sessions::device::Device;
 use crate::sessions::record::Authentication;
 use crate::sessions::{Change, CodeGrant, Loaded};
 use crate::telemetry::{AuditEvent, codes};
@@ -257,7 +258,7 @@ impl Engine {
             // Through this browser goes what another device will be given.
             device_description: match device {
                 Some(_) => request.device_description,
-                None => user_agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+                None => Device::described(user_agent),
             },
             of_device: device.is_some(),
             user_info_claims: request.claims.user_info,

@@ -85,28 +85,30 @@ impl Engine {
     }
 
     async fn deliver(&self, notices: &Notices, claimed: Claimed) -> Result<(), StorageError> {
-        let attempt = self.attempt(&claimed.notice).await?;
         let notice = claimed.notice.clone();
-        let (code, reason) = match &attempt {
-            Attempt::Nobody => return notices.finish(claimed).await,
-            Attempt::Delivered => (codes::LOGOUT_DELIVERED, None),
-            Attempt::Failed(reason) => (codes::LOGOUT_NOT_DELIVERED, Some(reason)),
-            Attempt::Hopeless(reason) => (codes::LOGOUT_GIVEN_UP, Some(reason)),
-        };
         let pause = LONGEST_PAUSE.min(Duration::from_secs(2) * 2_u32.saturating_pow(notice.attempts));
-        let last = notice.since.plus(self.settings().sessions.logout_retry_for) <= self.clock().now().plus(pause);
-        let event = match (code, reason) {
-            (code, None) => AuditEvent::granted(code),
-            (_, Some(reason)) if last => AuditEvent::refused(codes::LOGOUT_GIVEN_UP).reason(reason),
-            (code, Some(reason)) => AuditEvent::refused(code).reason(reason),
+        let attempt = match self.attempt(&notice).await? {
+            Attempt::Failed(reason) if self.is_last(&notice, pause) => Attempt::Hopeless(reason),
+            attempt => attempt,
         };
-        if matches!(attempt, Attempt::Failed(_)) && !last {
+        if matches!(attempt, Attempt::Failed(_)) {
             notices.again(claimed, pause).await?;
         } else {
             notices.finish(claimed).await?;
         }
+        let event = match &attempt {
+            Attempt::Nobody => return Ok(()),
+            Attempt::Delivered => AuditEvent::granted(codes::LOGOUT_DELIVERED),
+            Attempt::Failed(reason) => AuditEvent::refused(codes::LOGOUT_NOT_DELIVERED).reason(reason),
+            Attempt::Hopeless(reason) => AuditEvent::refused(codes::LOGOUT_GIVEN_UP).reason(reason),
+        };
         event.client_id(&notice.client_id).subject(&notice.sub).sid(&notice.sid).emit();
         Ok(())
+    }
+
+    /// Whether a notice will be too old to be tried again after that pause.
+    fn is_last(&self, notice: &Notice, pause: Duration) -> bool {
+        notice.since.plus(self.settings().sessions.logout_retry_for) <= self.clock().now().plus(pause)
     }
 
     /// Posts one logout token (section 2.5) and judges the answer (section 2.8).
