@@ -100,6 +100,31 @@ fn an_app_is_set_up_when_a_level_demands_it() {
 }
 
 #[test]
+fn nobody_confirms_a_key_that_another_browser_was_shown() {
+    let server = shared::usual();
+    let (thief, own, person) = (Browser::new(), Browser::new(), server.person());
+    let (first, second) = (essential(TWO_FACTOR), essential(TWO_FACTOR));
+    let theirs = sign_in(server, &thief, &first, &person).page();
+    let stolen = Authenticator::new(&codes(&theirs).remove(0));
+    let page = sign_in(server, &own, &second, &person).page();
+    let app = Authenticator::new(&codes(&page).remove(0));
+    assert_ne!(codes(&page), codes(&theirs), "each browser has a key of its own");
+    let wrong = submit_code(server, &own, &page, &stolen.code()).page();
+    assert!(wrong.alert().is_some_and(|text| text.contains("not right")), "{}", wrong.body);
+    // What the other browser began last holds; this one is not shown it, and begins anew.
+    let late = submit_code(server, &thief, &theirs, &app.code()).page();
+    assert!(late.alert().is_some_and(|text| text.contains("begin again")), "{}", late.body);
+    assert!(codes(&late) != codes(&theirs) && codes(&late) != codes(&page));
+    let again = submit_code(server, &own, &wrong, &app.same_again()).page();
+    assert!(again.alert().is_some_and(|text| text.contains("begin again")), "{}", again.body);
+    let app = Authenticator::new(&codes(&again).remove(0));
+    assert_eq!(codes(&submit_code(server, &own, &again, &app.code()).page()).len(), 10);
+    // In use is this app; the other browser is asked for its codes.
+    let page = thief.get(&theirs.url);
+    assert!(codes(&page).is_empty() && page.form("otp").is_some(), "{}", page.body);
+}
+
+#[test]
 fn a_level_that_is_only_welcome_is_no_obstacle() {
     let server = shared::usual();
     let (browser, person) = (Browser::new(), server.person());
@@ -238,6 +263,8 @@ fn an_administrator_sets_up_and_takes_away() {
     let page = submit_code(&server, &browser, &page, &recovery[0]).page();
     assert!(page.alert().is_some(), "replaced codes are worth nothing");
     server.command(&["user", "totp", "remove", &person.name]).fine();
+    let refused = server.command(&["user", "recovery-codes", &person.name]).refused();
+    assert!(refused.contains("no authenticator app"), "{refused}");
     assert_eq!(show()["factors"]["totp"], false);
     browser.ask(&server, &request().set("prompt", "none")).code();
     let trail = server.trail();

@@ -25,6 +25,9 @@ pub enum FactorError {
     /// No enrolment was begun.
     #[error("no enrolment was begun")]
     NotBegun,
+    /// There is no app that recovery codes could stand for.
+    #[error("the person has no authenticator app, so there is nothing to recover")]
+    NoApp,
     /// Others kept changing the record at the same time.
     #[error("the factors were changed by somebody else at the same time")]
     Conflict,
@@ -41,7 +44,9 @@ impl From<FactorError> for OAuthError {
                 Self::new(ErrorCode::TemporarilyUnavailable, "The account was changed at the same time; try again.")
                     .because(error.to_string())
             }
-            FactorError::NotBegun => Self::invalid_request("No enrolment was begun."),
+            FactorError::NotBegun | FactorError::NoApp => {
+                Self::invalid_request("No enrolment was begun.").because(error.to_string())
+            }
             FactorError::Sealed => Self::server_error(error.to_string()),
         }
     }
@@ -98,6 +103,16 @@ struct App {
     /// The latest time step of which a code was accepted.
     #[serde(default)]
     last_step: u64,
+    /// Who began the enrolment, while it waits for its first code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flow: Option<Digest>,
+}
+
+impl App {
+    /// Whether that flow began it, no longer ago than `within`.
+    fn waits_for(&self, flow: &str, now: Timestamp, within: Duration) -> bool {
+        self.flow == Some(Digest::of(flow)) && now.since(self.since) < within
+    }
 }
 
 /// The second factors of the store. Cheap to clone.
@@ -152,11 +167,15 @@ impl Factors {
 
     /// Begins to enrol an app; what was begun before is forgotten, what is in use stays so until the new one is confirmed.
     ///
+    /// `flow` names who does it, e.g. a browser session: nobody else sees or confirms this seed. Otherwise whoever knows the password and
+    /// begins first would know the seed that the person then puts into use.
+    ///
     /// # Errors
     /// When the store fails.
-    pub async fn begin(&self, sub: &str, issuer: &str, name: &str) -> Result<Enrolment, FactorError> {
+    pub async fn begin(&self, sub: &str, issuer: &str, name: &str, flow: &str) -> Result<Enrolment, FactorError> {
         let seed = totp::new_seed();
-        let app = App { seed: self.sealing.seal(&context(sub), seed.expose()), since: self.clock.now(), last_step: 0 };
+        let sealed = self.sealing.seal(&context(sub), seed.expose());
+        let app = App { seed: sealed, since: self.clock.now(), last_step: 0, flow: Some(Digest::of(flow)) };
         self.change(sub, |record| {
             record.begun = Some(app.clone());
             Ok((true, ()))
@@ -165,30 +184,44 @@ impl Factors {
         totp::enrolment(&seed, issuer, name).ok_or(FactorError::NotBegun)
     }
 
-    /// The enrolment that was begun no longer ago than that, to be shown once more.
+    /// The enrolment that this flow began no longer ago than that, to be shown once more.
     ///
     /// # Errors
     /// When the store fails or the seed cannot be opened.
-    pub async fn begun(&self, sub: &str, issuer: &str, name: &str, within: Duration) -> Result<Option<Enrolment>, FactorError> {
+    pub async fn begun(
+        &self,
+        sub: &str,
+        issuer: &str,
+        name: &str,
+        flow: &str,
+        within: Duration,
+    ) -> Result<Option<Enrolment>, FactorError> {
         let begun = self.read(sub).await?.and_then(|(record, _)| record.begun);
-        let Some(app) = begun.filter(|app| self.clock.now().since(app.since) < within) else { return Ok(None) };
+        let Some(app) = begun.filter(|app| app.waits_for(flow, self.clock.now(), within)) else { return Ok(None) };
         Ok(totp::enrolment(&self.open(sub, &app)?, issuer, name))
     }
 
-    /// Puts the app into use whose enrolment was begun, if the code is one of its; gives new recovery codes, the only time they are known.
+    /// Puts the app into use whose enrolment this flow began no longer ago than that, if the code is one of its; gives new recovery codes, the only time they are known.
     ///
     /// # Errors
     /// [`FactorError::NotBegun`], or when the store fails or the seed cannot be opened.
-    pub async fn confirm(&self, sub: &str, code: &Secret<String>) -> Result<Option<Vec<Secret<String>>>, FactorError> {
+    pub async fn confirm(
+        &self,
+        sub: &str,
+        code: &Secret<String>,
+        flow: &str,
+        within: Duration,
+    ) -> Result<Option<Vec<Secret<String>>>, FactorError> {
         let (codes, digests) = recovery_codes();
         let confirmed = self
             .change(sub, |record| {
-                let mut app = record.begun.clone().ok_or(FactorError::NotBegun)?;
+                let begun = record.begun.clone().filter(|app| app.waits_for(flow, self.clock.now(), within));
+                let mut app = begun.ok_or(FactorError::NotBegun)?;
                 let typed: String = code.expose().chars().filter(char::is_ascii_digit).take(16).collect();
                 let Some(step) = totp::step_of(&self.open(sub, &app)?, &typed, self.clock.now().0) else {
                     return Ok((false, false));
                 };
-                app.last_step = step;
+                (app.last_step, app.flow) = (step, None);
                 *record = Record { totp: Some(app), begun: None, recovery: digests.clone() };
                 Ok((true, true))
             })
@@ -199,10 +232,13 @@ impl Factors {
     /// Gives new recovery codes; the old ones are worth nothing any more.
     ///
     /// # Errors
-    /// When the store fails.
+    /// [`FactorError::NoApp`], or when the store fails.
     pub async fn new_recovery_codes(&self, sub: &str) -> Result<Vec<Secret<String>>, FactorError> {
         let (codes, digests) = recovery_codes();
         self.change(sub, |record| {
+            if record.totp.is_none() {
+                return Err(FactorError::NoApp);
+            }
             record.recovery.clone_from(&digests);
             Ok((true, ()))
         })
@@ -270,12 +306,17 @@ impl Factors {
     }
 }
 
-/// Whether stored factors can be read.
+/// Whether stored factors can be read, and their seeds opened.
 ///
 /// # Errors
 /// Why not.
-pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
-    Kind::Factors.read_json::<Record>(bytes).map(drop)
+pub fn check(sealing: &SealingKey, key: &Key, bytes: &[u8]) -> Result<(), FactorError> {
+    let record = Kind::Factors.read_json::<Record>(bytes)?;
+    let sub = std::str::from_utf8(key.id()).map_err(|_| FactorError::Sealed)?;
+    for app in [record.totp, record.begun].into_iter().flatten() {
+        sealing.open(&context(sub), &app.seed).map_err(|_| FactorError::Sealed)?;
+    }
+    Ok(())
 }
 
 /// New codes of eighty bits, as they are written down and as they are stored.

@@ -15,7 +15,7 @@ use crate::tokens::sealing::SealingKey;
 /// What it takes to read everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Examiner<'a> {
-    /// Opens the signing keys.
+    /// Opens the signing keys and the seeds of authenticator apps.
     pub sealing: &'a SealingKey,
     /// The scope values that clients may have.
     pub scopes: &'a BTreeMap<String, ScopeMeaning>,
@@ -38,7 +38,7 @@ impl Examiner<'_> {
             Some(Kind::Client) => clients::check_record(value, self.scopes),
             Some(Kind::DeviceCode) => device_code::check_device(value),
             Some(Kind::UserCode) => device_code::check_user(value),
-            Some(Kind::Factors) => factors::check(value),
+            Some(Kind::Factors) => return factors::check(self.sealing, key, value).map_err(|error| error.to_string()),
             Some(Kind::Consent) => consent::check(value),
             Some(Kind::LogoutNotice) => notice::check(value),
             Some(Kind::SigningKeys) => return keys::check(self.sealing, value).map_err(|error: KeyError| error.to_string()),

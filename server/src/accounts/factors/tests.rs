@@ -9,6 +9,7 @@ use super::*;
 use crate::storage::memory::Memory;
 
 const NOW: u64 = 1_700_000_000;
+const HOUR: Duration = Duration::from_hours(1);
 
 fn factors(clock: &Clock) -> Factors {
     let sealing = SealingKey::from_text(&Secret::new("00".repeat(32))).unwrap();
@@ -22,27 +23,43 @@ fn code_at(enrolment: &Enrolment, time: u64) -> Secret<String> {
 }
 
 async fn enrolled(factors: &Factors) -> (Enrolment, Vec<Secret<String>>) {
-    let enrolment = factors.begin("ada", "id.example.com", "Ada").await.unwrap();
-    let codes = factors.confirm("ada", &code_at(&enrolment, NOW)).await.unwrap().unwrap();
+    let enrolment = factors.begin("ada", "id.example.com", "Ada", "tab").await.unwrap();
+    let codes = factors.confirm("ada", &code_at(&enrolment, NOW), "tab", HOUR).await.unwrap().unwrap();
     (enrolment, codes)
 }
 
 #[tokio::test]
 async fn nothing_is_in_use_before_it_was_confirmed() {
     let factors = factors(&Clock::manual(NOW));
-    assert!(matches!(factors.confirm("ada", &Secret::new("123456".to_owned())).await, Err(FactorError::NotBegun)));
-    let first = factors.begin("ada", "id", "Ada").await.unwrap();
-    let enrolment = factors.begin("ada", "id", "Ada").await.unwrap();
-    assert_eq!(
-        factors.begun("ada", "id", "Ada", Duration::from_mins(1)).await.unwrap().unwrap().seed.expose(),
-        enrolment.seed.expose()
-    );
+    assert!(matches!(factors.confirm("ada", &Secret::new("123456".to_owned()), "tab", HOUR).await, Err(FactorError::NotBegun)));
+    let first = factors.begin("ada", "id", "Ada", "tab").await.unwrap();
+    let enrolment = factors.begin("ada", "id", "Ada", "tab").await.unwrap();
+    assert_eq!(factors.begun("ada", "id", "Ada", "tab", HOUR).await.unwrap().unwrap().seed.expose(), enrolment.seed.expose());
     assert!(!factors.of("ada").await.unwrap().any());
     assert_eq!(factors.check("ada", &code_at(&enrolment, NOW)).await.unwrap(), CodeCheck::Wrong);
-    assert!(factors.confirm("ada", &code_at(&first, NOW)).await.unwrap().is_none(), "what was begun first is forgotten");
-    assert_eq!(factors.confirm("ada", &code_at(&enrolment, NOW)).await.unwrap().unwrap().len(), RECOVERY_CODES);
+    assert!(
+        factors.confirm("ada", &code_at(&first, NOW), "tab", HOUR).await.unwrap().is_none(),
+        "what was begun first is forgotten"
+    );
+    assert_eq!(factors.confirm("ada", &code_at(&enrolment, NOW), "tab", HOUR).await.unwrap().unwrap().len(), RECOVERY_CODES);
     assert_eq!(factors.of("ada").await.unwrap(), Held { totp: true, recovery_codes: RECOVERY_CODES });
-    assert!(factors.begun("ada", "id", "Ada", Duration::from_mins(1)).await.unwrap().is_none());
+    assert!(factors.begun("ada", "id", "Ada", "tab", HOUR).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn nobody_confirms_a_seed_that_somebody_else_has_seen() {
+    let clock = Clock::manual(NOW);
+    let factors = factors(&clock);
+    let theirs = factors.begin("ada", "id", "Ada", "another browser").await.unwrap();
+    assert!(factors.begun("ada", "id", "Ada", "tab", HOUR).await.unwrap().is_none());
+    assert!(matches!(factors.confirm("ada", &code_at(&theirs, NOW), "tab", HOUR).await, Err(FactorError::NotBegun)));
+    let own = factors.begin("ada", "id", "Ada", "tab").await.unwrap();
+    assert_ne!(own.seed.expose(), theirs.seed.expose());
+    assert!(matches!(factors.confirm("ada", &code_at(&own, NOW), "another browser", HOUR).await, Err(FactorError::NotBegun)));
+    clock.advance(HOUR);
+    let late = code_at(&own, NOW + 3600);
+    assert!(matches!(factors.confirm("ada", &late, "tab", HOUR).await, Err(FactorError::NotBegun)), "too long ago");
+    assert!(!factors.of("ada").await.unwrap().any());
 }
 
 #[tokio::test]
@@ -92,6 +109,11 @@ async fn seeds_are_sealed_for_their_person() {
     let stored = factors.store.get(&key("ada")).await.unwrap().unwrap();
     let text = String::from_utf8(stored.value.clone()).unwrap();
     assert!(!text.contains(enrolment.seed.expose().as_str()) && codes.iter().all(|code| !text.contains(code.expose().as_str())));
+    let sealing = |byte: &str| SealingKey::from_text(&Secret::new(byte.repeat(32))).unwrap();
+    assert!(check(&sealing("00"), &key("ada"), &stored.value).is_ok());
+    assert!(check(&sealing("11"), &key("ada"), &stored.value).is_err(), "another sealing key");
+    assert!(check(&sealing("00"), &key("bob"), &stored.value).is_err(), "another person");
+    assert!(check(&sealing("00"), &key("ada"), b"{").is_err());
     // Put into another's place it opens nothing.
     factors.store.insert(key("bob"), stored.value, None).await.unwrap();
     assert!(matches!(factors.check("bob", &code_at(&enrolment, NOW + 30)).await, Err(FactorError::Sealed)));

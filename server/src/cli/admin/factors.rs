@@ -1,5 +1,7 @@
 //! Commands about the second factors of people.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::execute::{ACTOR, find};
@@ -7,6 +9,9 @@ use super::{AdminCommand, AdminRefusal};
 use crate::foundation::Secret;
 use crate::grants::Engine;
 use crate::telemetry::{AuditEvent, codes};
+
+/// How long a begun enrolment waits for its code.
+const CONFIRM_WITHIN: Duration = Duration::from_hours(24);
 
 /// Carries one out.
 ///
@@ -18,12 +23,12 @@ pub(super) async fn execute(engine: &Engine, command: AdminCommand) -> Result<Va
         AdminCommand::TotpEnrol { name } => {
             let person = find(engine, &name).await?;
             let issuer = &engine.settings().sign_in.totp_issuer;
-            let enrolment = factors.begin(&person.sub, issuer, &person.name).await.map_err(AdminRefusal::because)?;
+            let enrolment = factors.begin(&person.sub, issuer, &person.name, ACTOR).await.map_err(AdminRefusal::because)?;
             Ok(json!({ "name": person.name, "key": enrolment.seed.expose(), "uri": enrolment.uri.expose() }))
         }
         AdminCommand::TotpConfirm { name, code } => {
             let person = find(engine, &name).await?;
-            let confirmed = factors.confirm(&person.sub, &code.0).await.map_err(AdminRefusal::because)?;
+            let confirmed = factors.confirm(&person.sub, &code.0, ACTOR, CONFIRM_WITHIN).await.map_err(AdminRefusal::because)?;
             let codes =
                 confirmed.ok_or_else(|| AdminRefusal("the code is not right; codes change every 30 seconds".to_owned()))?;
             changed(&person.sub, "authenticator app");

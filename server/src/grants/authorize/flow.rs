@@ -207,7 +207,7 @@ impl Engine {
             Step::SecondFactor(loaded) => {
                 Content::SecondFactor { person: self.name_of(&loaded.session.sub).await?, message: None }
             }
-            Step::Enrol(loaded) => Content::Enrol { enrolment: self.enrolment(&loaded.session.sub).await?, message: None },
+            Step::Enrol(loaded) => Content::Enrol { enrolment: self.enrolment(&loaded).await?, message: None },
             Step::Consent(loaded) | Step::Answer(loaded) => {
                 Content::Consent { person: self.name_of(&loaded.session.sub).await?, scopes: self.asked_for(request) }
             }

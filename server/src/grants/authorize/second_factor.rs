@@ -8,7 +8,7 @@ use super::sign_in::NOWHERE;
 use super::step::Step;
 use super::transaction::Waiting;
 use crate::accounts::totp::Enrolment;
-use crate::accounts::{Attempt, CodeCheck, RetryAfter};
+use crate::accounts::{Attempt, CodeCheck, FactorError, RetryAfter};
 use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
@@ -20,6 +20,7 @@ use crate::tokens::handle::{HandleKind, SessionHandle};
 
 const WRONG: &str = "This code is not right. Codes change every 30 seconds.";
 const REPLAYED: &str = "This code was used before. Please wait for the next one.";
+const BEGIN_AGAIN: &str = "Please begin again: this is a new key.";
 const TOO_MANY: &str = "Too many attempts failed. Please wait a while, then try again.";
 
 /// What came of a code.
@@ -99,7 +100,13 @@ impl Engine {
     }
 
     async fn confirm(&self, form: Form<'_>, code: Secret<String>, attempt: Attempt) -> Result<Shown, OAuthError> {
-        let Some(recovery) = self.issuer().factors().confirm(&form.loaded.session.sub, &code).await? else {
+        let (flow, within) = (form.loaded.id.to_string(), self.settings().sign_in.transaction_lifetime);
+        let confirmed = match self.issuer().factors().confirm(&form.loaded.session.sub, &code, &flow, within).await {
+            // Begun anew in another browser, or too long ago: this page begins again.
+            Err(FactorError::NotBegun) => return Ok(Shown::Refused(self.again(form, true, BEGIN_AGAIN).await?)),
+            confirmed => confirmed?,
+        };
+        let Some(recovery) = confirmed else {
             form.event(codes::SECOND_FACTOR_FAILED, Outcome::Refused).sid(&form.loaded.id).reason("the code is wrong").emit();
             return Ok(Shown::Refused(self.again(form, true, WRONG).await?));
         };
@@ -138,21 +145,22 @@ impl Engine {
     async fn again(&self, form: Form<'_>, enrols: bool, message: &'static str) -> Result<Page, OAuthError> {
         let sub = &form.loaded.session.sub;
         let content = if enrols {
-            Content::Enrol { enrolment: self.enrolment(sub).await?, message: Some(message) }
+            Content::Enrol { enrolment: self.enrolment(&form.loaded).await?, message: Some(message) }
         } else {
             Content::SecondFactor { person: self.name_of(sub).await?, message: Some(message) }
         };
         Ok(Page { transaction: form.waiting.handle, client_name: form.client.name.clone(), content })
     }
 
-    /// What an authenticator app must learn: what was begun, so that a reload shows the same, or a new seed.
-    pub(super) async fn enrolment(&self, sub: &str) -> Result<Enrolment, OAuthError> {
+    /// What an authenticator app must learn: what was begun in this browser session, so that a reload shows the same, or a new seed.
+    pub(super) async fn enrolment(&self, loaded: &Loaded) -> Result<Enrolment, OAuthError> {
+        let (sub, flow) = (&loaded.session.sub, loaded.id.to_string());
         let (factors, issuer) = (self.issuer().factors(), &self.settings().sign_in.totp_issuer);
         let name = self.name_of(sub).await?;
-        if let Some(begun) = factors.begun(sub, issuer, &name, self.settings().sign_in.transaction_lifetime).await? {
+        if let Some(begun) = factors.begun(sub, issuer, &name, &flow, self.settings().sign_in.transaction_lifetime).await? {
             return Ok(begun);
         }
-        Ok(factors.begin(sub, issuer, &name).await?)
+        Ok(factors.begin(sub, issuer, &name, &flow).await?)
     }
 }
 
