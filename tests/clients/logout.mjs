@@ -7,6 +7,7 @@ import { brief, tell } from './brief.mjs';
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync'];
 const { backend } = brief;
 const complaints = [];
+let frame;
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS, headless: true });
 const context = await browser.newContext();
 const page = await context.newPage();
@@ -24,9 +25,10 @@ const ask = (text) =>
         element.onload = () => element.contentWindow.postMessage(message, new URL(frame).origin);
         document.documentElement.append(element);
       }),
-    [`${brief.issuer}/check-session`, text],
+    [frame, text],
   );
 
+// What an app computes that is signed out, from the cookie as it is then.
 async function state() {
   const cookie = (await context.cookies(brief.issuer)).find((own) => own.name === 'symbolon_state');
   const text = [backend.client_id, new URL(backend.redirect_uri).origin, cookie?.value ?? '', 'salt'].join(' ');
@@ -51,8 +53,9 @@ try {
   await page.click('button[type=submit]');
   await page.click('button[name=decision][value=allow]');
   await page.waitForURL(`${backend.redirect_uri}?**`);
+  const signedIn = new URL(page.url()).searchParams.get('session_state');
   const tokens = await oidc.authorizationCodeGrant(config, new URL(page.url()), { pkceCodeVerifier: verifier, expectedState: 'state' });
-  const signedIn = await state();
+  frame = config.serverMetadata().check_session_iframe;
   const before = [await ask(`${backend.client_id} ${signedIn}`), await ask(`other ${signedIn}`), await ask('nonsense')];
   await page.goto(oidc.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: backend.signed_out_uri, state: 'gone' }).href);
   await page.waitForURL(`${backend.signed_out_uri}?state=gone`);

@@ -65,33 +65,6 @@ fn without_a_client_to_frame_there_is_no_page_between() {
 }
 
 #[test]
-fn the_page_that_apps_ask_may_be_framed_and_reads_a_cookie_of_its_own() {
-    let server = shared::usual();
-    let url = server.url("/check-session").parse().expect("a URL");
-    let page = Browser::new().get(&url);
-    assert_eq!(page.status, 200);
-    let policy = page.header("content-security-policy").expect("a policy");
-    assert!(!policy.contains("frame-ancestors") && page.header("x-frame-options").is_none(), "{policy}");
-    assert!(policy.starts_with("default-src 'none'") && policy.contains("script-src 'sha256-"), "{policy}");
-    page.read(|document| assert!(document.descendants().any(|node| node.attribute("data-cookie") == Some("symbolon_state"))));
-
-    let (person, browser) = (server.person(), Browser::new());
-    let state = |browser: &Browser| {
-        let all = browser.cookies(&url).unwrap_or_default();
-        all.split("; ").find_map(|text| text.strip_prefix("symbolon_state=")).map(str::to_owned)
-    };
-    server.sign_in_by(&browser, ONE, &person, "openid", None);
-    let first = state(&browser).expect("a state");
-    server.sign_in_by(&browser, ONE, &person, "openid", None);
-    assert_eq!(state(&browser).as_ref(), Some(&first), "the same as long as nobody signs in or out");
-    let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-    browser.post(&form.action, &form.fields.and("logout", "yes"));
-    assert_eq!(state(&browser), None, "signed out");
-    server.sign_in_by(&browser, ONE, &person, "openid", None);
-    assert_ne!(state(&browser), Some(first), "another sign-in");
-}
-
-#[test]
 fn chromium_loads_the_frames_and_the_page_that_apps_ask_knows_what_changed() {
     let party = RelyingParty::answering(&[]);
     let (back, out) = (party.url("/callback"), party.url("/out"));

@@ -67,6 +67,7 @@ mod resource;
 mod response_modes;
 mod second_factor;
 mod session_end;
+mod session_management;
 mod sign_in;
 mod step_up_challenge;
 mod store;

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{body, browser, origin, pages, respond};
+use super::{body, browser, interaction, origin, pages, respond};
 use crate::grants::authorize::{Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
 
@@ -26,14 +26,14 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     let visitor = browser::recognise(&request, issuer);
     let mut answer = match engine.authorize(&parameters, &visitor.browser).await {
         Ok(Outcome::Page(page)) => pages::show(engine, &page, StatusCode::OK),
-        Ok(Outcome::Client(answer)) => pages::to_client(&answer),
+        Ok(Outcome::Client(answer)) => interaction::to_client(engine, &answer),
         Err(Refusal::Page(error)) => {
             refused(&request, &shared, parameters.get("client_id"), &error);
             pages::problem(&error)
         }
         Err(Refusal::Redirect(refusal)) => {
             refused(&request, &shared, parameters.get("client_id"), &refusal.error);
-            pages::to_client(&engine.answer_with_error(*refusal))
+            interaction::to_client(engine, &engine.answer_with_error(*refusal))
         }
     };
     browser::bind(&visitor, issuer, &mut answer);

@@ -52,6 +52,7 @@ pub fn recognise(request: &HttpRequest, issuer: &Issuer) -> Visitor {
         binding: binding.unwrap_or_else(|| Secret::new(encoding::encode(random::secret().expose()))),
         sessions: cookie(names.sessions),
         kept: cookie(names.kept),
+        state: cookie(names.state),
         user_agent,
     };
     Visitor { browser, new }
@@ -67,7 +68,7 @@ pub fn bind(visitor: &Visitor, issuer: &Issuer, answer: &mut HttpResponse) {
 /// Sets the session cookies, or removes those that the browser has and shall have no more.
 pub fn set_sessions(cookies: &Cookies, browser: &Browser, issuer: &Issuer, answer: &mut HttpResponse) {
     let names = names(issuer.is_https());
-    set_state(cookies.state.as_ref(), issuer, answer);
+    show_state(cookies.state.as_ref(), issuer, answer);
     match &cookies.sessions {
         Some(handles) => set(names.sessions, handles.expose(), issuer, answer),
         None if browser.sessions.is_some() => remove(names.sessions, issuer, answer),
@@ -91,7 +92,11 @@ pub fn state_cookie(issuer: &Issuer) -> &'static str {
 }
 
 /// Shows the browser's state to that script (Session Management section 3.2), or that nobody is signed in.
-fn set_state(state: Option<&StateCookie>, issuer: &Issuer, answer: &mut HttpResponse) {
+pub fn show_state(state: Option<&StateCookie>, issuer: &Issuer, answer: &mut HttpResponse) {
+    // A sign-in that leads straight to the client says it twice.
+    if answer.cookies().any(|own| own.name() == state_cookie(issuer)) {
+        return;
+    }
     let mut cookie = base(state_cookie(issuer), state.map_or("", |(value, _)| value.expose()), issuer);
     cookie.set_http_only(false);
     // Without TLS browsers take no cookie that says `None`.

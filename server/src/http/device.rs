@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{browser, origin, pages, respond};
+use super::{browser, interaction, origin, pages, respond};
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::{Digest, Secret};
 use crate::grants::authorize::Outcome;
@@ -64,7 +64,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     match engine.let_device_in(&typed, &visitor.browser, address).await {
         Ok(Typed::Waits(outcome)) => match *outcome {
             Outcome::Page(page) => pages::show(engine, &page, StatusCode::OK),
-            Outcome::Client(answer) => pages::to_client(&answer),
+            Outcome::Client(answer) => interaction::to_client(engine, &answer),
         },
         Ok(Typed::Unknown) => again("No device waits under this code. It may have expired.", StatusCode::OK),
         Ok(Typed::Throttled(retry)) => {

@@ -112,6 +112,8 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
     for (name, value) in requests(settings) {
         document[name] = value;
     }
+    // Session Management section 3.3.
+    document["check_session_iframe"] = settings.server.issuer.endpoint("/check-session").into();
     for channel in ["backchannel", "frontchannel"] {
         document[format!("{channel}_logout_supported")] = true.into();
         document[format!("{channel}_logout_session_supported")] = true.into();

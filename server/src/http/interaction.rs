@@ -11,7 +11,7 @@ use super::browser::{self, Visitor};
 use super::serve::Shared;
 use super::{origin, pages, respond};
 use crate::foundation::Secret;
-use crate::grants::authorize::{Next, Outcome};
+use crate::grants::authorize::{Answer, Next, Outcome};
 use crate::grants::{Engine, Parameters};
 use crate::protocol::OAuthError;
 
@@ -75,10 +75,20 @@ pub async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpRespons
     let Some(transaction) = transaction else { return over() };
     match engine.show(transaction, &visitor.browser).await {
         Ok(Some(Outcome::Page(page))) => pages::show(engine, &page, StatusCode::OK),
-        Ok(Some(Outcome::Client(answer))) => pages::to_client(&answer),
+        Ok(Some(Outcome::Client(answer))) => to_client(engine, &answer),
         Ok(None) => over(),
         Err(error) => pages::problem(&error),
     }
+}
+
+/// Sends the browser to the client, with the cookie that goes with the answer.
+#[must_use]
+pub fn to_client(engine: &Engine, answer: &Answer) -> HttpResponse {
+    let mut sent = pages::to_client(answer);
+    if let Some(state) = &answer.browser_state {
+        browser::show_state(Some(state), &engine.settings().server.issuer, &mut sent);
+    }
+    sent
 }
 
 /// Sends the browser on.
@@ -89,6 +99,6 @@ pub fn next(engine: &Engine, next: &Next) -> HttpResponse {
             let page = engine.settings().server.issuer.endpoint(PATH);
             respond::see_other(&format!("{page}?transaction={}", transaction.expose()))
         }
-        Next::Client(answer) => pages::to_client(answer),
+        Next::Client(answer) => to_client(engine, answer),
     }
 }

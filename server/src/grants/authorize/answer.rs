@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
+use crate::grants::logout::session_state::StateCookie;
+
 /// How the browser carries the answer to the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,7 +58,7 @@ pub struct ReturnTo {
 }
 
 /// An answer on its way to the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Answer {
     /// The redirect URI as presented.
     pub redirect_uri: String,
@@ -64,6 +66,8 @@ pub struct Answer {
     pub mode: ResponseMode,
     /// What, in order.
     pub pairs: Vec<(&'static str, String)>,
+    /// What a script may see of the browser from now on, if that is not what it sees already.
+    pub browser_state: Option<StateCookie>,
 }
 
 impl ReturnTo {
@@ -73,7 +77,7 @@ impl ReturnTo {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
         pairs.extend(self.state.map(|state| ("state", state)));
         pairs.push(("iss", issuer.to_owned()));
-        Answer { redirect_uri: self.redirect_uri, mode: self.mode, pairs }
+        Answer { redirect_uri: self.redirect_uri, mode: self.mode, pairs, browser_state: None }
     }
 }
 

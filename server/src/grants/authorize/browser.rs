@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
-use crate::grants::logout::session_state::{StateCookie, browser_state};
+use crate::grants::logout::session_state::{StateCookie, browser_state, session_state};
 use crate::protocol::OAuthError;
 use crate::sessions::{Loaded, SessionKind};
 use crate::storage::StorageError;
@@ -29,6 +29,8 @@ pub struct Browser {
     pub sessions: Option<Secret<String>>,
     /// The one with those that outlive it.
     pub kept: Option<Secret<String>>,
+    /// The one that a script may see.
+    pub state: Option<Secret<String>>,
     /// What it says it is.
     pub user_agent: String,
 }
@@ -115,6 +117,22 @@ impl Engine {
             ends.map(|person| person.loaded.session.ends_at_latest().map_or(LONGEST, |end| end.since(now).min(LONGEST))).max();
         let state = browser_state(people).map(|state| (Secret::new(state), longest));
         Cookies { sessions: joined(false), kept: joined(true).zip(longest), state }
+    }
+
+    /// `session_state` of an answer to a page of that origin (Session Management section 2), and the cookie that goes with it if the
+    /// browser does not have it yet.
+    pub(super) fn show_state(
+        &self,
+        client_id: &str,
+        origin: &str,
+        people: &[SignedIn],
+        browser: &Browser,
+    ) -> (String, Option<StateCookie>) {
+        let cookie = self.cookies(people).state;
+        let shown = cookie.as_ref().map_or("", |(state, _)| state.expose());
+        let brought = browser.state.as_ref().map_or("", |state| state.expose());
+        let state = session_state(client_id, origin, shown);
+        (state, cookie.filter(|(state, _)| state.expose() != brought))
     }
 
     /// Makes room for one more person: those who did nothing for the longest are signed out of the browser.

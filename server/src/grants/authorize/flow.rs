@@ -11,6 +11,7 @@ use crate::accounts::totp::Enrolment;
 use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
+use crate::grants::logout::session_state;
 use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sessions::device::Device;
@@ -110,7 +111,7 @@ impl Engine {
         let people = self.signed_in(browser).await?;
         let step = self.next_step(&request, &client, &Progress::default(), &people).await?;
         if let Step::Answer(loaded) = step {
-            return self.answer_with_code(request, *loaded, &browser.user_agent).await.map(Outcome::Client);
+            return self.answer_with_code(request, *loaded, &people, browser).await.map(Outcome::Client);
         }
         if request.prompt.none
             && let Some(error) = step.without_interaction()
@@ -139,7 +140,7 @@ impl Engine {
             step => step?,
         };
         if let Step::Answer(loaded) = step {
-            return Ok(self.finish(waiting, *loaded, browser).await?.map(Outcome::Client));
+            return Ok(self.finish(waiting, *loaded, &people, browser).await?.map(Outcome::Client));
         }
         let content = self.content(request, step, &people).await?;
         Ok(Some(Outcome::Page(Page { transaction: waiting.handle, client_name: client.name.clone(), content })))
@@ -156,7 +157,7 @@ impl Engine {
         let request = &waiting.transaction.request;
         let client = self.client_of(request).await?;
         match self.next_step(request, &client, &progress, people).await {
-            Ok(Step::Answer(loaded)) => Ok(self.finish(waiting, *loaded, browser).await?.map(Next::Client)),
+            Ok(Step::Answer(loaded)) => Ok(self.finish(waiting, *loaded, people, browser).await?.map(Next::Client)),
             Err(error) if is_final(&error) => Ok(self.refuse(waiting, error).await?.map(Next::Client)),
             Err(error) => Err(error),
             Ok(_) => {
@@ -168,11 +169,17 @@ impl Engine {
     }
 
     /// Answers a transaction, once.
-    async fn finish(&self, waiting: Waiting, session: Loaded, browser: &Browser) -> Result<Option<Answer>, OAuthError> {
+    async fn finish(
+        &self,
+        waiting: Waiting,
+        session: Loaded,
+        people: &[SignedIn],
+        browser: &Browser,
+    ) -> Result<Option<Answer>, OAuthError> {
         if !self.transactions().finish(&waiting.handle).await? {
             return Ok(None);
         }
-        self.answer_with_code(waiting.transaction.request, session, &browser.user_agent).await.map(Some)
+        self.answer_with_code(waiting.transaction.request, session, people, browser).await.map(Some)
     }
 
     /// Tells the client, once, that its request cannot be met.
@@ -235,9 +242,12 @@ impl Engine {
         &self,
         request: AuthorizationRequest,
         session: Loaded,
-        user_agent: &str,
+        people: &[SignedIn],
+        browser: &Browser,
     ) -> Result<Answer, OAuthError> {
         let id = session.id;
+        let origin = session_state::origin(&request.redirect_uri).filter(|_| request.scope.contains("openid"));
+        let shown = origin.map(|origin| self.show_state(&request.client_id, &origin, people, browser));
         let (to, device) = (request.return_to(), request.device);
         self.finish_pushed(request.pushed.as_ref()).await?;
         let authentication =
@@ -258,7 +268,7 @@ impl Engine {
             // Through this browser goes what another device will be given.
             device_description: match device {
                 Some(_) => request.device_description,
-                None => Device::described(user_agent),
+                None => Device::described(&browser.user_agent),
             },
             of_device: device.is_some(),
             user_info_claims: request.claims.user_info,
@@ -278,7 +288,10 @@ impl Engine {
             return self.let_in(&device, grant, to).await;
         }
         let code = self.codes().issue(grant, self.settings().tokens.code_lifetime).await?;
-        Ok(to.answer([("code", code.expose().clone())], &self.settings().server.issuer.text))
+        let (session_state, browser_state) = shown.unzip();
+        let state = session_state.map(|state| ("session_state", state));
+        let pairs = std::iter::once(("code", code.expose().clone())).chain(state);
+        Ok(Answer { browser_state: browser_state.flatten(), ..to.answer(pairs, &self.settings().server.issuer.text) })
     }
 
     /// The error answer that a client is given (RFC 6749 section 4.1.2.1).
@@ -345,7 +358,7 @@ impl Engine {
         }
         self.remember_consent(&session.session.sub, &client, &request).await?;
         event(AuditEvent::granted(codes::CONSENT_GIVEN));
-        self.answer_with_code(request, session, &browser.user_agent).await.map(|answer| Some(Next::Client(answer)))
+        self.answer_with_code(request, session, &people, browser).await.map(|answer| Some(Next::Client(answer)))
     }
 }
 
