@@ -72,6 +72,7 @@ mod sign_in;
 mod step_up_challenge;
 mod store;
 mod third_party;
+mod third_party_crate;
 mod token_request;
 mod tokens;
 mod upgrades;
