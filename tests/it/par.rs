@@ -273,16 +273,28 @@ fn a_client_or_the_server_may_demand_that_requests_are_pushed() {
     assert_eq!(document["pushed_authorization_request_endpoint"], server.url("/par").as_str());
 }
 
+/// Pushes with a DPoP proof.
+fn push_with(server: &Server, form: &Form, proof: &str) -> Answer {
+    let post = http().post(server.url("/par")).header(CONTENT_TYPE, "application/x-www-form-urlencoded").header("dpop", proof);
+    Server::send(post.body(form.encoded()))
+}
+
+#[test]
+fn a_proof_that_is_pushed_twice_is_noted() {
+    let server = Setup::new().set("telemetry.format", "json").start();
+    let (key, request) = (DeviceKey::new(), Authorization::new(FIRST_PARTY, "openid"));
+    let proof = key.sign(&key.parts("POST", &server.url("/par")));
+    assert_eq!(push_with(&server, &request.form, &proof).status, 201);
+    push_with(&server, &request.form, &proof).refused(400, "invalid_dpop_proof");
+    server.trail().one("CL5003", &[("client_id", FIRST_PARTY.id), ("outcome", "refused")]);
+}
+
 #[test]
 fn a_proof_with_the_push_binds_the_code_to_its_key() {
     // RFC 9449 section 10.1
     let server = shared::usual();
     let (key, other) = (DeviceKey::new(), DeviceKey::new());
-    let push = |form: &Form, proof: &str| {
-        let post =
-            http().post(server.url("/par")).header(CONTENT_TYPE, "application/x-www-form-urlencoded").header("dpop", proof);
-        Server::send(post.body(form.encoded()))
-    };
+    let push = |form: &Form, proof: &str| push_with(server, form, proof);
     let proof = |key: &DeviceKey| key.sign(&key.parts("POST", &server.url("/par")));
     let request = Authorization::new(FIRST_PARTY, "openid");
     let (first, person) = (proof(&key), server.person());

@@ -47,6 +47,9 @@ pub fn pushed(facts: &Facts, address: Option<IpAddr>, error: Option<&OAuthError>
         Some(error) => {
             let event = AuditEvent::refused(codes::PUSHED_AUTHORIZATION_REFUSED).address(address).detail(error.code.as_str());
             about(facts, event).reason(reason(error)).emit();
+            if let Some(code) = facts.note {
+                about(facts, AuditEvent::refused(code).address(address)).reason(reason(error)).emit();
+            }
         }
     }
 }
