@@ -1,3 +1,4 @@
+//! libFuzzer over `cookies`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| symbolon_fuzz::cookies(bytes));
