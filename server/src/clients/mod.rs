@@ -11,6 +11,7 @@ pub mod logout;
 pub mod metadata;
 mod record;
 pub mod redirect;
+pub mod sector;
 pub mod sharing;
 
 pub use assertion::{AssertionProblem, seconds as numeric_date};
@@ -21,3 +22,4 @@ pub use directory::{Added, Clients, ClientsError, check, check_record};
 pub use logout::LogoutUris;
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};
+pub use sector::{SectorProblem, check_sector};

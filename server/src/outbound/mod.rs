@@ -1,15 +1,18 @@
 //! Requests that the server itself makes, to addresses that clients registered. Owns the limits: no private address unless the operator allows
-//! it, no redirect, no proxy of the environment, an upper bound of time. Must not know what is said.
+//! it, no redirect, no proxy of the environment, an upper bound of time and of bytes. Must not know what is said.
 
 pub mod address;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
+use serde_json::Value;
 use url::{Host, Url};
 
 use self::address::is_public;
@@ -23,6 +26,29 @@ pub enum OutboundError {
     /// It cannot be reached, or not in time.
     #[error("{0}")]
     Unreachable(String),
+    /// It answered, and not with 200. A redirect is such an answer.
+    #[error("the answer has status {0}")]
+    Status(u16),
+    /// The answer has more bytes than allowed.
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+    /// The answer is no JSON.
+    #[error("the answer is no JSON")]
+    NotJson,
+}
+
+/// How long an answer may take and how long it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// From the beginning of the request to the last byte of the answer.
+    pub time: Duration,
+    /// Bytes of the body.
+    pub bytes: usize,
+}
+
+impl Bounds {
+    /// Those of a document that somebody waits for: three seconds, 64 KiB.
+    pub const DOCUMENT: Self = Self { time: Duration::from_secs(3), bytes: 64 * 1024 };
 }
 
 /// Makes the requests. Cheap to clone.
@@ -51,6 +77,44 @@ impl Outbound {
     /// # Errors
     /// When there is no answer within `limit`.
     pub async fn post_form(&self, url: &Url, body: String, limit: Duration) -> Result<u16, OutboundError> {
+        let client = self.client_for(url)?;
+        let request =
+            client.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).timeout(limit);
+        request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| unreachable(&error))
+    }
+
+    /// Gets a document of one of the media types in `accept`; what type the answer says it is counts for nothing.
+    ///
+    /// # Errors
+    /// When it is not answered with 200, or not within `bounds`.
+    pub async fn get(&self, url: &Url, accept: &'static str, bounds: Bounds) -> Result<Vec<u8>, OutboundError> {
+        let request = self.client_for(url)?.get(url.clone()).header(ACCEPT, accept).timeout(bounds.time);
+        let mut answer = request.send().await.map_err(|error| unreachable(&error))?;
+        if answer.status().as_u16() != 200 {
+            return Err(OutboundError::Status(answer.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        // The length that the answer announces may be a lie, so what comes is counted.
+        while let Some(part) = answer.chunk().await.map_err(|error| unreachable(&error))? {
+            if body.len() + part.len() > bounds.bytes {
+                return Err(OutboundError::TooLarge(bounds.bytes));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body)
+    }
+
+    /// Gets a JSON document.
+    ///
+    /// # Errors
+    /// As [`Outbound::get`], and when it is no JSON.
+    pub async fn get_json(&self, url: &Url, accept: &'static str, bounds: Bounds) -> Result<Value, OutboundError> {
+        let body = self.get(url, accept, bounds).await?;
+        serde_json::from_slice(&body).map_err(|_| OutboundError::NotJson)
+    }
+
+    /// Who makes a request to that address, unless none may be made.
+    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, OutboundError> {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
@@ -60,15 +124,15 @@ impl Outbound {
         if !self.allow_private && literal.is_some_and(|address| !is_public(address)) {
             return Err(OutboundError::Private);
         }
-        let client = self.client.as_ref().map_err(|reason| OutboundError::Unreachable(reason.clone()))?;
-        let request =
-            client.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).timeout(limit);
-        match request.send().await {
-            Ok(answer) => Ok(answer.status().as_u16()),
-            Err(error) if error.is_timeout() => Err(OutboundError::Unreachable("there was no answer in time".to_owned())),
-            Err(error) => Err(OutboundError::Unreachable(innermost(&error))),
-        }
+        self.client.as_ref().map_err(|reason| OutboundError::Unreachable(reason.clone()))
     }
+}
+
+fn unreachable(error: &reqwest::Error) -> OutboundError {
+    if error.is_timeout() {
+        return OutboundError::Unreachable("there was no answer in time".to_owned());
+    }
+    OutboundError::Unreachable(innermost(error))
 }
 
 /// The cause of all causes; those above it repeat the address.
