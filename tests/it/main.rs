@@ -48,6 +48,7 @@ mod handler_webhook;
 mod introspect_revoke;
 mod introspection_jwt;
 mod jwks;
+mod jwks_uri;
 mod log_levels;
 mod logout_back_channel;
 mod logout_front_channel;

@@ -13,6 +13,7 @@ use crate::foundation::Clock;
 use crate::grants::Engine;
 use crate::issuance::handler::Rehearsal;
 use crate::issuance::{Handlers, Issuer};
+use crate::outbound::Outbound;
 use crate::settings::meaning::{Backend, SealingKeySource, SessionLimits};
 use crate::settings::{Finding, Settings};
 use crate::storage::SharedStore;
@@ -62,11 +63,12 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
         verify_for: longest(&settings),
     };
     let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing, policy).await.map_err(refused)?;
-    let clients = Clients::new(Arc::clone(&store), clock.clone(), &settings.clients, settings.scopes.clone())?;
+    let outbound = Outbound::new(settings.outbound.allow_private_addresses);
+    let clients = Clients::new(Arc::clone(&store), clock.clone(), outbound.clone(), &settings.clients, settings.scopes.clone())?;
     let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in)).map_err(refused)?;
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
-    let issuer = Issuer::new(settings, clock, store, keys, people);
-    Ok(Engine::new(issuer, clients, handlers, throttle))
+    let issuer = Issuer::new(settings, clock, store, keys, people, clients.keys().clone());
+    Ok(Engine::new(issuer, clients, handlers, throttle, outbound))
 }
 
 /// A store, and what it takes to read it.

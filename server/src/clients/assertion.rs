@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::client::Client;
+use super::keys::{ClientKeys, KeysError};
 use crate::foundation::{Digest, Timestamp, encoding};
 use crate::storage::{Key, Kind, SharedStore, StorageError};
 use crate::tokens;
@@ -25,9 +26,9 @@ pub enum AssertionProblem {
     /// The form names another client than the assertion.
     #[error("client_id and the sub of the assertion differ")]
     OtherClient,
-    /// The client has no keys.
-    #[error("the client has no jwks")]
-    NoKeys,
+    /// The client's keys are not at hand.
+    #[error("{0}")]
+    Keys(#[from] KeysError),
     /// The signature does not hold.
     #[error("{0}")]
     Signature(tokens::assertion::AssertionError),
@@ -62,10 +63,10 @@ pub(super) async fn consume(
     client: &Client,
     jwt: &str,
     audiences: &[&str],
-    store: &SharedStore,
+    (keys, store): (&ClientKeys, &SharedStore),
     now: Timestamp,
 ) -> Result<Result<(), AssertionProblem>, StorageError> {
-    let (key, until) = match verify(client, jwt, audiences, now) {
+    let (key, until) = match verify(client, jwt, audiences, keys, now).await {
         Ok(used) => used,
         Err(problem) => return Ok(Err(problem)),
     };
@@ -74,10 +75,16 @@ pub(super) async fn consume(
 }
 
 /// Everything but the single use: the key that stands for the use, and until when it must be remembered.
-fn verify(client: &Client, jwt: &str, audiences: &[&str], now: Timestamp) -> Result<(Key, Timestamp), AssertionProblem> {
+async fn verify(
+    client: &Client,
+    jwt: &str,
+    audiences: &[&str],
+    keys: &ClientKeys,
+    now: Timestamp,
+) -> Result<(Key, Timestamp), AssertionProblem> {
     let header = part(jwt, 0)?;
-    let jwks = client.jwks.as_ref().ok_or(AssertionProblem::NoKeys)?;
-    let claims = tokens::assertion::verify(jwks, jwt).map_err(AssertionProblem::Signature)?;
+    let check = |jwks: &Value| tokens::assertion::verify(jwks, jwt);
+    let claims = keys.try_with(client, check, |error| error.is_of_keys()).await?.map_err(AssertionProblem::Signature)?;
     if client.auth_signing_alg.is_some() && client.auth_signing_alg.as_deref() != header.get("alg").and_then(Value::as_str) {
         return Err(AssertionProblem::OtherAlgorithm);
     }

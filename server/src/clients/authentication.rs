@@ -166,7 +166,7 @@ pub async fn authenticate(
             if client.auth != ClientAuth::PrivateKeyJwt {
                 return Err(other_method(&client, method));
             }
-            match assertion::consume(&client, jwt, audiences, store, clock.now()).await? {
+            match assertion::consume(&client, jwt, audiences, (clients.keys(), store), clock.now()).await? {
                 Ok(()) => Ok(AuthenticatedClient { client }),
                 Err(problem) => Err(failed(Some(client.id.clone()), problem)),
             }

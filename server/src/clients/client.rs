@@ -1,6 +1,9 @@
 //! The validated meaning of one registered client. Made only by `metadata`; read by everything above.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::logout::LogoutUris;
 use super::redirect::RedirectUri;
@@ -62,7 +65,9 @@ pub struct Client {
     /// `dpop_bound_access_tokens`: every token request must prove a key (RFC 9449 section 5.2).
     pub dpop_bound_access_tokens: bool,
     /// `jwks`: its public keys by value.
-    pub jwks: Option<Value>,
+    pub jwks: Option<Arc<Value>>,
+    /// `jwks_uri`: where it publishes its public keys instead.
+    pub jwks_uri: Option<Url>,
     /// `device_sso_family`: the apps of one vendor that share a person's device session.
     pub device_sso_family: Option<String>,
     /// `device_sso_sources`: which clients of the family may sign this one in; `None` = all of them.
@@ -98,7 +103,7 @@ pub enum ClientAuth {
     SecretBasic(Digest),
     /// `client_secret_post` (RFC 6749 section 2.3.1).
     SecretPost(Digest),
-    /// `private_key_jwt` (RFC 7523, OIDC Core section 9), verified with the client's `jwks`.
+    /// `private_key_jwt` (RFC 7523, OIDC Core section 9), verified with the client's keys.
     PrivateKeyJwt,
 }
 

@@ -9,9 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::cache::Cache;
 use super::client::{Client, Origin};
+use super::keys::ClientKeys;
 use super::metadata::{self, Basis, MetadataError, Registration, is_client_id};
 use super::record;
 use crate::foundation::{Clock, Secret};
+use crate::outbound::Outbound;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::meaning::{FileClient, ScopeMeaning};
 use crate::settings::{Finding, Findings};
@@ -31,6 +33,7 @@ struct Inner {
     file: HashMap<String, Arc<Client>>,
     known_scopes: BTreeMap<String, ScopeMeaning>,
     cache: Cache,
+    keys: ClientKeys,
 }
 
 /// A client that was just registered or changed.
@@ -104,19 +107,27 @@ fn list(errors: &[MetadataError]) -> String {
 }
 
 impl Clients {
-    /// The directory over a store and the `[[clients]]` of the settings.
+    /// The directory over a store and the `[[clients]]` of the settings. `outbound` is the way to what clients publish.
     ///
     /// # Errors
     /// Everything that is wrong with the clients of the settings, each with its place.
     pub fn new(
         store: SharedStore,
         clock: Clock,
+        outbound: Outbound,
         file_clients: &[FileClient],
         known_scopes: BTreeMap<String, ScopeMeaning>,
     ) -> Result<Self, Findings> {
         let (file, findings) = read_file_clients(file_clients, &known_scopes);
         findings.unless_any(())?;
-        Ok(Self(Arc::new(Inner { store, clock, file, known_scopes, cache: Cache::default() })))
+        let keys = ClientKeys::new(outbound, clock.clone());
+        Ok(Self(Arc::new(Inner { store, clock, file, known_scopes, cache: Cache::default(), keys })))
+    }
+
+    /// Their public keys.
+    #[must_use]
+    pub fn keys(&self) -> &ClientKeys {
+        &self.0.keys
     }
 
     /// The client of that id. A hit is one look into memory; a stored client is read again after five seconds.

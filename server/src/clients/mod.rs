@@ -7,6 +7,7 @@ pub mod basic;
 mod cache;
 pub mod client;
 pub mod directory;
+pub mod keys;
 pub mod logout;
 pub mod metadata;
 mod record;
@@ -19,6 +20,7 @@ pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, au
 pub use basic::parse_basic;
 pub use client::{ApplicationType, Client, ClientAuth, DirectedShare, Origin, RequestRules, ResponseEncryption, SubjectType};
 pub use directory::{Added, Clients, ClientsError, check, check_record};
+pub use keys::{ClientKeys, KeysError};
 pub use logout::LogoutUris;
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};

@@ -30,12 +30,11 @@ pub struct Engine {
 impl Engine {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle) -> Arc<Self> {
+    pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle, outbound: Outbound) -> Arc<Self> {
         let (store, clock) = (Arc::clone(issuer.store()), issuer.clock().clone());
         let issuer = issuer.telling(Notices::new(Arc::clone(&store), clock.clone(), clients.clone()));
         Arc::new(Self {
             device_codes: DeviceCodes::new(Arc::clone(&store), clock.clone()),
-            outbound: Outbound::new(issuer.settings().outbound.allow_private_addresses),
             codes: Codes::new(Arc::clone(&store), clock.clone()),
             pushed: PushedRequests::new(Arc::clone(&store), clock.clone()),
             transactions: Transactions::new(store, clock),
@@ -43,6 +42,7 @@ impl Engine {
             clients,
             handlers,
             throttle,
+            outbound,
         })
     }
 

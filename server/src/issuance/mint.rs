@@ -10,6 +10,7 @@ use super::access::{self, AccessClaims};
 use super::guard::{IdTokenPlan, IssuePlan};
 use super::id_token::{self, IdTokenClaims};
 use crate::accounts::{Factors, People, PeopleError};
+use crate::clients::ClientKeys;
 use crate::foundation::{Clock, Secret, Timestamp, encoding, random};
 use crate::protocol::{OAuthError, Scope};
 use crate::sessions::record::Authentication;
@@ -18,7 +19,6 @@ use crate::settings::Settings;
 use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
 use crate::storage::{SharedStore, StorageError};
 use crate::tokens::Confirmation;
-use crate::tokens::jwe::RecipientKey;
 use crate::tokens::keys::SigningKeys;
 use crate::tokens::session_id::SessionId;
 
@@ -32,6 +32,7 @@ pub struct Issuer {
     sessions: Sessions,
     people: People,
     factors: Factors,
+    client_keys: ClientKeys,
 }
 
 /// Whose tokens are minted, and in which session.
@@ -135,10 +136,17 @@ impl TokenResponse {
 impl Issuer {
     /// An issuer of these parts.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, clock: Clock, store: SharedStore, keys: SigningKeys, people: People) -> Self {
+    pub fn new(
+        settings: Arc<Settings>,
+        clock: Clock,
+        store: SharedStore,
+        keys: SigningKeys,
+        people: People,
+        client_keys: ClientKeys,
+    ) -> Self {
         let sessions = Sessions::new(Arc::clone(&store), clock.clone());
         let factors = Factors::new(Arc::clone(&store), clock.clone(), keys.sealing().clone());
-        Self { settings, clock, store, keys, sessions, people, factors }
+        Self { settings, clock, store, keys, sessions, people, factors, client_keys }
     }
 
     /// The same, telling clients of sessions that end.
@@ -175,6 +183,11 @@ impl Issuer {
     #[must_use]
     pub const fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// The public keys of clients.
+    pub(super) const fn client_keys(&self) -> &ClientKeys {
+        &self.client_keys
     }
 
     /// The people.
@@ -240,28 +253,11 @@ impl Issuer {
             return Ok((Secret::new(jws), None));
         }
         let jwe = self
-            .recipient(plan, &claims)?
+            .recipient(plan, &claims)
+            .await?
             .encrypt(&jws, Some(access::TYP))
             .map_err(|error| OAuthError::server_error(error.to_string()))?;
         Ok((Secret::new(jwe), Some(claims)))
-    }
-
-    /// The key to encrypt an access token to: that of the resource server it is for, else the client's own.
-    fn recipient(&self, plan: &IssuePlan, claims: &AccessClaims) -> Result<RecipientKey, OAuthError> {
-        let server =
-            self.settings.resource_servers.iter().find(|server| server.jwks.is_some() && claims.aud.contains(&server.identifier));
-        let (jwks, preferred) = if let Some(server) = server {
-            (server.jwks.as_ref(), None)
-        } else {
-            let preferred = plan.client().access_token_encryption.as_ref();
-            (plan.client().jwks.as_ref(), preferred.map(|preferred| (preferred.alg.as_str(), preferred.enc.as_str())))
-        };
-        let jwks = jwks.ok_or_else(|| {
-            OAuthError::server_error(
-                "an encrypted access token was decided, but neither its audience nor the client has a public key",
-            )
-        })?;
-        RecipientKey::choose(jwks, preferred).map_err(|error| OAuthError::server_error(error.to_string()))
     }
 
     async fn access_claims(&self, plan: &IssuePlan, bearer: &Bearer<'_>, now: Timestamp) -> Result<AccessClaims, OAuthError> {

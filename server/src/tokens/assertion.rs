@@ -42,6 +42,14 @@ pub enum AssertionError {
     Claims,
 }
 
+impl AssertionError {
+    /// Whether other keys of the client might verify it.
+    #[must_use]
+    pub const fn is_of_keys(self) -> bool {
+        matches!(self, Self::NoKey | Self::Signature)
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Header {
     alg: String,

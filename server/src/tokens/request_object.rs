@@ -31,6 +31,14 @@ pub enum RequestObjectError {
     Signature(AssertionError),
 }
 
+impl RequestObjectError {
+    /// Whether other keys of the client might verify it.
+    #[must_use]
+    pub const fn is_of_keys(self) -> bool {
+        matches!(self, Self::Signature(error) if error.is_of_keys())
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Header {
     alg: String,

@@ -1,6 +1,6 @@
-//! A stand-in for the server of a relying party: it answers what it is told to and keeps what it was sent.
+//! A stand-in for the server of a relying party: it answers what it is told to, publishes documents, and keeps what it was sent.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use super::until;
 pub(crate) enum Reply {
     /// With this status.
     Status(u16),
-    /// With 200, but only after this time.
+    /// As it would, but only after this time.
     Late(Duration),
 }
 
@@ -22,6 +22,7 @@ struct State {
     replies: VecDeque<Reply>,
     bodies: Vec<String>,
     heads: Vec<String>,
+    documents: HashMap<String, String>,
 }
 
 /// One that listens until the test ends.
@@ -52,6 +53,16 @@ impl RelyingParty {
     /// Where it listens.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Publishes a document at a path: what is asked for there is answered with it.
+    pub(crate) fn publish(&self, path: &str, document: impl Into<String>) {
+        self.lock().documents.insert(path.to_owned(), document.into());
+    }
+
+    /// What to answer to the next request instead.
+    pub(crate) fn then(&self, reply: Reply) {
+        self.lock().replies.push_back(reply);
     }
 
     /// The bodies it was sent, oldest first.
@@ -96,11 +107,13 @@ impl RelyingParty {
                 break (head.to_owned(), body.to_owned());
             }
         };
-        let reply = {
+        let (reply, document) = {
             let mut state = self.lock();
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let document = state.documents.get(path).cloned().unwrap_or_default();
             state.heads.push(head);
             state.bodies.push(body);
-            state.replies.pop_front().unwrap_or(Reply::Status(200))
+            (state.replies.pop_front().unwrap_or(Reply::Status(200)), document)
         };
         let status = match reply {
             Reply::Status(status) => status,
@@ -109,6 +122,10 @@ impl RelyingParty {
                 200
             }
         };
-        drop(write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nlocation: /elsewhere\r\nconnection: close\r\n\r\n",
+            document.len()
+        );
+        drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(document.as_bytes())));
     }
 }

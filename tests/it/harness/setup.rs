@@ -68,12 +68,15 @@ impl Setup {
         self
     }
 
-    /// Changes the registration of one client of the cast.
+    /// Changes the registration of one client of the cast; null removes a member.
     #[must_use]
     pub(crate) fn client(mut self, id: &str, name: &str, value: impl Into<Value>) -> Self {
         let clients = self.settings["clients"].as_array_mut().expect("the cast");
         let client = clients.iter_mut().find(|client| client["client_id"] == id).expect("a client of the cast");
-        client[name] = value.into();
+        match value.into() {
+            Value::Null => drop(client.as_object_mut().expect("metadata").remove(name)),
+            value => client[name] = value,
+        }
         self
     }
 

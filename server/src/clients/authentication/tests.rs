@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::clients::metadata::tests::known_scopes;
 use crate::foundation::encoding;
+use crate::outbound::Outbound;
 use crate::settings::meaning::FileClient;
 use crate::storage::memory::Memory;
 
@@ -46,7 +47,7 @@ fn house() -> House {
     .into_iter()
     .map(|metadata| FileClient { metadata: metadata.as_object().unwrap().clone(), place: "test.toml:1".to_owned() })
     .collect();
-    let clients = Clients::new(Arc::clone(&store), clock.clone(), &file, known_scopes()).unwrap();
+    let clients = Clients::new(Arc::clone(&store), clock.clone(), Outbound::new(true), &file, known_scopes()).unwrap();
     House { clients, store, clock, key }
 }
 

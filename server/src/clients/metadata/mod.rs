@@ -2,6 +2,7 @@
 //! must not know where clients are kept.
 
 mod answers;
+mod authentication;
 mod extensions;
 mod keys;
 mod logout;
@@ -12,9 +13,11 @@ mod subjects;
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use keys::public_keys;
 pub use reader::MetadataError;
 
 use self::reader::{Reader, shown};
@@ -40,8 +43,6 @@ const NOT_METADATA: [&str; 6] = [
 
 /// Grant types that a client may register.
 const GRANT_TYPES: [&str; 5] = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE, DEVICE_CODE];
-/// Client authentication methods that a client may register.
-const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
 
 /// A client as read, and its secret when the metadata gave one or one was made.
 #[derive(Debug)]
@@ -99,19 +100,11 @@ pub(super) fn read(
     }
     let r = &mut reader;
     let id = client_id(r);
-    let jwks = keys::read(r);
-    let (auth, client_secret) = authentication(r, &basis);
+    let keys = keys::read(r);
+    let (auth, client_secret) = authentication::read(r, &basis);
     let auth_signing_alg = r.word("token_endpoint_auth_signing_alg", &tokens::assertion::ALGS).map(str::to_owned);
-    if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) && r.value("jwks").is_none() {
-        r.refuse(
-            "jwks",
-            "nothing",
-            "the public keys that verify its assertions",
-            "add jwks or choose another token_endpoint_auth_method",
-        );
-    } else if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) && jwks.as_ref().is_some_and(|jwks| !keys::has_signature_key(jwks))
-    {
-        r.refuse("jwks", "encryption keys only", "a key for signatures", "add a key without use or with use sig");
+    if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) {
+        keys.demand_signature(r, "assertions");
     }
     let is_public = matches!(auth, Some(ClientAuth::None));
     let (grant_types, response_types) = grants(r, is_public);
@@ -154,19 +147,20 @@ pub(super) fn read(
         post_logout_redirect_uris,
         logout,
         require_pkce,
-        requests: requests::read(r, jwks.as_ref()),
+        requests: requests::read(r, &keys),
         id_token_signed_response_alg,
         subject_type,
         sector_identifier_uri,
         access_token_format: extensions::access_token_format(r),
-        access_token_encryption: answers::encryption(r, answers::ACCESS_TOKEN, jwks.as_ref()),
-        id_token_encryption: answers::encryption(r, answers::ID_TOKEN, jwks.as_ref()),
+        access_token_encryption: answers::encryption(r, answers::ACCESS_TOKEN, keys.jwks.as_ref()),
+        id_token_encryption: answers::encryption(r, answers::ID_TOKEN, keys.jwks.as_ref()),
         user_info_signing_alg: answers::signing_alg(r, "userinfo_signed_response_alg"),
-        user_info_encryption: answers::encryption(r, answers::USER_INFO, jwks.as_ref()),
+        user_info_encryption: answers::encryption(r, answers::USER_INFO, keys.jwks.as_ref()),
         introspection_signing_alg: answers::signing_alg(r, "introspection_signed_response_alg"),
-        introspection_encryption: answers::encryption(r, answers::INTROSPECTION, jwks.as_ref()),
+        introspection_encryption: answers::encryption(r, answers::INTROSPECTION, keys.jwks.as_ref()),
         dpop_bound_access_tokens: r.flag("dpop_bound_access_tokens").unwrap_or(false),
-        jwks,
+        jwks: keys.jwks.map(Arc::new),
+        jwks_uri: keys.uri,
         device_sso_family: extensions::family(r),
         device_sso_sources: extensions::sources(r, known_scopes, basis.forgive_scope),
         compat_device_token: r.flag("compat_device_token").unwrap_or(false),
@@ -213,65 +207,6 @@ fn client_id(r: &mut Reader<'_>) -> String {
         r.refuse("client_id", shown(id), "1 to 256 printable ASCII characters without spaces", "choose another or leave it out");
     }
     given.map_or_else(|| encoding::encode(random::bytes::<16>()), str::to_owned)
-}
-
-/// `token_endpoint_auth_method` and the secret that belongs to it.
-fn authentication(r: &mut Reader<'_>, basis: &Basis) -> (Option<ClientAuth>, Option<Secret<String>>) {
-    let field = "token_endpoint_auth_method";
-    let method = match r.value(field) {
-        None => "client_secret_basic",
-        Some(_) => match r.text(field) {
-            None => return (None, None),
-            Some("client_secret_jwt") => {
-                let why = "a method whose secret can be kept as a digest: client_secret_jwt would need it in plain";
-                r.refuse(field, shown("client_secret_jwt"), why, "use private_key_jwt");
-                return (None, None);
-            }
-            Some(method) if METHODS.contains(&method) => method,
-            Some(other) => {
-                r.refuse(field, shown(other), METHODS.join(", "), "choose one of these");
-                return (None, None);
-            }
-        },
-    };
-    if r.value("client_secret_file").is_some() {
-        r.refuse(
-            "client_secret_file",
-            "a file",
-            "client_secret: files are read for clients of the settings file only",
-            "give client_secret",
-        );
-    }
-    let secret = r.text("client_secret");
-    if matches!(method, "none" | "private_key_jwt") {
-        if r.value("client_secret").is_some() {
-            let expected = format!("no secret with token_endpoint_auth_method {method}");
-            r.refuse("client_secret", "a secret", expected, "leave the secret out or choose client_secret_basic");
-        }
-        let auth = if method == "none" { ClientAuth::None } else { ClientAuth::PrivateKeyJwt };
-        return (Some(auth), None);
-    }
-    let (digest, plain) = match (secret, basis.kept_secret) {
-        (Some(secret), _) => {
-            if !(8..=512).contains(&secret.len()) || !secret.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) {
-                let expected = "8 to 512 printable ASCII characters (RFC 6749 appendix A.2)";
-                r.refuse("client_secret", "another secret", expected, "choose another or leave it out to have one made");
-            }
-            (Digest::of(secret), Some(Secret::new(secret.to_owned())))
-        }
-        (None, Some(kept)) => (kept, None),
-        (None, None) if basis.generate_secret => {
-            let made = encoding::encode(random::secret().expose());
-            (Digest::of(&made), Some(Secret::new(made)))
-        }
-        (None, None) => {
-            let expected = format!("a secret, because of token_endpoint_auth_method {method}");
-            r.refuse("client_secret", "nothing", expected, "add client_secret or, in the settings file, client_secret_file");
-            return (None, None);
-        }
-    };
-    let auth = if method == "client_secret_post" { ClientAuth::SecretPost(digest) } else { ClientAuth::SecretBasic(digest) };
-    (Some(auth), plain)
 }
 
 /// `grant_types` and `response_types`, which must agree (RFC 7591 section 2.1).

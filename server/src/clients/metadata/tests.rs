@@ -140,7 +140,7 @@ fn refuses_each_broken_member_by_name() {
         (json!({"token_endpoint_auth_method": "none", "client_secret": "not needed here"}), "client_secret"),
         (json!({"token_endpoint_auth_method": "private_key_jwt"}), "jwks"),
         (json!({"token_endpoint_auth_signing_alg": "HS256"}), "token_endpoint_auth_signing_alg"),
-        (json!({"jwks_uri": "https://a.example/jwks"}), "jwks_uri"),
+        (json!({"jwks_uri": "http://a.example/jwks"}), "jwks_uri"),
         (json!({"jwks": {"keys": []}}), "jwks"),
         (json!({"jwks": [public_key()]}), "jwks"),
         (json!({"jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}), "jwks.keys[0]"),

@@ -84,7 +84,7 @@ impl Engine {
     /// brought it first, whose page may be loaded again; empty for nobody.
     async fn read_request_object(&self, client: &Client, jwt: &str, user: &[u8]) -> Result<Parameters, OAuthError> {
         let issuer = &self.settings().server.issuer.text;
-        let object = request_object::read(client, client.jwks.as_ref(), jwt, issuer, self.clock().now())?;
+        let object = request_object::read(client, self.clients().keys(), jwt, issuer, self.clock().now()).await?;
         if let Some((key, until)) = object.use_once
             && !self.store().insert(key.clone(), user.to_vec(), Some(until)).await?
         {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::clients::{Client, numeric_date};
+use crate::clients::{Client, ClientKeys, KeysError, numeric_date};
 use crate::foundation::{Digest, Timestamp};
 use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -37,15 +37,19 @@ pub(super) struct RequestObject {
 ///
 /// # Errors
 /// `invalid_request_object`.
-pub(super) fn read(
+pub(super) async fn read(
     client: &Client,
-    jwks: Option<&Value>,
+    keys: &ClientKeys,
     jwt: &str,
     issuer: &str,
     now: Timestamp,
 ) -> Result<RequestObject, OAuthError> {
-    let jwks = jwks.ok_or_else(|| invalid("The client has registered no keys to sign request objects with."))?;
-    let claims = tokens::request_object::verify(jwks, client.requests.signing_alg.as_deref(), jwt).map_err(|problem| {
+    let check = |jwks: &Value| tokens::request_object::verify(jwks, client.requests.signing_alg.as_deref(), jwt);
+    let verified = keys.try_with(client, check, |error| error.is_of_keys()).await.map_err(|error| match error {
+        KeysError::None => invalid("The client has registered no keys to sign request objects with."),
+        KeysError::NotFetched(_) => invalid("The keys of the client cannot be fetched.").because(error.to_string()),
+    })?;
+    let claims = verified.map_err(|problem| {
         invalid("The request object is not a JWT that is signed as the client has registered.").because(problem.to_string())
     })?;
     of_claims(claims, client, issuer, now)
