@@ -62,9 +62,10 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
         rotate_every: settings.tokens.key_rotate_every,
         verify_for: longest(&settings),
     };
-    let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing, policy).await.map_err(refused)?;
+    let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing.clone(), policy).await.map_err(refused)?;
     let outbound = Outbound::new(settings.outbound.allow_private_addresses);
-    let clients = Clients::new(Arc::clone(&store), clock.clone(), outbound.clone(), &settings.clients, settings.scopes.clone())?;
+    let clients =
+        Clients::new(Arc::clone(&store), clock.clone(), outbound.clone(), sealing, &settings.clients, settings.scopes.clone())?;
     let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in)).map_err(refused)?;
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
     let issuer = Issuer::new(settings, clock, store, keys, people, clients.keys().clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::client::Client;
+use super::client::{Client, ClientAuth};
 use super::keys::{ClientKeys, KeysError};
 use crate::foundation::{Digest, Timestamp, encoding};
 use crate::storage::{Key, Kind, SharedStore, StorageError};
@@ -83,8 +83,12 @@ async fn verify(
     now: Timestamp,
 ) -> Result<(Key, Timestamp), AssertionProblem> {
     let header = part(jwt, 0)?;
-    let check = |jwks: &Value| tokens::assertion::verify(jwks, jwt);
-    let claims = keys.try_with(client, check, |error| error.is_of_keys()).await?.map_err(AssertionProblem::Signature)?;
+    // The registered method says what verifies, never the JWT.
+    let claims = match &client.auth {
+        ClientAuth::SecretJwt(secret) => tokens::mac::verify(secret.secret(), jwt),
+        _ => keys.try_with(client, |jwks| tokens::assertion::verify(jwks, jwt), |error| error.is_of_keys()).await?,
+    };
+    let claims = claims.map_err(AssertionProblem::Signature)?;
     if client.auth_signing_alg.is_some() && client.auth_signing_alg.as_deref() != header.get("alg").and_then(Value::as_str) {
         return Err(AssertionProblem::OtherAlgorithm);
     }

@@ -42,14 +42,14 @@ pub enum Presented {
 }
 
 impl Presented {
-    /// The registered name of the method.
+    /// The name of the method, for the log.
     #[must_use]
     pub const fn method(&self) -> &'static str {
         match self {
             Self::None { .. } => "none",
             Self::Basic { .. } => "client_secret_basic",
             Self::Post { .. } => "client_secret_post",
-            Self::Assertion { .. } => "private_key_jwt",
+            Self::Assertion { .. } => "an assertion",
         }
     }
 }
@@ -163,7 +163,7 @@ pub async fn authenticate(
                 return Err(failed(None, AssertionProblem::OtherClient));
             }
             let client = find(clients, &claimed).await?;
-            if client.auth != ClientAuth::PrivateKeyJwt {
+            if !matches!(client.auth, ClientAuth::PrivateKeyJwt | ClientAuth::SecretJwt(_)) {
                 return Err(other_method(&client, method));
             }
             match assertion::consume(&client, jwt, audiences, (clients.keys(), store), clock.now()).await? {

@@ -7,7 +7,9 @@ use url::Url;
 
 use super::logout::LogoutUris;
 use super::redirect::RedirectUri;
-use crate::foundation::{Digest, Timestamp};
+use super::request_uri::RequestUri;
+use crate::foundation::digest::constant_time_eq;
+use crate::foundation::{Digest, Secret, Timestamp};
 use crate::protocol::Scope;
 use crate::settings::meaning::{AccessTokenFormat, SigningAlg};
 
@@ -105,7 +107,35 @@ pub enum ClientAuth {
     SecretPost(Digest),
     /// `private_key_jwt` (RFC 7523, OIDC Core section 9), verified with the client's keys.
     PrivateKeyJwt,
+    /// `client_secret_jwt` (OIDC Core section 9): the secret itself is needed.
+    SecretJwt(MacSecret),
 }
+
+/// A secret that keys a MAC, so that a digest of it will not do. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct MacSecret(Arc<Secret<String>>);
+
+impl MacSecret {
+    /// Takes a secret into custody.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Arc::new(Secret::new(text)))
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn secret(&self) -> &Secret<String> {
+        &self.0
+    }
+}
+
+impl PartialEq for MacSecret {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time_eq(self.0.expose().as_bytes(), other.0.expose().as_bytes())
+    }
+}
+
+impl Eq for MacSecret {}
 
 impl ClientAuth {
     /// The registered name.
@@ -116,15 +146,16 @@ impl ClientAuth {
             Self::SecretBasic(_) => "client_secret_basic",
             Self::SecretPost(_) => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::SecretJwt(_) => "client_secret_jwt",
         }
     }
 
-    /// The digest of its secret.
+    /// The digest of its secret, where that is all that is kept.
     #[must_use]
     pub const fn secret(&self) -> Option<Digest> {
         match self {
             Self::SecretBasic(digest) | Self::SecretPost(digest) => Some(*digest),
-            Self::None | Self::PrivateKeyJwt => None,
+            Self::None | Self::PrivateKeyJwt | Self::SecretJwt(_) => None,
         }
     }
 }
@@ -158,6 +189,8 @@ pub struct RequestRules {
     pub require_signed: bool,
     /// `request_object_signing_alg`: the only algorithm accepted on its request objects; `None` = any we verify.
     pub signing_alg: Option<String>,
+    /// `request_uris`: where it publishes request objects. No others are fetched.
+    pub uris: Vec<RequestUri>,
 }
 
 /// `subject_type` (OIDC Core section 8).

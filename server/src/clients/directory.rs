@@ -8,16 +8,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::cache::Cache;
-use super::client::{Client, Origin};
+use super::client::{Client, ClientAuth, Origin};
 use super::keys::ClientKeys;
 use super::metadata::{self, Basis, MetadataError, Registration, is_client_id};
 use super::record;
-use crate::foundation::{Clock, Secret};
+use crate::foundation::{Clock, Digest, Secret};
 use crate::outbound::Outbound;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::meaning::{FileClient, ScopeMeaning};
 use crate::settings::{Finding, Findings};
 use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError};
+use crate::tokens::SealingKey;
 
 /// How often an update that met another one is tried again.
 const ATTEMPTS: usize = 8;
@@ -34,6 +35,7 @@ struct Inner {
     known_scopes: BTreeMap<String, ScopeMeaning>,
     cache: Cache,
     keys: ClientKeys,
+    sealing: SealingKey,
 }
 
 /// A client that was just registered or changed.
@@ -107,7 +109,8 @@ fn list(errors: &[MetadataError]) -> String {
 }
 
 impl Clients {
-    /// The directory over a store and the `[[clients]]` of the settings. `outbound` is the way to what clients publish.
+    /// The directory over a store and the `[[clients]]` of the settings. `outbound` is the way to what clients publish, `sealing`
+    /// keeps those secrets of clients that are needed themselves.
     ///
     /// # Errors
     /// Everything that is wrong with the clients of the settings, each with its place.
@@ -115,13 +118,14 @@ impl Clients {
         store: SharedStore,
         clock: Clock,
         outbound: Outbound,
+        sealing: SealingKey,
         file_clients: &[FileClient],
         known_scopes: BTreeMap<String, ScopeMeaning>,
     ) -> Result<Self, Findings> {
         let (file, findings) = read_file_clients(file_clients, &known_scopes);
         findings.unless_any(())?;
         let keys = ClientKeys::new(outbound, clock.clone());
-        Ok(Self(Arc::new(Inner { store, clock, file, known_scopes, cache: Cache::default(), keys })))
+        Ok(Self(Arc::new(Inner { store, clock, file, known_scopes, cache: Cache::default(), keys, sealing })))
     }
 
     /// Their public keys.
@@ -150,7 +154,7 @@ impl Clients {
         let Some(stored) = inner.store.get(&Key::new(Kind::Client, client_id)).await? else {
             return Ok(None);
         };
-        let client = Arc::new(record::read(&stored.value, &inner.known_scopes)?);
+        let client = Arc::new(record::read(&stored.value, &inner.sealing, &inner.known_scopes)?);
         inner.cache.put(&client, now, generation);
         Ok(Some(client))
     }
@@ -173,7 +177,7 @@ impl Clients {
             inner.file.iter().map(|(id, client)| (id.clone(), Arc::clone(client))).collect();
         for id in inner.store.index_list(&Index::new(IndexKind::Clients, "")).await? {
             let Some(stored) = inner.store.get(&Key::new(Kind::Client, &id)).await? else { continue };
-            match record::read(&stored.value, &inner.known_scopes) {
+            match record::read(&stored.value, &inner.sealing, &inner.known_scopes) {
                 Ok(client) => {
                     clients.entry(client.id.clone()).or_insert_with(|| Arc::new(client));
                 }
@@ -195,7 +199,7 @@ impl Clients {
         if inner.file.contains_key(&id) {
             return Err(ClientsError::Duplicate(id));
         }
-        let value = record::write(&registration.client)?;
+        let value = record::write(&registration.client, &inner.sealing)?;
         // The index first: an entry without a record is skipped, a record without an entry would never be listed.
         inner.store.index_add(Index::new(IndexKind::Clients, ""), id.clone().into_bytes(), None).await?;
         if !inner.store.insert(Key::new(Kind::Client, &id), value, None).await? {
@@ -226,22 +230,53 @@ impl Clients {
         for _ in 0..ATTEMPTS {
             let key = Key::new(Kind::Client, client_id);
             let stored = inner.store.get(&key).await?.ok_or_else(|| ClientsError::Unknown(client_id.to_owned()))?;
-            let old = record::read(&stored.value, &inner.known_scopes)?;
+            let old = record::read(&stored.value, &inner.sealing, &inner.known_scopes)?;
+            let kept_text = match &old.auth {
+                ClientAuth::SecretJwt(secret) => Some(secret.secret()),
+                _ => None,
+            };
             let basis = Basis {
                 origin: Origin::Registered,
                 issued_at: old.issued_at,
-                kept_secret: old.auth.secret(),
+                kept_secret: old.auth.secret().or_else(|| kept_text.map(|text| Digest::of(text.expose()))),
+                kept_text: kept_text.cloned(),
                 generate_secret: true,
                 forgive_scope: false,
             };
             let registration = metadata::read(&map, &inner.known_scopes, basis).map_err(ClientsError::Invalid)?;
-            let value = record::write(&registration.client)?;
+            let value = record::write(&registration.client, &inner.sealing)?;
             if inner.store.compare_and_swap(key, stored.version, value, None).await? {
                 inner.cache.drop_client(client_id);
                 return Ok(added(registration));
             }
         }
         Err(ClientsError::Conflict(client_id.to_owned()))
+    }
+
+    /// Seals the secret of every stored client anew, with the present sealing key, whichever it was sealed with.
+    ///
+    /// # Errors
+    /// When the store fails, a secret cannot be opened, or others keep changing a client.
+    pub async fn reseal(&self) -> Result<(), ClientsError> {
+        let inner = &*self.0;
+        for id in inner.store.index_list(&Index::new(IndexKind::Clients, "")).await? {
+            let key = Key::new(Kind::Client, &id);
+            let mut done = false;
+            for _ in 0..ATTEMPTS {
+                let Some(stored) = inner.store.get(&key).await? else { break };
+                done = match record::resealed(&stored.value, &inner.sealing)? {
+                    Some(value) => inner.store.compare_and_swap(key.clone(), stored.version, value, None).await?,
+                    None => true,
+                };
+                if done {
+                    break;
+                }
+            }
+            if !done && inner.store.get(&key).await?.is_some() {
+                return Err(ClientsError::Conflict(String::from_utf8_lossy(&id).into_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Deletes a stored client; says whether there was one. Takes up to a second: by the times of registration and issue one tells
@@ -283,8 +318,12 @@ fn added(registration: Registration) -> Added {
 ///
 /// # Errors
 /// Why not.
-pub fn check_record(bytes: &[u8], known_scopes: &BTreeMap<String, ScopeMeaning>) -> Result<(), StorageError> {
-    record::read(bytes, known_scopes).map(drop)
+pub fn check_record(
+    bytes: &[u8],
+    sealing: &SealingKey,
+    known_scopes: &BTreeMap<String, ScopeMeaning>,
+) -> Result<(), StorageError> {
+    record::read(bytes, sealing, known_scopes).map(drop)
 }
 
 /// Everything that is wrong with the `[[clients]]` of the settings, each with its place.
@@ -333,7 +372,8 @@ fn read_file_client(entry: &FileClient, known_scopes: &BTreeMap<String, ScopeMea
         }]);
     }
     let origin = Origin::File(entry.place.clone());
-    let basis = Basis { origin, issued_at: None, kept_secret: None, generate_secret: false, forgive_scope: false };
+    let basis =
+        Basis { origin, issued_at: None, kept_secret: None, kept_text: None, generate_secret: false, forgive_scope: false };
     metadata::read(map, known_scopes, basis).map(|registration| registration.client).map_err(|errors| {
         errors
             .into_iter()

@@ -12,16 +12,20 @@ pub mod logout;
 pub mod metadata;
 mod record;
 pub mod redirect;
+pub mod request_uri;
 pub mod sector;
 pub mod sharing;
 
 pub use assertion::{AssertionProblem, seconds as numeric_date};
 pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
 pub use basic::parse_basic;
-pub use client::{ApplicationType, Client, ClientAuth, DirectedShare, Origin, RequestRules, ResponseEncryption, SubjectType};
+pub use client::{
+    ApplicationType, Client, ClientAuth, DirectedShare, MacSecret, Origin, RequestRules, ResponseEncryption, SubjectType,
+};
 pub use directory::{Added, Clients, ClientsError, check, check_record};
 pub use keys::{ClientKeys, KeysError};
 pub use logout::LogoutUris;
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};
+pub use request_uri::{Reference, RequestUri};
 pub use sector::{SectorProblem, check_sector};

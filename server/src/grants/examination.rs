@@ -15,7 +15,7 @@ use crate::tokens::sealing::SealingKey;
 /// What it takes to read everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Examiner<'a> {
-    /// Opens the signing keys and the seeds of authenticator apps.
+    /// Opens the signing keys, the seeds of authenticator apps and secrets of clients.
     pub sealing: &'a SealingKey,
     /// The scope values that clients may have.
     pub scopes: &'a BTreeMap<String, ScopeMeaning>,
@@ -35,7 +35,7 @@ impl Examiner<'_> {
             Some(Kind::PushedRequest) => pushed::check(value),
             Some(Kind::Person) => people::check_person(value),
             Some(Kind::SignInName) => people::check_sign_in_name(value),
-            Some(Kind::Client) => clients::check_record(value, self.scopes),
+            Some(Kind::Client) => clients::check_record(value, self.sealing, self.scopes),
             Some(Kind::DeviceCode) => device_code::check_device(value),
             Some(Kind::UserCode) => device_code::check_user(value),
             Some(Kind::Factors) => return factors::check(self.sealing, key, value).map_err(|error| error.to_string()),

@@ -12,12 +12,10 @@ use crate::grants::authorize::answer::ResponseMode;
 use crate::protocol::names;
 use crate::settings::Settings;
 use crate::settings::meaning::{ScopeMeaning, SigningAlg};
-use crate::tokens::{dpop, jwe};
+use crate::tokens::{assertion, dpop, jwe, mac};
 
 /// How clients may authenticate.
-const AUTH_METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
-/// How their assertions may be signed.
-const ASSERTION_ALGS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const AUTH_METHODS: [&str; 5] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt"];
 
 /// The documents, with and without a handler that answers token exchanges.
 pub struct Documents {
@@ -69,6 +67,8 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         }
     }
     let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
+    // How their assertions may be signed.
+    let assertion_algs: Vec<&str> = assertion::ALGS.into_iter().chain(mac::ALGS).collect();
     let mut document = json!({
         "issuer": issuer.text,
         "authorization_endpoint": at("/authorize"),
@@ -99,11 +99,11 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
-        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
         "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
-        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algs,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
-        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
         "dpop_signing_alg_values_supported": dpop::ALGS,
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": true,
@@ -122,13 +122,14 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
 }
 
 /// In which forms authorization requests are taken (RFC 9101, RFC 9126).
-fn requests(settings: &Settings) -> [(&'static str, Value); 6] {
+fn requests(settings: &Settings) -> [(&'static str, Value); 7] {
     [
         ("pushed_authorization_request_endpoint", settings.server.issuer.endpoint("/par").into()),
         ("require_pushed_authorization_requests", settings.authorization.pushed_required.into()),
         ("request_parameter_supported", true.into()),
-        ("request_uri_parameter_supported", false.into()),
-        ("request_object_signing_alg_values_supported", json!(ASSERTION_ALGS)),
+        ("request_uri_parameter_supported", true.into()),
+        ("require_request_uri_registration", true.into()),
+        ("request_object_signing_alg_values_supported", json!(assertion::ALGS)),
         ("require_signed_request_object", false.into()),
     ]
 }

@@ -60,8 +60,6 @@ pub enum ErrorCode {
     UnmetAuthenticationRequirements,
     /// RFC 9101 section 7: not signed as it must be, or not meant so.
     InvalidRequestObject,
-    /// OpenID Connect Core section 3.1.2.6.
-    RequestUriNotSupported,
     /// OpenID Connect Core section 3.1.2.6: the address of the request, or what is found there, is of no use.
     InvalidRequestUri,
     /// OpenID Connect Core section 3.1.2.6.
@@ -108,7 +106,6 @@ impl ErrorCode {
             Self::AccountSelectionRequired => "account_selection_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidRequestObject => "invalid_request_object",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::Handler(_) => "handler",
@@ -148,7 +145,6 @@ impl ErrorCode {
             | Self::AccountSelectionRequired
             | Self::UnmetAuthenticationRequirements
             | Self::InvalidRequestObject
-            | Self::RequestUriNotSupported
             | Self::InvalidRequestUri
             | Self::RegistrationNotSupported
             | Self::Handler(_) => 400,

@@ -47,10 +47,9 @@ impl Kind {
             // A session is written in format 3 when it has what format 2 has no members for, and only then.
             Self::Session => Some(Formats { reads: 3, writes: 2 }),
             // Likewise in format 2.
-            Self::Code | Self::Transaction | Self::AccessToken => Some(Formats { reads: 2, writes: 1 }),
+            Self::Code | Self::Transaction | Self::AccessToken | Self::Client => Some(Formats { reads: 2, writes: 1 }),
             Self::Person
             | Self::SignInName
-            | Self::Client
             | Self::Consent
             | Self::Factors
             | Self::DeviceCode

@@ -51,10 +51,41 @@ impl AssertionError {
 }
 
 #[derive(Debug, Deserialize)]
-struct Header {
-    alg: String,
+pub(super) struct Header {
+    pub(super) alg: String,
     kid: Option<String>,
     crit: Option<IgnoredAny>,
+}
+
+/// A JWT in its parts; nothing is verified yet.
+pub(super) struct Parts<'a> {
+    pub(super) header: Header,
+    payload: &'a str,
+    /// What is signed.
+    pub(super) message: &'a str,
+    pub(super) signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(jwt: &'a str) -> Result<Self, AssertionError> {
+        if jwt.len() > MAX_JWT {
+            return Err(AssertionError::TooLong);
+        }
+        let (message, signature) = jwt.rsplit_once('.').ok_or(AssertionError::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(AssertionError::Malformed)?;
+        let header = encoding::decode(header).ok_or(AssertionError::Malformed)?;
+        let header: Header = serde_json::from_slice(&header).map_err(|_| AssertionError::Malformed)?;
+        if header.crit.is_some() {
+            return Err(AssertionError::Critical);
+        }
+        Ok(Self { header, payload, message, signature })
+    }
+
+    /// The claims, for who has verified the signature.
+    pub(super) fn claims(&self) -> Result<Map<String, Value>, AssertionError> {
+        let payload = encoding::decode(self.payload).ok_or(AssertionError::Malformed)?;
+        serde_json::from_slice(&payload).map_err(|_| AssertionError::Claims)
+    }
 }
 
 /// The claims of `jwt`, signed by one of the public keys in `jwks` (`{"keys": […]}`).
@@ -64,16 +95,8 @@ struct Header {
 /// # Errors
 /// Why it is not verified. Entries of the set that are malformed or of an unknown kind are passed over.
 pub fn verify(jwks: &Value, jwt: &str) -> Result<Map<String, Value>, AssertionError> {
-    if jwt.len() > MAX_JWT {
-        return Err(AssertionError::TooLong);
-    }
-    let (message, signature) = jwt.rsplit_once('.').ok_or(AssertionError::Malformed)?;
-    let (header, payload) = message.split_once('.').ok_or(AssertionError::Malformed)?;
-    let header = encoding::decode(header).ok_or(AssertionError::Malformed)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| AssertionError::Malformed)?;
-    if header.crit.is_some() {
-        return Err(AssertionError::Critical);
-    }
+    let parts = Parts::of(jwt)?;
+    let Parts { header, message, signature, .. } = &parts;
     let alg = algorithm(&header.alg).ok_or(AssertionError::Algorithm)?;
     let keys = fitting(jwks, alg, &header.alg, header.kid.as_deref());
     if keys.is_empty() {
@@ -83,8 +106,7 @@ pub fn verify(jwks: &Value, jwt: &str) -> Result<Map<String, Value>, AssertionEr
     if !keys.iter().any(verified) {
         return Err(AssertionError::Signature);
     }
-    let payload = encoding::decode(payload).ok_or(AssertionError::Malformed)?;
-    serde_json::from_slice(&payload).map_err(|_| AssertionError::Claims)
+    parts.claims()
 }
 
 /// The accepted algorithm of that name.

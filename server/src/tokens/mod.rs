@@ -10,6 +10,7 @@ pub mod half_hash;
 pub mod handle;
 pub mod jwe;
 pub mod keys;
+pub mod mac;
 pub mod request_object;
 pub mod sealing;
 pub mod session_id;

@@ -11,6 +11,7 @@ use symbolon::grants::authorize::sign_in::{Credentials, SignIn};
 use symbolon::grants::authorize::{Answer, Browser, Outcome, Refusal};
 use symbolon::grants::{Engine, Facts, Parameters, Shown, TokenCall};
 use symbolon::issuance::{Handlers, Issuer};
+use symbolon::outbound::Outbound;
 use symbolon::settings::Settings;
 use symbolon::settings::meaning::FileClient;
 use symbolon::storage::SharedStore;
@@ -97,15 +98,18 @@ async fn engine() -> Arc<Engine> {
     let store: SharedStore = Arc::new(Memory::new(clock.clone()));
     let sealing = SealingKey::from_text(&Secret::new("07".repeat(32))).unwrap_or_else(|error| panic!("{error}"));
     let policy = KeyPolicy { publish_before_use: settings.tokens.key_publish_before_use, rotate_every: None, verify_for: None };
-    let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing, policy).await;
+    let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing.clone(), policy).await;
     let keys = keys.unwrap_or_else(|error| panic!("the keys: {error}"));
-    let clients = Clients::new(Arc::clone(&store), clock.clone(), &settings.clients, settings.scopes.clone());
+    let outbound = Outbound::new(false);
+    let clients =
+        Clients::new(Arc::clone(&store), clock.clone(), outbound.clone(), sealing, &settings.clients, settings.scopes.clone());
     let clients = clients.unwrap_or_else(|findings| panic!("the clients: {findings:?}"));
     let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in));
     let people = people.unwrap_or_else(|error| panic!("the people: {error}"));
     people.add("ada", Secret::new(PASSWORD.to_owned()), Map::new()).await.unwrap_or_else(|error| panic!("the person: {error}"));
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
-    Engine::new(Issuer::new(settings, clock, store, keys, people), clients, Handlers::none(), throttle)
+    let issuer = Issuer::new(settings, clock, store, keys, people, clients.keys().clone());
+    Engine::new(issuer, clients, Handlers::none(), throttle, outbound)
 }
 
 fn new_browser() -> Browser {

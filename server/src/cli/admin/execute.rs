@@ -76,6 +76,7 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
             for person in engine.issuer().people().list().await.map_err(AdminRefusal::because)? {
                 engine.issuer().factors().reseal(&person.sub).await.map_err(AdminRefusal::because)?;
             }
+            engine.clients().reseal().await.map_err(AdminRefusal::because)?;
             AuditEvent::granted(codes::KEYS_RESEALED).actor(ACTOR).emit();
             Ok(json!({ "resealed": engine.issuer().keys().list().len() }))
         }

@@ -9,13 +9,14 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::clients::metadata::tests::known_scopes;
+use crate::clients::metadata::tests::{known_scopes, sealing};
 use crate::foundation::encoding;
 use crate::outbound::Outbound;
 use crate::settings::meaning::FileClient;
 use crate::storage::memory::Memory;
 
 const NOW: u64 = 1_800_000_000;
+const MAC_SECRET: &str = "0123456789012345678901234567890123456789";
 const ISSUER: &str = "https://op.example";
 const AUDIENCES: [&str; 2] = [ISSUER, "https://op.example/token"];
 
@@ -43,11 +44,12 @@ fn house() -> House {
         json!({"client_id": "jwt", "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [jwk(&key)]}, "redirect_uris": redirect}),
         json!({"client_id": "rsa", "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "RS256",
             "jwks": {"keys": [jwk(&key)]}, "redirect_uris": redirect}),
+        json!({"client_id": "mac", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": MAC_SECRET, "redirect_uris": redirect}),
     ]
     .into_iter()
     .map(|metadata| FileClient { metadata: metadata.as_object().unwrap().clone(), place: "test.toml:1".to_owned() })
     .collect();
-    let clients = Clients::new(Arc::clone(&store), clock.clone(), Outbound::new(true), &file, known_scopes()).unwrap();
+    let clients = Clients::new(Arc::clone(&store), clock.clone(), Outbound::new(true), sealing(), &file, known_scopes()).unwrap();
     House { clients, store, clock, key }
 }
 
@@ -237,4 +239,28 @@ async fn of_many_at_once_one_gets_through() {
     let asks = (0..20).map(|_| house.ask(Presented::Assertion { client_id: None, assertion: Secret::new(jwt.clone()) }));
     let answers = futures_util::future::join_all(asks).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+}
+
+fn mac(secret: &str, id: &str) -> Presented {
+    let claims = json!({"iss": id, "sub": id, "aud": ISSUER, "exp": NOW + 300, "jti": "m"});
+    let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+    let assertion = jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256), &claims, &key).unwrap();
+    Presented::Assertion { client_id: None, assertion: Secret::new(assertion) }
+}
+
+#[tokio::test]
+async fn a_method_verifies_by_its_own_means_alone() {
+    let house = house();
+    assert!(house.ask(mac(MAC_SECRET, "mac")).await.is_ok());
+    assert!(house.ask(mac("another secret that is long enough, too", "mac")).await.is_err());
+    // Each method that the client did not register.
+    assert!(house.ask(post("mac", MAC_SECRET)).await.is_err());
+    assert!(house.ask(basic("mac", MAC_SECRET)).await.is_err());
+    assert!(house.ask(none("mac")).await.is_err());
+    assert!(house.assert(&claims(&json!({"iss": "mac", "sub": "mac"}))).await.is_err());
+    // The text of a public key is no secret.
+    for text in [jwk(&house.key).to_string(), jwk(&house.key)["x"].as_str().unwrap().to_owned()] {
+        assert!(house.ask(mac(&text, "jwt")).await.is_err());
+    }
+    assert!(house.ask(mac("a+b c%41:d", "basic")).await.is_err());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clients::client::ClientAuth;
-use crate::clients::metadata::tests::known_scopes;
+use crate::clients::metadata::tests::{known_scopes, sealing};
 use crate::foundation::{Digest, Timestamp};
 use crate::outbound::Outbound;
 use crate::storage::memory::Memory;
@@ -28,12 +28,12 @@ fn entry(line: usize, metadata: &Value) -> FileClient {
 fn directory(file: &[FileClient]) -> (Clients, Clock, SharedStore) {
     let clock = Clock::manual(NOW);
     let store: SharedStore = Arc::new(Memory::new(clock.clone()));
-    (Clients::new(Arc::clone(&store), clock.clone(), Outbound::new(true), file, known_scopes()).unwrap(), clock, store)
+    (Clients::new(Arc::clone(&store), clock.clone(), Outbound::new(true), sealing(), file, known_scopes()).unwrap(), clock, store)
 }
 
 /// A second server on the same store.
 fn neighbour(clock: &Clock, store: &SharedStore) -> Clients {
-    Clients::new(Arc::clone(store), clock.clone(), Outbound::new(true), &[], known_scopes()).unwrap()
+    Clients::new(Arc::clone(store), clock.clone(), Outbound::new(true), sealing(), &[], known_scopes()).unwrap()
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn clients_of_the_file_are_read_only_and_win() {
     let own = json!({"client_id": "f", "client_name": "File", "client_secret": "secret in the file", "redirect_uris": ["https://a.example/"]});
     let (stored, clock, store) = directory(&[]);
     stored.add(&app("f")).await.unwrap();
-    let clients = Clients::new(store, clock, Outbound::new(true), &[entry(7, &own)], known_scopes()).unwrap();
+    let clients = Clients::new(store, clock, Outbound::new(true), sealing(), &[entry(7, &own)], known_scopes()).unwrap();
     let found = clients.find("f").await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), &found.origin), ("File", &Origin::File("symbolon.toml:7".to_owned())));
     assert_eq!(clients.list().await.unwrap().len(), 1);
@@ -161,7 +161,7 @@ fn every_finding_of_the_file_comes_at_once_with_its_place() {
             &json!({"client_id": "x", "client_secret_file": "s", "redirect_uris": ["https://a.example/"], "client_secret": "not to be shown"}),
         ),
     ];
-    let findings = Clients::new(store, clock, Outbound::new(true), &file, known_scopes()).unwrap_err();
+    let findings = Clients::new(store, clock, Outbound::new(true), sealing(), &file, known_scopes()).unwrap_err();
     let places: Vec<&str> = findings.0.iter().map(|finding| finding.place.as_str()).collect();
     assert_eq!(
         places,

@@ -43,8 +43,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Keys {
 }
 
 /// The address of a document that this server fetches and believes: `https`, or `http` on this machine.
-pub(super) fn document(reader: &mut Reader<'_>, field: &str) -> Option<Url> {
+fn document(reader: &mut Reader<'_>, field: &str) -> Option<Url> {
     let text = reader.text(field)?;
+    let url = address(reader, field, text)?;
+    if url.fragment().is_some() {
+        reader.refuse(field, shown(text), "an address without a fragment", "leave the fragment out");
+        return None;
+    }
+    Some(url)
+}
+
+/// Such an address, perhaps with a fragment.
+pub(super) fn address(reader: &mut Reader<'_>, field: &str, text: &str) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|url| text.len() <= 2048 && (url.scheme() == "https" || is_loopback_http(url)));
     let Some(url) = url else {
         reader.refuse(field, shown(text), "an absolute https address", "correct the address");
@@ -55,15 +65,11 @@ pub(super) fn document(reader: &mut Reader<'_>, field: &str) -> Option<Url> {
         reader.refuse(field, "user information", "an address without user information", "leave it out of the address");
         return None;
     }
-    if url.fragment().is_some() {
-        reader.refuse(field, shown(text), "an address without a fragment", "leave the fragment out");
-        return None;
-    }
     Some(url)
 }
 
 /// Plain HTTP to this machine itself, where nobody is in between.
-pub(super) fn is_loopback_http(url: &Url) -> bool {
+fn is_loopback_http(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 pub(super) use keys::public_keys;
 pub use reader::MetadataError;
 
+use self::authentication::Authentication;
 use self::reader::{Reader, shown};
 use super::client::{ApplicationType, Client, ClientAuth, Origin};
 use super::redirect::{RedirectProblem, RedirectUri};
@@ -29,7 +30,6 @@ use crate::protocol::names::{
     AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, DEVICE_SSO, OFFLINE_ACCESS, OPENID, REFRESH_TOKEN, TOKEN_EXCHANGE,
 };
 use crate::settings::meaning::{ScopeMeaning, SigningAlg};
-use crate::tokens;
 
 /// Members that are no metadata: the server's own answers, and secrets.
 const NOT_METADATA: [&str; 6] = [
@@ -60,6 +60,8 @@ pub(super) struct Basis {
     pub(super) issued_at: Option<Timestamp>,
     /// The digest of the secret that it has.
     pub(super) kept_secret: Option<Digest>,
+    /// The secret that it has, where that is kept itself.
+    pub(super) kept_text: Option<Secret<String>>,
     /// Whether a missing secret is made.
     pub(super) generate_secret: bool,
     /// Whether scope values unknown now are dropped instead of refused: they were known when the client was stored.
@@ -76,8 +78,14 @@ impl Client {
         map: &Map<String, Value>,
         known_scopes: &BTreeMap<String, ScopeMeaning>,
     ) -> Result<Registration, Vec<MetadataError>> {
-        let basis =
-            Basis { origin: Origin::Registered, issued_at: None, kept_secret: None, generate_secret: true, forgive_scope: false };
+        let basis = Basis {
+            origin: Origin::Registered,
+            issued_at: None,
+            kept_secret: None,
+            kept_text: None,
+            generate_secret: true,
+            forgive_scope: false,
+        };
         read(map, known_scopes, basis)
     }
 }
@@ -101,8 +109,7 @@ pub(super) fn read(
     let r = &mut reader;
     let id = client_id(r);
     let keys = keys::read(r);
-    let (auth, client_secret) = authentication::read(r, &basis);
-    let auth_signing_alg = r.word("token_endpoint_auth_signing_alg", &tokens::assertion::ALGS).map(str::to_owned);
+    let Authentication { auth, signing_alg: auth_signing_alg, secret: client_secret } = authentication::read(r, &basis);
     if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) {
         keys.demand_signature(r, "assertions");
     }

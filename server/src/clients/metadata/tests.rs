@@ -16,6 +16,11 @@ pub(crate) fn known_scopes() -> BTreeMap<String, ScopeMeaning> {
         .collect()
 }
 
+/// A key to seal with.
+pub(crate) fn sealing() -> crate::tokens::SealingKey {
+    crate::tokens::SealingKey::from_text(&Secret::new("5a".repeat(32))).unwrap()
+}
+
 /// A client made of valid metadata.
 pub(crate) fn client(metadata: &Value) -> Client {
     register(metadata).unwrap().client
@@ -135,7 +140,16 @@ fn refuses_each_broken_member_by_name() {
         (json!({"client_secret": "short"}), "client_secret"),
         (json!({"client_secret": "pässwörter"}), "client_secret"),
         (json!({"client_secret": ["a", "b"]}), "client_secret"),
-        (json!({"token_endpoint_auth_method": "client_secret_jwt"}), "token_endpoint_auth_method"),
+        (json!({"token_endpoint_auth_method": "client_secret_jwt", "client_secret": "x".repeat(31)}), "client_secret"),
+        (
+            json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS512",
+                "client_secret": "x".repeat(63)}),
+            "client_secret",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "RS256"}),
+            "token_endpoint_auth_signing_alg",
+        ),
         (json!({"token_endpoint_auth_method": "tls_client_auth"}), "token_endpoint_auth_method"),
         (json!({"token_endpoint_auth_method": "none", "client_secret": "not needed here"}), "client_secret"),
         (json!({"token_endpoint_auth_method": "private_key_jwt"}), "jwks"),

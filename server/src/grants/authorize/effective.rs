@@ -11,6 +11,7 @@ use crate::clients::Client;
 use crate::foundation::Digest;
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
+use crate::outbound::Bounds;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// Which way a request came.
@@ -55,14 +56,15 @@ impl Engine {
         if client.requests.require_pushed || self.settings().authorization.pushed_required {
             return Err(OAuthError::invalid_request("The authorization request must be pushed (RFC 9126)."));
         }
-        if uri.is_some() {
-            return Err(OAuthError::new(ErrorCode::RequestUriNotSupported, "The server fetches no authorization requests."));
-        }
-        let Some(jwt) = given.get("request") else {
-            demand_signature(client, false)?;
-            return Ok((Cow::Borrowed(given), Provenance::default()));
+        let jwt = match (uri, given.get("request")) {
+            (Some(uri), _) => Cow::Owned(self.fetch_request_object(client, uri).await?),
+            (None, Some(jwt)) => Cow::Borrowed(jwt),
+            (None, None) => {
+                demand_signature(client, false)?;
+                return Ok((Cow::Borrowed(given), Provenance::default()));
+            }
         };
-        let object = self.read_request_object(client, jwt, browser.as_bytes()).await?;
+        let object = self.read_request_object(client, &jwt, browser.as_bytes()).await?;
         Ok((Cow::Owned(beside(client, given, object)?), Provenance { pushed: None, signed: true }))
     }
 
@@ -78,6 +80,23 @@ impl Engine {
         // RFC 9126 section 3: nothing but the object's own parameters counts.
         let parameters = self.read_request_object(client, jwt, &[]).await?;
         Ok((Cow::Owned(parameters), Provenance { pushed: None, signed: true }))
+    }
+
+    /// The request object that a client publishes at one of its registered addresses (RFC 9101 section 5.2).
+    async fn fetch_request_object(&self, client: &Client, uri: &str) -> Result<String, OAuthError> {
+        let refused = |description| OAuthError::new(ErrorCode::InvalidRequestUri, description);
+        // Nobody but the client says where this server goes (section 10.4.1).
+        let reference = client.requests.uris.iter().find_map(|own| own.reference(uri));
+        let reference = reference.ok_or_else(|| refused("The request_uri is not one that the client has registered."))?;
+        let bytes = self.outbound().get(reference.url, request_object::ACCEPT, Bounds::DOCUMENT).await.map_err(|error| {
+            refused("The request object cannot be fetched.").because(format!("the request_uri of {}: {error}", client.id))
+        })?;
+        // OpenID Connect Core section 6.2
+        if !reference.is_of(&bytes) {
+            return Err(refused("The request object is not the one whose digest request_uri has."));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| request_object::invalid("The request object is no text."))?;
+        Ok(text.trim_ascii().to_owned())
     }
 
     /// The parameters of a request object, which is used up if it is meant for one use. `user` is who may bring it again: the browser that

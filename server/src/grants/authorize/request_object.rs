@@ -17,6 +17,9 @@ const LEEWAY: u64 = 60;
 /// How far ahead `exp` may lie where `jti` must be remembered until then, in seconds.
 const MAX_REMEMBERED: u64 = 24 * 3600;
 
+/// What a request object is where it is fetched (RFC 9101 section 5.2.3).
+pub(super) const ACCEPT: &str = "application/oauth-authz-req+jwt, application/jwt";
+
 /// Claims of the JWT itself, and no parameters of the request.
 const JWT_CLAIMS: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "jti", "sub"];
 /// Parameters whose value is JSON; as a claim they are that value and not its text (OpenID Connect Core section 6.1).
