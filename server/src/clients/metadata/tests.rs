@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::settings::meaning::AccessTokenFormat;
+use crate::tokens;
 
 /// The standard scope values and one of an API.
 pub(crate) fn known_scopes() -> BTreeMap<String, ScopeMeaning> {
