@@ -18,8 +18,8 @@ pub(crate) fn known_scopes() -> BTreeMap<String, ScopeMeaning> {
 }
 
 /// A key to seal with.
-pub(crate) fn sealing() -> crate::tokens::SealingKey {
-    crate::tokens::SealingKey::from_text(&Secret::new("5a".repeat(32))).unwrap()
+pub(crate) fn sealing() -> tokens::SealingKey {
+    tokens::SealingKey::from_text(&Secret::new("5a".repeat(32))).unwrap()
 }
 
 /// A client made of valid metadata.
