@@ -50,6 +50,7 @@ mod introspect_revoke;
 mod introspection_jwt;
 mod jwks;
 mod jwks_uri;
+mod languages;
 mod log_levels;
 mod logout_back_channel;
 mod logout_front_channel;

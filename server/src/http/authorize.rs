@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
+use super::words::Words;
 use super::{body, browser, interaction, origin, pages, respond};
 use crate::grants::authorize::{Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
@@ -19,21 +20,22 @@ pub fn resource() -> Resource {
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
+    let words = Words::plain(&request, engine);
     let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
         Ok(parameters) => parameters,
-        Err(error) => return pages::problem(&error),
+        Err(error) => return pages::problem(words, &error),
     };
     let visitor = browser::recognise(&request, issuer);
     let mut answer = match engine.authorize(&parameters, &visitor.browser).await {
-        Ok(Outcome::Page(page)) => pages::show(engine, &page, StatusCode::OK),
-        Ok(Outcome::Client(answer)) => interaction::to_client(engine, &answer),
+        Ok(Outcome::Page(page)) => pages::show(engine, &request, &page, StatusCode::OK),
+        Ok(Outcome::Client(answer)) => interaction::to_client(engine, words, &answer),
         Err(Refusal::Page(error)) => {
             refused(&request, &shared, parameters.get("client_id"), &error);
-            pages::problem(&error)
+            pages::problem(words, &error)
         }
         Err(Refusal::Redirect(refusal)) => {
             refused(&request, &shared, parameters.get("client_id"), &refusal.error);
-            interaction::to_client(engine, &engine.answer_with_error(*refusal))
+            interaction::to_client(engine, words, &engine.answer_with_error(*refusal))
         }
     };
     browser::bind(&visitor, issuer, &mut answer);

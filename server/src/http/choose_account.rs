@@ -15,18 +15,18 @@ pub fn resource() -> Resource {
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let Form { transaction, parameters, visitor, .. } = match Form::read(&request, payload, &shared).await {
+    let Form { transaction, parameters, visitor, words, .. } = match Form::read(&request, payload, &shared).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
     let account = match (parameters.get("account"), parameters.get("account").map(str::parse::<SessionId>)) {
         (Some("another"), _) => None,
         (_, Some(Ok(id))) => Some(id),
-        _ => return pages::problem(&OAuthError::invalid_request("The form names no account.")),
+        _ => return pages::problem(words, &OAuthError::invalid_request("The form names no account.")),
     };
     match engine.choose(transaction, &visitor.browser, account).await {
-        Ok(Some(next)) => interaction::next(engine, &next),
-        Ok(None) => over(),
-        Err(error) => pages::problem(&error),
+        Ok(Some(next)) => interaction::next(engine, words, &next),
+        Ok(None) => over(words),
+        Err(error) => pages::problem(words, &error),
     }
 }

@@ -14,18 +14,18 @@ pub fn resource() -> Resource {
 
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
-    let Form { transaction, parameters, visitor, address } = match Form::read(&request, payload, &shared).await {
+    let Form { transaction, parameters, visitor, address, words } = match Form::read(&request, payload, &shared).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
     let allow = match parameters.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
-        _ => return pages::problem(&OAuthError::invalid_request("The form says neither allow nor deny.")),
+        _ => return pages::problem(words, &OAuthError::invalid_request("The form says neither allow nor deny.")),
     };
     match engine.decide(transaction, &visitor.browser, allow, address).await {
-        Ok(Some(next)) => interaction::next(engine, &next),
-        Ok(None) => over(),
-        Err(error) => pages::problem(&error),
+        Ok(Some(next)) => interaction::next(engine, words, &next),
+        Ok(None) => over(words),
+        Err(error) => pages::problem(words, &error),
     }
 }

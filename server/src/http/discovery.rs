@@ -96,6 +96,7 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "introspection_encryption_alg_values_supported": jwe::ALGS,
         "introspection_encryption_enc_values_supported": jwe::ENCS,
         "acr_values_supported": settings.sign_in.levels.iter().map(|level| level.acr.as_str()).collect::<Vec<_>>(),
+        "ui_locales_supported": settings.sign_in.languages,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,

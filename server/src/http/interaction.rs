@@ -9,6 +9,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use super::body::{self, Accept};
 use super::browser::{self, Visitor};
 use super::serve::Shared;
+use super::words::Words;
 use super::{origin, pages, respond};
 use crate::foundation::Secret;
 use crate::grants::authorize::{Answer, Next, Outcome};
@@ -29,6 +30,8 @@ pub struct Form {
     pub visitor: Visitor,
     /// Its address.
     pub address: Option<IpAddr>,
+    /// The language for what is no page of the transaction.
+    pub words: Words,
 }
 
 impl Form {
@@ -38,11 +41,12 @@ impl Form {
     /// What the person is shown instead: the body is no form, or it names no transaction.
     pub async fn read(request: &HttpRequest, payload: web::Payload, shared: &Shared) -> Result<Self, HttpResponse> {
         let settings = shared.engine.settings();
+        let words = Words::plain(request, &shared.engine);
         let parameters = body::read(request, payload, settings.server.max_body, Accept::Form).await;
-        let parameters = parameters.map_err(|error| pages::problem(&error))?;
-        let transaction = parameters.secret("transaction").ok_or_else(over)?;
+        let parameters = parameters.map_err(|error| pages::problem(words, &error))?;
+        let transaction = parameters.secret("transaction").ok_or_else(|| over(words))?;
         let visitor = browser::recognise(request, &settings.server.issuer);
-        Ok(Self { transaction, parameters, visitor, address: origin::address(request, &settings.proxy) })
+        Ok(Self { transaction, parameters, visitor, address: origin::address(request, &settings.proxy), words })
     }
 }
 
@@ -61,30 +65,34 @@ where
 
 /// What a person reads whose transaction is over.
 #[must_use]
-pub fn over() -> HttpResponse {
-    pages::problem(&OAuthError::invalid_request(
-        "This sign-in has expired, was finished already, or was begun in another browser. Please go back to the app and start again.",
-    ))
+pub fn over(words: Words) -> HttpResponse {
+    pages::problem(
+        words,
+        &OAuthError::invalid_request(
+            "This sign-in has expired, was finished already, or was begun in another browser. Please go back to the app and start again.",
+        ),
+    )
 }
 
 /// `GET` of any page of a transaction.
 pub async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
+    let words = Words::plain(&request, engine);
     let visitor = browser::recognise(&request, &engine.settings().server.issuer);
     let transaction = body::query(&request).ok().and_then(|parameters| parameters.secret("transaction"));
-    let Some(transaction) = transaction else { return over() };
+    let Some(transaction) = transaction else { return over(words) };
     match engine.show(transaction, &visitor.browser).await {
-        Ok(Some(Outcome::Page(page))) => pages::show(engine, &page, StatusCode::OK),
-        Ok(Some(Outcome::Client(answer))) => to_client(engine, &answer),
-        Ok(None) => over(),
-        Err(error) => pages::problem(&error),
+        Ok(Some(Outcome::Page(page))) => pages::show(engine, &request, &page, StatusCode::OK),
+        Ok(Some(Outcome::Client(answer))) => to_client(engine, words, &answer),
+        Ok(None) => over(words),
+        Err(error) => pages::problem(words, &error),
     }
 }
 
 /// Sends the browser to the client, with the cookie that goes with the answer.
 #[must_use]
-pub fn to_client(engine: &Engine, answer: &Answer) -> HttpResponse {
-    let mut sent = pages::to_client(answer);
+pub fn to_client(engine: &Engine, words: Words, answer: &Answer) -> HttpResponse {
+    let mut sent = pages::to_client(words, answer);
     if let Some(state) = &answer.browser_state {
         browser::show_state(Some(state), &engine.settings().server.issuer, &mut sent);
     }
@@ -93,12 +101,12 @@ pub fn to_client(engine: &Engine, answer: &Answer) -> HttpResponse {
 
 /// Sends the browser on.
 #[must_use]
-pub fn next(engine: &Engine, next: &Next) -> HttpResponse {
+pub fn next(engine: &Engine, words: Words, next: &Next) -> HttpResponse {
     match next {
         Next::Page(transaction) => {
             let page = engine.settings().server.issuer.endpoint(PATH);
             respond::see_other(&format!("{page}?transaction={}", transaction.expose()))
         }
-        Next::Client(answer) => to_client(engine, answer),
+        Next::Client(answer) => to_client(engine, words, answer),
     }
 }

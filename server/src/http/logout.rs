@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
+use super::words::Words;
 use super::{body, browser, origin, pages, respond};
 use crate::foundation::Digest;
 use crate::foundation::digest::constant_time_eq;
@@ -12,7 +13,7 @@ use crate::grants::logout::{Departure, Logout};
 use crate::protocol::OAuthError;
 
 /// Parameters that the confirmation page hands on.
-const HANDED_ON: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+const HANDED_ON: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -28,14 +29,15 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     let posted = request.method() == Method::POST;
     let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
         Ok(parameters) => parameters,
-        Err(error) => return pages::problem(&error),
+        Err(error) => return pages::problem(Words::plain(&request, engine), &error),
     };
     let visitor = browser::recognise(&request, issuer);
+    let words = Words::of(&request, parameters.get("ui_locales").unwrap_or_default(), &engine.settings().sign_in.languages);
     // The page's form repeats a value that only this browser's page can know.
     let proof = Digest::of(visitor.browser.binding.expose()).left_half();
     let answered = posted && parameters.get("proof").is_some_and(|given| constant_time_eq(given.as_bytes(), proof.as_bytes()));
     if answered && parameters.get("logout") == Some("no") {
-        return pages::message("Still signed in", "You are still signed in on this browser.");
+        return pages::message(words, "Still signed in", "You are still signed in on this browser.");
     }
     let confirmed = answered && parameters.get("logout") == Some("yes");
     let address = origin::address(&request, &engine.settings().proxy);
@@ -43,21 +45,21 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Ok(Logout::Confirm) => {
             let mut fields = vec![("proof", proof.as_str())];
             fields.extend(HANDED_ON.iter().filter_map(|name| parameters.get(name).map(|value| (*name, value))));
-            pages::ask_logout(engine, &fields)
+            pages::ask_logout(engine, words, &fields)
         }
-        Ok(Logout::Done(departure)) => signed_out(leave(&departure), &visitor.browser, &shared).await,
-        Err(error) => problem(&error),
+        Ok(Logout::Done(departure)) => signed_out(leave(words, &departure), &visitor.browser, &shared).await,
+        Err(error) => problem(words, &error),
     };
     browser::bind(&visitor, issuer, &mut answer);
     answer
 }
 
 /// Sends the browser on, by way of the pages that clients want it to load.
-fn leave(departure: &Departure) -> HttpResponse {
+fn leave(words: Words, departure: &Departure) -> HttpResponse {
     match &departure.to {
-        _ if !departure.frames.is_empty() => pages::front_channel(departure),
+        _ if !departure.frames.is_empty() => pages::front_channel(words, departure),
         Some(to) => respond::see_other(to),
-        None => pages::message("Signed out", "You are signed out."),
+        None => pages::message(words, "Signed out", "You are signed out."),
     }
 }
 
@@ -73,7 +75,7 @@ async fn signed_out(mut answer: HttpResponse, browser: &Browser, shared: &Shared
     answer
 }
 
-fn problem(error: &OAuthError) -> HttpResponse {
+fn problem(words: Words, error: &OAuthError) -> HttpResponse {
     tracing::debug!(error = %error, cause = error.cause, "logout refused");
-    pages::problem(error)
+    pages::problem(words, error)
 }

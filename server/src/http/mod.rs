@@ -29,5 +29,6 @@ pub mod serve;
 pub mod sign_in;
 pub mod token;
 pub mod userinfo;
+pub mod words;
 
 pub use serve::{Running, start};

@@ -1,27 +1,29 @@
 //! The pages: rendered on the server, usable without JavaScript, well-formed XML, safe to show.
 
-use std::collections::BTreeSet;
+mod leaving;
+
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use qrcode::QrCode;
 use qrcode::render::svg;
-use url::Url;
 
+use super::words::Words;
 use super::{interaction, respond};
 use crate::accounts::RetryAfter;
 use crate::foundation::Digest;
 use crate::grants::Engine;
 use crate::grants::authorize::{Answer, Content, Page};
-use crate::grants::logout::Departure;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::meaning::Persistent;
 use crate::tokens::session_id::SessionId;
+
+pub use leaving::{ask_logout, check_session, front_channel};
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
@@ -35,13 +37,6 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// The only script of these pages: it sends the only form of its page.
 const SEND: &str = "document.forms[0].submit()";
 
-/// Goes on when everything on the page was loaded. A frame that never is does not hold up the refresh.
-const GO_ON: &str = "addEventListener('load',()=>{const on=document.getElementById('on');if(on)location.replace(on.href)})";
-/// How long a browser without scripts waits for the frames.
-const FRAMES_SECONDS: u8 = 5;
-
-const CHECK_SESSION: &str = include_str!("../../templates/check_session.js");
-
 /// The policy of the page whose form sends itself. Whoever is sent there may be anywhere, so there is no `form-action` here either.
 static SENDING_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = STANDARD.encode(Digest::of(SEND).as_bytes());
@@ -52,6 +47,7 @@ static SENDING_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     action: &'a str,
@@ -65,6 +61,7 @@ struct SignInPage<'a> {
 #[derive(Template)]
 #[template(path = "choose_account.html")]
 struct ChoosePage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     action: &'a str,
@@ -76,6 +73,7 @@ struct ChoosePage<'a> {
 #[derive(Template)]
 #[template(path = "second_factor.html")]
 struct SecondFactorPage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     action: &'a str,
@@ -87,6 +85,7 @@ struct SecondFactorPage<'a> {
 #[derive(Template)]
 #[template(path = "enrol.html")]
 struct EnrolPage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     action: &'a str,
@@ -99,6 +98,7 @@ struct EnrolPage<'a> {
 #[derive(Template)]
 #[template(path = "recovery_codes.html")]
 struct RecoveryCodesPage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     next: &'a str,
@@ -108,6 +108,7 @@ struct RecoveryCodesPage<'a> {
 #[derive(Template)]
 #[template(path = "consent.html")]
 struct ConsentPage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     action: &'a str,
@@ -120,6 +121,7 @@ struct ConsentPage<'a> {
 #[derive(Template)]
 #[template(path = "device.html")]
 struct DevicePage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     action: &'a str,
@@ -129,28 +131,9 @@ struct DevicePage<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "logout.html")]
-struct LogoutPage<'a> {
-    title: &'a str,
-    style: &'static str,
-    action: &'a str,
-    fields: &'a [(&'a str, &'a str)],
-}
-
-#[derive(Template)]
-#[template(path = "front_channel.html")]
-struct FrontChannelPage<'a> {
-    title: &'a str,
-    style: &'static str,
-    script: &'static str,
-    refresh: &'a str,
-    frames: Vec<&'a str>,
-    to: Option<&'a str>,
-}
-
-#[derive(Template)]
 #[template(path = "form_post.html")]
 struct FormPostPage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     script: &'static str,
@@ -159,15 +142,9 @@ struct FormPostPage<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "check_session.html")]
-struct CheckSessionPage<'a> {
-    script: &'static str,
-    cookie: &'a str,
-}
-
-#[derive(Template)]
 #[template(path = "message.html")]
 struct MessagePage<'a> {
+    words: Words,
     title: &'a str,
     style: &'static str,
     role: &'a str,
@@ -176,13 +153,15 @@ struct MessagePage<'a> {
 
 /// Shows a page of the authorization flow.
 #[must_use]
-pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
+pub fn show(engine: &Engine, request: &HttpRequest, page: &Page, status: StatusCode) -> HttpResponse {
     let settings = engine.settings();
     let issuer = &settings.server.issuer;
+    let words = Words::of(request, &page.ui_locales, &settings.sign_in.languages);
     let (client_name, transaction) = (page.client_name.as_str(), page.transaction.expose().as_str());
     let html = match &page.content {
         Content::SignIn { username, message } => SignInPage {
-            title: &settings.sign_in.title,
+            words,
+            title: words.say(&settings.sign_in.title),
             style: STYLE,
             action: &issuer.endpoint("/sign-in"),
             client_name,
@@ -193,7 +172,8 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
         }
         .render(),
         Content::Choose(accounts) => ChoosePage {
-            title: "Choose an account",
+            words,
+            title: words.say("Choose an account"),
             style: STYLE,
             action: &issuer.endpoint("/choose-account"),
             client_name,
@@ -202,7 +182,8 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
         }
         .render(),
         Content::SecondFactor { person, message } => SecondFactorPage {
-            title: "Second factor",
+            words,
+            title: words.say("Second factor"),
             style: STYLE,
             action: &issuer.endpoint("/second-factor"),
             person,
@@ -211,7 +192,8 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
         }
         .render(),
         Content::Enrol { enrolment, message } => EnrolPage {
-            title: "Set up an authenticator app",
+            words,
+            title: words.say("Set up an authenticator app"),
             style: STYLE,
             action: &issuer.endpoint("/second-factor"),
             transaction,
@@ -221,14 +203,16 @@ pub fn show(engine: &Engine, page: &Page, status: StatusCode) -> HttpResponse {
         }
         .render(),
         Content::RecoveryCodes(codes) => RecoveryCodesPage {
-            title: "Recovery codes",
+            words,
+            title: words.say("Recovery codes"),
             style: STYLE,
             next: &format!("{}?transaction={transaction}", issuer.endpoint(interaction::PATH)),
             codes: &codes.iter().map(|code| code.expose().as_str()).collect::<Vec<_>>(),
         }
         .render(),
         Content::Consent { person, scopes } => ConsentPage {
-            title: "Allow access?",
+            words,
+            title: words.say("Allow access?"),
             style: STYLE,
             action: &issuer.endpoint("/consent"),
             client_name,
@@ -250,12 +234,13 @@ pub fn later(mut answer: HttpResponse, retry: RetryAfter) -> HttpResponse {
 
 /// Sends the browser to the client with its answer: by redirect, or by a form that sends itself where scripts run.
 #[must_use]
-pub fn to_client(answer: &Answer) -> HttpResponse {
+pub fn to_client(words: Words, answer: &Answer) -> HttpResponse {
     if let Some(location) = answer.location() {
         return respond::see_other(&location);
     }
     let page = FormPostPage {
-        title: "Back to the app",
+        words,
+        title: words.say("Back to the app"),
         style: STYLE,
         script: SEND,
         action: &answer.redirect_uri,
@@ -275,81 +260,41 @@ fn picture(text: &str) -> String {
 
 /// Asks for the code that a device shows.
 #[must_use]
-pub fn ask_user_code(engine: &Engine, proof: &str, user_code: &str, message: Option<&str>, status: StatusCode) -> HttpResponse {
+pub fn ask_user_code(
+    engine: &Engine,
+    words: Words,
+    proof: &str,
+    user_code: &str,
+    message: Option<&str>,
+    status: StatusCode,
+) -> HttpResponse {
     let user_code: String = user_code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(32).collect();
     let action = engine.settings().server.issuer.endpoint("/device");
-    let page = DevicePage { title: "Sign in a device", style: STYLE, action: &action, proof, user_code: &user_code, message };
-    finish(page.render(), status)
-}
-
-/// Asks whether to sign out.
-#[must_use]
-pub fn ask_logout(engine: &Engine, fields: &[(&str, &str)]) -> HttpResponse {
-    let action = engine.settings().server.issuer.endpoint("/logout");
-    finish(LogoutPage { title: "Sign out?", style: STYLE, action: &action, fields }.render(), StatusCode::OK)
-}
-
-/// Loads the pages of clients that want to know (Front-Channel Logout section 3), then goes on: when all have been loaded where scripts run,
-/// else after a few seconds, or by the link.
-#[must_use]
-pub fn front_channel(departure: &Departure) -> HttpResponse {
-    let to = departure.to.as_deref();
-    let refresh = to.map(|to| format!("{FRAMES_SECONDS};url={to}")).unwrap_or_default();
-    let page = FrontChannelPage {
-        title: "Signed out",
+    let page = DevicePage {
+        words,
+        title: words.say("Sign in a device"),
         style: STYLE,
-        script: GO_ON,
-        refresh: &refresh,
-        frames: departure.frames.iter().map(Url::as_str).collect(),
-        to,
+        action: &action,
+        proof,
+        user_code: &user_code,
+        message,
     };
-    let mut page = finish(page.render(), StatusCode::OK);
-    let origins: BTreeSet<String> = departure.frames.iter().map(|frame| frame.origin().ascii_serialization()).collect();
-    let origins = origins.into_iter().collect::<Vec<_>>().join(" ");
-    let hash = STANDARD.encode(Digest::of(GO_ON).as_bytes());
-    // Only here, and for nothing but these: whoever is framed may not frame us.
-    let policy = format!("{}; script-src 'sha256-{hash}'; frame-src {origins}", *POLICY);
-    match HeaderValue::from_str(&policy) {
-        Ok(policy) => {
-            page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-            page
-        }
-        // An origin is ASCII.
-        Err(error) => respond::refusal(&OAuthError::server_error(error.to_string()), false),
-    }
-}
-
-/// The page that an app's page asks in a frame whether somebody signed in or out (Session Management section 3.2). The only one that may
-/// be framed; there is nothing on it.
-#[must_use]
-pub fn check_session(cookie: &str) -> HttpResponse {
-    let page = CheckSessionPage { script: CHECK_SESSION, cookie };
-    let hash = STANDARD.encode(Digest::of(CHECK_SESSION).as_bytes());
-    let policy = format!("default-src 'none'; base-uri 'none'; script-src 'sha256-{hash}'");
-    match page.render() {
-        Ok(html) => HttpResponse::Ok()
-            .insert_header(("content-security-policy", policy))
-            .insert_header(("cache-control", "public, max-age=300"))
-            .insert_header(("x-content-type-options", "nosniff"))
-            .insert_header(("referrer-policy", "no-referrer"))
-            .content_type("text/html; charset=utf-8")
-            .body(html),
-        Err(error) => respond::refusal(&OAuthError::server_error(error.to_string()), false),
-    }
+    finish(page.render(), status)
 }
 
 /// Says something.
 #[must_use]
-pub fn message(title: &str, text: &str) -> HttpResponse {
-    finish(MessagePage { title, style: STYLE, role: "status", message: text }.render(), StatusCode::OK)
+pub fn message(words: Words, title: &str, text: &str) -> HttpResponse {
+    finish(MessagePage { words, title: words.say(title), style: STYLE, role: "status", message: text }.render(), StatusCode::OK)
 }
 
 /// Says why there is nothing to see. Nothing of the request is repeated on the page but the name of a parameter, in letters that can
 /// do no harm.
 #[must_use]
-pub fn problem(error: &OAuthError) -> HttpResponse {
+pub fn problem(words: Words, error: &OAuthError) -> HttpResponse {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = MessagePage { title: "This did not work", style: STYLE, role: "alert", message: &error.description };
+    let page =
+        MessagePage { words, title: words.say("This did not work"), style: STYLE, role: "alert", message: &error.description };
     let mut answer = finish(page.render(), status);
     if error.code == ErrorCode::TemporarilyUnavailable {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(respond::RETRY_SECONDS));

@@ -18,7 +18,7 @@ pub fn resource() -> Resource {
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let Form { transaction, parameters, visitor, address } = match Form::read(&request, payload, &shared).await {
+    let Form { transaction, parameters, visitor, address, words } = match Form::read(&request, payload, &shared).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -26,22 +26,22 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let (cookies, mut answer) = match engine.second_factor(transaction, code, &visitor.browser, address).await {
         Ok(Shown::Done(cookies, next)) => {
             metrics::sign_in("second_factor");
-            (cookies, interaction::next(engine, &next))
+            (cookies, interaction::next(engine, words, &next))
         }
-        Ok(Shown::Enrolled(cookies, page)) => (cookies, pages::show(engine, &page, StatusCode::OK)),
+        Ok(Shown::Enrolled(cookies, page)) => (cookies, pages::show(engine, &request, &page, StatusCode::OK)),
         Ok(Shown::Refused(page)) => {
             metrics::sign_in("second_factor_failed");
-            return pages::show(engine, &page, StatusCode::OK);
+            return pages::show(engine, &request, &page, StatusCode::OK);
         }
         Ok(Shown::Throttled(page, retry)) => {
             metrics::sign_in("throttled");
-            return pages::later(pages::show(engine, &page, StatusCode::TOO_MANY_REQUESTS), retry);
+            return pages::later(pages::show(engine, &request, &page, StatusCode::TOO_MANY_REQUESTS), retry);
         }
-        Ok(Shown::Elsewhere(next)) => return interaction::next(engine, &next),
-        Ok(Shown::NoTransaction) => return over(),
+        Ok(Shown::Elsewhere(next)) => return interaction::next(engine, words, &next),
+        Ok(Shown::NoTransaction) => return over(words),
         Err(error) => {
             tracing::error!(error = %error, cause = error.cause, "a second factor could not be processed");
-            return pages::problem(&error);
+            return pages::problem(words, &error);
         }
     };
     browser::set_sessions(&cookies, &visitor.browser, issuer, &mut answer);

@@ -18,7 +18,7 @@ pub fn resource() -> Resource {
 async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let Form { transaction, parameters, visitor, address } = match Form::read(&request, payload, &shared).await {
+    let Form { transaction, parameters, visitor, address, words } = match Form::read(&request, payload, &shared).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -28,22 +28,22 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     match engine.sign_in(transaction, credentials, &visitor.browser, address).await {
         Ok(SignIn::Done { cookies, next }) => {
             metrics::sign_in("ok");
-            let mut answer = interaction::next(engine, &next);
+            let mut answer = interaction::next(engine, words, &next);
             browser::set_sessions(&cookies, &visitor.browser, issuer, &mut answer);
             answer
         }
         Ok(SignIn::Refused(page)) => {
             metrics::sign_in("failed");
-            pages::show(engine, &page, StatusCode::OK)
+            pages::show(engine, &request, &page, StatusCode::OK)
         }
         Ok(SignIn::Throttled(page, retry)) => {
             metrics::sign_in("throttled");
-            pages::later(pages::show(engine, &page, StatusCode::TOO_MANY_REQUESTS), retry)
+            pages::later(pages::show(engine, &request, &page, StatusCode::TOO_MANY_REQUESTS), retry)
         }
-        Ok(SignIn::NoTransaction) => over(),
+        Ok(SignIn::NoTransaction) => over(words),
         Err(error) => {
             tracing::error!(error = %error, cause = error.cause, "a sign-in could not be processed");
-            pages::problem(&error)
+            pages::problem(words, &error)
         }
     }
 }

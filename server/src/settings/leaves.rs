@@ -425,6 +425,12 @@ pub(super) const LEAVES: &[Leaf] = &[
         "",
         "What an authenticator app calls this server. Empty: the host of the issuer.",
     ),
+    leaf(
+        "sign_in.languages",
+        Kind::Texts,
+        "",
+        "The languages of the pages that are offered, of `en`, `de` and `fr`; the first is for whoever asks for none of them. Empty: all three.",
+    ),
     leaf("sign_in.title", Kind::Text { required: true }, "Sign in", "The heading of the sign-in pages."),
     leaf(
         "userinfo.required_acr",

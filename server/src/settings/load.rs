@@ -7,9 +7,9 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, Levels, OfflineAccess,
-    Outbound, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings, Shadow, SignIn,
-    SigningAlg, Storage, Telemetry, Tokens, UserInfo,
+    AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, LANGUAGES, Levels,
+    OfflineAccess, Outbound, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings,
+    Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens, UserInfo,
 };
 use super::properties::Properties;
 use super::sections::Sections;
@@ -352,6 +352,11 @@ fn sign_in(layers: &Layers) -> Option<SignIn> {
         totp_issuer: match layers.text("sign_in.totp.issuer").filter(|text| !text.is_empty()) {
             Some(name) => name,
             None => layers.issuer("server.issuer")?.url.host_str().unwrap_or_default().to_owned(),
+        },
+        languages: {
+            let written = layers.texts("sign_in.languages")?;
+            let known = written.iter().filter_map(|tag| LANGUAGES.iter().copied().find(|own| own == tag));
+            if written.is_empty() { LANGUAGES.to_vec() } else { known.collect() }
         },
         title: layers.text("sign_in.title")?,
     })

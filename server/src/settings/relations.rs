@@ -6,7 +6,7 @@ use super::backend;
 use super::duration;
 use super::layers::{Layer, Layers};
 use super::load;
-use super::meaning::Levels;
+use super::meaning::{LANGUAGES, Levels};
 
 pub(super) const ID: &str = "config.relation";
 
@@ -39,6 +39,7 @@ pub(super) fn check(layers: &mut Layers) {
     }
     check_password(layers);
     check_levels(layers);
+    check_languages(layers);
     check_sealing_key(layers);
     backend::check(layers);
 }
@@ -60,6 +61,17 @@ fn check_levels(layers: &mut Layers) {
         let place = layers.origin(key).map(|origin| origin.place.clone()).unwrap_or_default();
         let expected = "levels from the weakest to the strongest, the first with pwd alone";
         layers.find("config.levels", &place, why, expected, "write them as [\"ACR=pwd\", \"ANOTHER=pwd+otp\"]");
+    }
+}
+
+/// Only what the pages were translated into can be offered.
+fn check_languages(layers: &mut Layers) {
+    let key = "sign_in.languages";
+    let Some(texts) = layers.texts(key).filter(|_| !layers.is_wrong(key)) else { return };
+    if let Some(unknown) = texts.iter().find(|tag| !LANGUAGES.contains(&tag.as_str())) {
+        let place = layers.origin(key).map(|origin| origin.place.clone()).unwrap_or_default();
+        let expected = format!("languages of the pages: {}", LANGUAGES.join(", "));
+        layers.find("config.languages", &place, format!("{unknown:?}"), expected, "remove it from the list");
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Page {
     pub transaction: Secret<String>,
     /// The app that asks.
     pub client_name: String,
+    /// The languages that it asks for, best first.
+    pub ui_locales: String,
     /// Which page.
     pub content: Content,
 }
@@ -121,9 +123,10 @@ impl Engine {
         // Whom the page is about stays who it is about, whoever signs in beside them meanwhile.
         let progress = Progress { session: step.session(), ..Progress::default() };
         let content = self.content(&request, step, &people).await?;
+        let ui_locales = request.ui_locales.clone();
         let transaction = Transaction { request, browser: Digest::of(browser.binding.expose()), progress };
         let transaction = self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?;
-        Ok(Outcome::Page(Page { transaction, client_name: client.name.clone(), content }))
+        Ok(Outcome::Page(Page { transaction, client_name: client.name.clone(), ui_locales, content }))
     }
 
     /// The page that a transaction waits at; `None` when there is no such thing for this browser.
@@ -143,7 +146,8 @@ impl Engine {
             return Ok(self.finish(waiting, *loaded, &people, browser).await?.map(Outcome::Client));
         }
         let content = self.content(request, step, &people).await?;
-        Ok(Some(Outcome::Page(Page { transaction: waiting.handle, client_name: client.name.clone(), content })))
+        let ui_locales = waiting.transaction.request.ui_locales;
+        Ok(Some(Outcome::Page(Page { transaction: waiting.handle, client_name: client.name.clone(), ui_locales, content })))
     }
 
     /// Goes on after a form, with what it brought; `None` when the transaction was finished meanwhile.

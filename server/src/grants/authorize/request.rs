@@ -60,6 +60,9 @@ pub struct AuthorizationRequest {
     /// A name to fill in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
+    /// The languages that the pages shall be in, best first (BCP 47 tags).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ui_locales: String,
     /// The person whom `id_token_hint` names, by the `sub` that the client knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
@@ -234,6 +237,8 @@ impl Engine {
             acr_values: acr_values(parameters),
             prompt: parameters.get("prompt").map(parse_prompt).transpose()?.unwrap_or_default(),
             max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
+            // What is too long for a list of languages is none.
+            ui_locales: parameters.get("ui_locales").filter(|tags| tags.len() <= 256).unwrap_or_default().to_owned(),
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
             hinted_sub,
             received: Some(self.clock().now()),

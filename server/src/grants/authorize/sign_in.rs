@@ -70,9 +70,11 @@ impl Engine {
         let Credentials { username, password, keep } = credentials;
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(SignIn::NoTransaction) };
         let client = self.client_of(&waiting.transaction.request).await?;
+        let ui_locales = &waiting.transaction.request.ui_locales.clone();
         let page = |handle: Secret<String>, message| Page {
             transaction: handle,
             client_name: client.name.clone(),
+            ui_locales: ui_locales.clone(),
             content: Content::SignIn { username: username.chars().take(256).collect(), message: Some(message) },
         };
         let event = |code: Code, outcome| AuditEvent::new(code, outcome).client_id(&client.id).address(address);
