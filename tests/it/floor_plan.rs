@@ -24,7 +24,7 @@ const FLOORS: [&str; 14] = [
 ];
 
 /// What only these places of the server may name.
-const OWNERS: [(&str, &[&str]); 30] = [
+const OWNERS: [(&str, &[&str]); 31] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
     // Also a log target, by its name.
@@ -36,6 +36,7 @@ const OWNERS: [(&str, &[&str]); 30] = [
     ("crc32fast", &["storage"]),
     ("jsonwebtoken", &["tokens"]),
     ("jose_rs", &["tokens"]),
+    ("x509_cert", &["tokens"]),
     ("argon2", &["accounts"]),
     ("totp_rs", &["accounts"]),
     ("qrcode", &["http"]),

@@ -55,6 +55,7 @@ mod log_levels;
 mod logout_back_channel;
 mod logout_front_channel;
 mod logout_rp_initiated;
+mod mtls;
 mod native_sso_exchange;
 mod native_sso_issue;
 mod no_secrets_in_logs;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::assertion::{self, AssertionProblem};
+use super::certificate::{self, CertificateProblem};
 use super::client::{Client, ClientAuth};
 use super::directory::Clients;
 use crate::foundation::{Clock, Digest, Secret};
@@ -17,6 +18,9 @@ pub enum Presented {
     None {
         /// `client_id` of the form.
         client_id: String,
+        /// The certificate of its TLS connection, as a trusted proxy forwards it: what a client without other credentials may show
+        /// (RFC 8705 section 2).
+        certificate: Option<String>,
     },
     /// The `Authorization: Basic` header, as `parse_basic` read it.
     Basic {
@@ -95,6 +99,14 @@ pub enum AuthenticationError {
         /// Why.
         problem: AssertionProblem,
     },
+    /// The certificate proves nothing.
+    #[error("{problem}")]
+    Certificate {
+        /// The client, which exists.
+        client_id: String,
+        /// Why.
+        problem: CertificateProblem,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -106,7 +118,9 @@ impl AuthenticationError {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Unknown | Self::Storage(_) => None,
-            Self::OtherMethod { client_id, .. } | Self::WrongSecret(client_id) => Some(client_id),
+            Self::OtherMethod { client_id, .. } | Self::WrongSecret(client_id) | Self::Certificate { client_id, .. } => {
+                Some(client_id)
+            }
             Self::Assertion { client_id, .. } => client_id.as_deref(),
         }
     }
@@ -135,10 +149,16 @@ pub async fn authenticate(
 ) -> Result<AuthenticatedClient, AuthenticationError> {
     let method = presented.method();
     match presented {
-        Presented::None { client_id } => {
+        Presented::None { client_id, certificate } => {
             let client = find(clients, &client_id).await?;
             match client.auth {
                 ClientAuth::None => Ok(AuthenticatedClient { client }),
+                ClientAuth::Tls(_) | ClientAuth::SelfSignedTls => {
+                    match certificate::check(&client, certificate.as_deref(), clients.keys()).await {
+                        Ok(()) => Ok(AuthenticatedClient { client }),
+                        Err(problem) => Err(AuthenticationError::Certificate { client_id: client.id.clone(), problem }),
+                    }
+                }
                 _ => Err(other_method(&client, method)),
             }
         }

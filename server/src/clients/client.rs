@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::certificate::CertificateName;
 use super::logout::LogoutUris;
 use super::redirect::RedirectUri;
 use super::request_uri::RequestUri;
@@ -66,6 +67,8 @@ pub struct Client {
     pub access_token_encryption: Option<ResponseEncryption>,
     /// `dpop_bound_access_tokens`: every token request must prove a key (RFC 9449 section 5.2).
     pub dpop_bound_access_tokens: bool,
+    /// `tls_client_certificate_bound_access_tokens`: every token request must come with a certificate (RFC 8705 section 3.4).
+    pub certificate_bound_access_tokens: bool,
     /// `jwks`: its public keys by value.
     pub jwks: Option<Arc<Value>>,
     /// `jwks_uri`: where it publishes its public keys instead.
@@ -109,6 +112,10 @@ pub enum ClientAuth {
     PrivateKeyJwt,
     /// `client_secret_jwt` (OIDC Core section 9): the secret itself is needed.
     SecretJwt(MacSecret),
+    /// `tls_client_auth` (RFC 8705 section 2.1): by a certificate of this name, whose chain the proxy has verified.
+    Tls(CertificateName),
+    /// `self_signed_tls_client_auth` (RFC 8705 section 2.2): by a certificate with one of its keys.
+    SelfSignedTls,
 }
 
 /// A secret that keys a MAC, so that a digest of it will not do. Cheap to clone.
@@ -147,6 +154,8 @@ impl ClientAuth {
             Self::SecretPost(_) => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
             Self::SecretJwt(_) => "client_secret_jwt",
+            Self::Tls(_) => "tls_client_auth",
+            Self::SelfSignedTls => "self_signed_tls_client_auth",
         }
     }
 
@@ -155,7 +164,7 @@ impl ClientAuth {
     pub const fn secret(&self) -> Option<Digest> {
         match self {
             Self::SecretBasic(digest) | Self::SecretPost(digest) => Some(*digest),
-            Self::None | Self::PrivateKeyJwt | Self::SecretJwt(_) => None,
+            Self::None | Self::PrivateKeyJwt | Self::SecretJwt(_) | Self::Tls(_) | Self::SelfSignedTls => None,
         }
     }
 }

@@ -5,6 +5,7 @@ mod assertion;
 pub mod authentication;
 pub mod basic;
 mod cache;
+pub mod certificate;
 pub mod client;
 pub mod directory;
 pub mod keys;
@@ -19,6 +20,7 @@ pub mod sharing;
 pub use assertion::{AssertionProblem, seconds as numeric_date};
 pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
 pub use basic::parse_basic;
+pub use certificate::{CertificateName, CertificateProblem};
 pub use client::{
     ApplicationType, Client, ClientAuth, DirectedShare, MacSecret, Origin, RequestRules, ResponseEncryption, SubjectType,
 };

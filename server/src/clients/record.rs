@@ -27,7 +27,12 @@ struct Record {
 impl Record {
     /// Whether the release before could not read it.
     fn has_more(&self) -> bool {
-        self.sealed_secret.is_some() || self.metadata.contains_key("jwks_uri")
+        let is = |name: &str, value: &Value| self.metadata.get(name) == Some(value);
+        let with_certificate = ["tls_client_auth", "self_signed_tls_client_auth"]
+            .into_iter()
+            .any(|method| is("token_endpoint_auth_method", &method.into()))
+            || is("tls_client_certificate_bound_access_tokens", &true.into());
+        self.sealed_secret.is_some() || self.metadata.contains_key("jwks_uri") || with_certificate
     }
 
     fn encode(&self) -> Result<Vec<u8>, StorageError> {

@@ -136,6 +136,6 @@ fn presented(call: &TokenCall<'_>) -> Result<Presented, OAuthError> {
         .ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "The client did not say who it is: client_id is missing."))?;
     Ok(match parameters.secret("client_secret") {
         Some(secret) => Presented::Post { client_id, secret },
-        None => Presented::None { client_id },
+        None => Presented::None { client_id, certificate: call.shown.certificate.map(str::to_owned) },
     })
 }

@@ -1,4 +1,4 @@
-//! Proof of possession: the sender of a request shows that it holds a key, and what it is given is bound to that key (RFC 9449). One place
+//! Proof of possession: the sender of a request shows that it holds a key, and what it is given is bound to that key (RFC 9449, RFC 8705). One place
 //! for the endpoints at which clients ask for tokens, and for those at which tokens are presented.
 
 use super::engine::Engine;
@@ -12,6 +12,7 @@ use crate::sessions::Refresh;
 use crate::storage::{Key, Kind};
 use crate::telemetry::codes;
 use crate::tokens::Confirmation;
+use crate::tokens::certificate::ClientCertificate;
 use crate::tokens::dpop::{self, Nonces, Proof, ProofError, Request};
 
 /// What a request shows beside its parameters.
@@ -19,6 +20,16 @@ use crate::tokens::dpop::{self, Nonces, Proof, ProofError, Request};
 pub struct Shown<'a> {
     /// The one `DPoP` header.
     pub proof: Option<&'a str>,
+    /// The certificate of the TLS connection, in the header of a trusted proxy.
+    pub certificate: Option<&'a str>,
+}
+
+impl Shown<'_> {
+    /// The thumbprint of the certificate, if there is one that can be read.
+    fn certificate_thumbprint(&self) -> Option<String> {
+        let certificate = ClientCertificate::of_header(self.certificate?).ok()?;
+        Some(certificate.thumbprint().to_owned())
+    }
 }
 
 /// How an access token was presented (RFC 6750 section 2, RFC 9449 section 7.1).
@@ -63,7 +74,13 @@ impl Engine {
                 "The client is registered with dpop_bound_access_tokens, and the request has no DPoP proof.",
             ));
         }
-        Ok(Confirmation { jkt, ..Confirmation::NONE })
+        // RFC 8705 section 3.4
+        let certificate = if client.certificate_bound_access_tokens {
+            Some(call.shown.certificate_thumbprint().ok_or_else(no_certificate)?)
+        } else {
+            None
+        };
+        Ok(Confirmation { jkt, certificate })
     }
 
     /// The thumbprint of the key that the sender of a POST by a client proves, if it proves one: of `/token`, and of every other endpoint
@@ -105,7 +122,10 @@ impl Engine {
             (Scheme::Dpop, false) => return Err((Scheme::Bearer, invalid("The access token is not bound to a key."))),
             _ => {}
         }
-        let shown = self.presented_keys(presentation).await.map_err(|error| (scheme, error))?;
+        let proven = self.presented_key(presentation).await.map_err(|error| (scheme, error))?;
+        // Of a request with a token that is not bound to one no certificate is read.
+        let certificate = bound.certificate.as_ref().and_then(|_| presentation.shown.certificate_thumbprint());
+        let shown = Confirmation { jkt: proven, certificate };
         if bound.is_met_by(&shown) {
             Ok(token)
         } else {
@@ -113,10 +133,10 @@ impl Engine {
         }
     }
 
-    /// The keys that a request at a protected resource proves.
-    async fn presented_keys(&self, presentation: &Presentation<'_>) -> Result<Confirmation, OAuthError> {
+    /// The thumbprint of the key that a request at a protected resource proves.
+    async fn presented_key(&self, presentation: &Presentation<'_>) -> Result<Option<String>, OAuthError> {
         if presentation.scheme == Scheme::Bearer {
-            return Ok(Confirmation::NONE);
+            return Ok(None);
         }
         let unauthorized = |error| OAuthError { status: Some(401), ..error };
         let Some(proof) = presentation.shown.proof else {
@@ -128,7 +148,7 @@ impl Engine {
             ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce => unauthorized(error),
             _ => error,
         })?;
-        Ok(Confirmation { jkt: Some(jkt), ..Confirmation::NONE })
+        Ok(Some(jkt))
     }
 
     /// The nonce that proofs must repeat from now on, if they must repeat one.
@@ -185,6 +205,12 @@ impl From<ProofError> for Refusal {
     fn from(error: ProofError) -> Self {
         OAuthError::new(ErrorCode::InvalidDpopProof, error.sentence()).into()
     }
+}
+
+fn no_certificate() -> OAuthError {
+    OAuthError::invalid_request(
+        "The client is registered with tls_client_certificate_bound_access_tokens, and the request has no client certificate.",
+    )
 }
 
 /// Reads the parameter `dpop_jkt` (RFC 9449 section 10).

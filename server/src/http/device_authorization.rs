@@ -4,8 +4,7 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{audit, authorization, cors, origin, respond, token};
-use crate::grants::possession::Shown;
+use super::{audit, authorization, cors, origin, possession, respond, token};
 use crate::grants::{Facts, TokenCall};
 use crate::protocol::ErrorCode;
 
@@ -26,7 +25,8 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let result = match (token::form(&request, payload, &shared).await, authorization.clone()) {
         (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization)) => {
-            let (endpoint, shown) = (&shared.endpoints.device_authorization, Shown::default());
+            let endpoint = &shared.endpoints.device_authorization;
+            let shown = possession::certificate(&request, &engine.settings().proxy);
             let call = TokenCall { parameters: &parameters, authorization, endpoint, address, shown };
             engine.authorize_device(&call, user_agent, &mut facts).await
         }

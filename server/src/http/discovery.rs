@@ -16,6 +16,17 @@ use crate::tokens::{assertion, dpop, jwe, mac};
 
 /// How clients may authenticate.
 const AUTH_METHODS: [&str; 5] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt"];
+/// How they may where a proxy forwards their certificates (RFC 8705 section 2).
+const CERTIFICATE_METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
+/// The endpoints at which a certificate counts (RFC 8705 section 5).
+const WITH_CERTIFICATES: [&str; 6] = [
+    "token_endpoint",
+    "userinfo_endpoint",
+    "introspection_endpoint",
+    "revocation_endpoint",
+    "device_authorization_endpoint",
+    "pushed_authorization_request_endpoint",
+];
 
 /// The documents, with and without a handler that answers token exchanges.
 pub struct Documents {
@@ -67,6 +78,9 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         }
     }
     let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
+    let with_certificates = settings.proxy.client_certificate_header.is_some();
+    let auth_methods: Vec<&str> =
+        AUTH_METHODS.into_iter().chain(CERTIFICATE_METHODS.into_iter().filter(|_| with_certificates)).collect();
     // How their assertions may be signed.
     let assertion_algs: Vec<&str> = assertion::ALGS.into_iter().chain(mac::ALGS).collect();
     let mut document = json!({
@@ -99,11 +113,11 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "ui_locales_supported": settings.sign_in.languages,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_methods_supported": auth_methods,
         "token_endpoint_auth_signing_alg_values_supported": assertion_algs,
-        "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
+        "introspection_endpoint_auth_methods_supported": auth_methods,
         "introspection_endpoint_auth_signing_alg_values_supported": assertion_algs,
-        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_methods_supported": auth_methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algs,
         "dpop_signing_alg_values_supported": dpop::ALGS,
         "authorization_response_iss_parameter_supported": true,
@@ -115,6 +129,12 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
     }
     // Session Management section 3.3.
     document["check_session_iframe"] = settings.server.issuer.endpoint("/check-session").into();
+    if with_certificates {
+        document["tls_client_certificate_bound_access_tokens"] = true.into();
+        if let Some(address) = &settings.proxy.mtls_address {
+            document["mtls_endpoint_aliases"] = aliases(&document, &issuer.text, address);
+        }
+    }
     for channel in ["backchannel", "frontchannel"] {
         document[format!("{channel}_logout_supported")] = true.into();
         document[format!("{channel}_logout_session_supported")] = true.into();
@@ -133,4 +153,12 @@ fn requests(settings: &Settings) -> [(&'static str, Value); 7] {
         ("request_object_signing_alg_values_supported", json!(assertion::ALGS)),
         ("require_signed_request_object", false.into()),
     ]
+}
+
+/// The same endpoints below another address.
+fn aliases(document: &Value, issuer: &str, address: &str) -> Value {
+    let below =
+        |url: &str| url.strip_prefix(issuer.trim_end_matches('/')).map(|path| format!("{}{path}", address.trim_end_matches('/')));
+    let alias = |name: &str| Some((name.to_owned(), below(document[name].as_str()?)?.into()));
+    Value::Object(WITH_CERTIFICATES.into_iter().filter_map(alias).collect())
 }

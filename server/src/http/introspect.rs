@@ -4,8 +4,8 @@ use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{audit, authorization, origin, respond, token};
-use crate::grants::{Facts, Shown, TokenCall};
+use super::{audit, authorization, origin, possession, respond, token};
+use crate::grants::{Facts, TokenCall};
 use crate::protocol::ErrorCode;
 
 /// Media type of a signed answer (RFC 9701 section 5).
@@ -31,7 +31,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 authorization,
                 endpoint: &shared.endpoints.introspect,
                 address,
-                shown: Shown::default(),
+                shown: possession::certificate(&request, &engine.settings().proxy),
             };
             engine.introspect(&call, &mut facts).await
         }

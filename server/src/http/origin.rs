@@ -6,6 +6,13 @@ use actix_web::HttpRequest;
 
 use crate::settings::meaning::Proxy;
 
+/// Whether a trusted proxy sent the request, so that what it says of its client counts.
+#[must_use]
+pub fn is_proxied(request: &HttpRequest, proxy: &Proxy) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    peer.is_some_and(|peer| proxy.trusted.iter().any(|network| network.contains(peer)))
+}
+
 /// The client's address: of the peer, or the nearest address in `X-Forwarded-For` that is no trusted proxy.
 #[must_use]
 pub fn address(request: &HttpRequest, proxy: &Proxy) -> Option<IpAddr> {
@@ -38,7 +45,7 @@ mod tests {
     use crate::settings::meaning::Network;
 
     fn seen(peer: [u8; 4], forwarded: &str) -> Option<IpAddr> {
-        let proxy = Proxy { trusted: vec![Network { address: IpAddr::from([10, 0, 0, 0]), prefix: 8 }] };
+        let proxy = Proxy { trusted: vec![Network { address: IpAddr::from([10, 0, 0, 0]), prefix: 8 }], ..Proxy::default() };
         let request = TestRequest::default()
             .peer_addr((Ipv4Addr::from(peer), 1).into())
             .insert_header(("X-Forwarded-For", forwarded))

@@ -23,7 +23,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let address = origin::address(&request, &engine.settings().proxy);
     let mut facts = Facts::default();
     let parameters = body::read(&request, payload, engine.settings().server.max_body, Accept::Form).await;
-    let result = match (&parameters, authorization.clone(), possession::shown(&request)) {
+    let result = match (&parameters, authorization.clone(), possession::shown(&request, &shared.engine.settings().proxy)) {
         (Err(error), ..) => Err(error.clone()),
         (_, Err(error), _) | (.., Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization), Ok(shown)) => {

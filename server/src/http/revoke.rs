@@ -4,8 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
-use super::{audit, authorization, cors, origin, respond, token};
-use crate::grants::{Facts, Shown, TokenCall};
+use super::{audit, authorization, cors, origin, possession, respond, token};
+use crate::grants::{Facts, TokenCall};
 use crate::protocol::ErrorCode;
 
 /// The endpoint.
@@ -29,7 +29,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 authorization,
                 endpoint: &shared.endpoints.revoke,
                 address,
-                shown: Shown::default(),
+                shown: possession::certificate(&request, &engine.settings().proxy),
             };
             engine.revoke(&call, &mut facts).await
         }

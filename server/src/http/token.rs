@@ -26,7 +26,11 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let mut facts = Facts::default();
     let authorization = authorization::header(&request);
     let mut named = None;
-    let result = match (form(&request, payload, &shared).await, authorization.clone(), possession::shown(&request)) {
+    let result = match (
+        form(&request, payload, &shared).await,
+        authorization.clone(),
+        possession::shown(&request, &shared.engine.settings().proxy),
+    ) {
         (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization), Ok(shown)) => {
             named = cors::origin(&request).and_then(|_| parameters.get("client_id").map(str::to_owned));

@@ -8,7 +8,7 @@ use super::body::{self, Accept};
 use super::serve::Shared;
 use super::{authorization, cors, possession, respond};
 use crate::foundation::Secret;
-use crate::grants::{Presentation, Scheme, Shown, UserInfo};
+use crate::grants::{Presentation, Scheme, UserInfo};
 use crate::protocol::OAuthError;
 
 /// The endpoint.
@@ -80,10 +80,11 @@ async fn presented<'a>(
         (Some(presented), None) => presented,
         (None, Some(token)) => (Scheme::Bearer, token),
     };
+    let proxy = &shared.engine.settings().proxy;
     // What only a token bound to a key needs is looked at for nobody else.
     let shown = match scheme {
-        Scheme::Bearer => Shown::default(),
-        Scheme::Dpop => possession::shown(request).map_err(|error| (scheme, OAuthError { status: Some(401), ..error }))?,
+        Scheme::Bearer => possession::certificate(request, proxy),
+        Scheme::Dpop => possession::shown(request, proxy).map_err(|error| (scheme, OAuthError { status: Some(401), ..error }))?,
     };
     Ok(Some(Presentation { token, scheme, method: request.method().as_str(), endpoint: &shared.endpoints.user_info, shown }))
 }

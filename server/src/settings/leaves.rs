@@ -464,6 +464,18 @@ pub(super) const LEAVES: &[Leaf] = &[
         "Addresses or CIDR networks of the reverse proxies whose `X-Forwarded-For` counts.",
     ),
     leaf(
+        "proxy.client_certificate_header",
+        Kind::Text { required: false },
+        "",
+        "The header in which trusted proxies forward the certificate of a client's TLS connection, as `Client-Cert`. They must take it away from what clients send. Not set: none is read.",
+    ),
+    leaf(
+        "proxy.mtls_address",
+        Kind::Text { required: false },
+        "",
+        "Where clients with a certificate come in, if not at the issuer, as `https://mtls.example.com`: announced as `mtls_endpoint_aliases`.",
+    ),
+    leaf(
         "outbound.allow_private_addresses",
         Kind::Flag,
         "false",

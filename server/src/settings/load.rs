@@ -265,7 +265,11 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             lifetime: layers.span("device_authorization.lifetime")?,
             interval: layers.span("device_authorization.interval")?,
         },
-        proxy: Proxy { trusted: layers.networks("proxy.trusted")? },
+        proxy: Proxy {
+            trusted: layers.networks("proxy.trusted")?,
+            client_certificate_header: layers.text("proxy.client_certificate_header").filter(|name| !name.is_empty()),
+            mtls_address: layers.text("proxy.mtls_address").filter(|address| !address.is_empty()),
+        },
         outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },

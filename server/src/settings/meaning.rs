@@ -4,6 +4,7 @@ mod handlers;
 mod levels;
 mod logout;
 mod outbound;
+mod proxy;
 mod scopes;
 mod sign_in;
 mod storage;
@@ -20,6 +21,7 @@ pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
 pub use levels::{Factor, Level, Levels, amr};
 pub use logout::OfflineAccess;
 pub use outbound::Outbound;
+pub use proxy::Proxy;
 pub use scopes::ScopeMeaning;
 pub use sign_in::{LANGUAGES, SignIn};
 pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
@@ -293,13 +295,6 @@ pub struct DeviceAuthorization {
     pub lifetime: Duration,
     /// `device_authorization.interval`: the least between two polls, default 5s.
     pub interval: Duration,
-}
-
-/// `[proxy]`
-#[derive(Debug, Clone)]
-pub struct Proxy {
-    /// `proxy.trusted`: addresses (or CIDR networks) whose `X-Forwarded-For` counts. Default none.
-    pub trusted: Vec<Network>,
 }
 
 /// A network in CIDR form.

@@ -4,6 +4,7 @@
 //! HTTP, grants, sessions or clients: who may have which token, and which claims are right, is decided above.
 
 pub mod assertion;
+pub mod certificate;
 pub mod confirmation;
 pub mod dpop;
 pub mod half_hash;

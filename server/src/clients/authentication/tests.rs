@@ -80,7 +80,7 @@ fn basic(id: &str, secret: &str) -> Presented {
 }
 
 fn none(id: &str) -> Presented {
-    Presented::None { client_id: id.to_owned() }
+    Presented::None { client_id: id.to_owned(), certificate: None }
 }
 
 /// Valid claims with members replaced; `null` removes one.

@@ -1,13 +1,21 @@
 //! The metadata members that say how a client authenticates (RFC 7591 section 2), and its secret.
 
-use super::Basis;
 use super::reader::{Reader, shown};
+use super::{Basis, certificates};
 use crate::clients::client::{ClientAuth, MacSecret};
 use crate::foundation::{Digest, Secret, encoding, random};
 use crate::tokens::{assertion, mac};
 
 /// Client authentication methods that a client may register.
-const METHODS: [&str; 5] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt"];
+const METHODS: [&str; 7] = [
+    "none",
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+    "client_secret_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+];
 
 /// How a client authenticates.
 #[derive(Debug, Default)]
@@ -47,13 +55,20 @@ pub(super) fn read(r: &mut Reader<'_>, basis: &Basis) -> Authentication {
             "give client_secret",
         );
     }
-    if matches!(method, "none" | "private_key_jwt") {
+    let certificate = certificates::read(r, method == "tls_client_auth");
+    let without_secret = match method {
+        "none" => Some(Some(ClientAuth::None)),
+        "private_key_jwt" => Some(Some(ClientAuth::PrivateKeyJwt)),
+        "tls_client_auth" => Some(certificate.map(ClientAuth::Tls)),
+        "self_signed_tls_client_auth" => Some(Some(ClientAuth::SelfSignedTls)),
+        _ => None,
+    };
+    if let Some(auth) = without_secret {
         if r.value("client_secret").is_some() {
             let expected = format!("no secret with token_endpoint_auth_method {method}");
             r.refuse("client_secret", "a secret", expected, "leave the secret out or choose client_secret_basic");
         }
-        let auth = if method == "none" { ClientAuth::None } else { ClientAuth::PrivateKeyJwt };
-        return Authentication { auth: Some(auth), signing_alg, secret: None };
+        return Authentication { auth, signing_alg, secret: None };
     }
     let given = given(r);
     let fresh = || encoding::encode(random::bytes::<64>());

@@ -10,10 +10,9 @@ use crate::clients::client::DirectedShare;
 use crate::settings::meaning::{AccessTokenFormat, ScopeMeaning};
 
 /// Members that promise a protection which this server does not give: ignoring them would be a broken promise.
-const UNSUPPORTED: [(&str, &str); 4] = [
+const UNSUPPORTED: [(&str, &str); 3] = [
     ("authorization_signed_response_alg", "authorization responses as plain parameters"),
     ("authorization_encrypted_response_alg", "authorization responses as plain parameters"),
-    ("tls_client_certificate_bound_access_tokens", "bearer access tokens"),
     ("request_object_encryption_alg", "request objects that are signed only"),
 ];
 

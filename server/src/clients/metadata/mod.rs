@@ -3,6 +3,7 @@
 
 mod answers;
 mod authentication;
+mod certificates;
 mod extensions;
 mod keys;
 mod logout;
@@ -112,6 +113,8 @@ pub(super) fn read(
     let Authentication { auth, signing_alg: auth_signing_alg, secret: client_secret } = authentication::read(r, &basis);
     if matches!(auth, Some(ClientAuth::PrivateKeyJwt)) {
         keys.demand_signature(r, "assertions");
+    } else if matches!(auth, Some(ClientAuth::SelfSignedTls)) {
+        keys.demand_signature(r, "certificates");
     }
     let is_public = matches!(auth, Some(ClientAuth::None));
     let (grant_types, response_types) = grants(r, is_public);
@@ -166,6 +169,7 @@ pub(super) fn read(
         introspection_signing_alg: answers::signing_alg(r, "introspection_signed_response_alg"),
         introspection_encryption: answers::encryption(r, answers::INTROSPECTION, keys.jwks.as_ref()),
         dpop_bound_access_tokens: r.flag("dpop_bound_access_tokens").unwrap_or(false),
+        certificate_bound_access_tokens: r.flag("tls_client_certificate_bound_access_tokens").unwrap_or(false),
         jwks: keys.jwks.map(Arc::new),
         jwks_uri: keys.uri,
         device_sso_family: extensions::family(r),

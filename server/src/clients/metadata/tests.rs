@@ -151,7 +151,7 @@ fn refuses_each_broken_member_by_name() {
             json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "RS256"}),
             "token_endpoint_auth_signing_alg",
         ),
-        (json!({"token_endpoint_auth_method": "tls_client_auth"}), "token_endpoint_auth_method"),
+        (json!({"token_endpoint_auth_method": "tls_client_auth"}), "tls_client_auth_subject_dn"),
         (json!({"token_endpoint_auth_method": "none", "client_secret": "not needed here"}), "client_secret"),
         (json!({"token_endpoint_auth_method": "private_key_jwt"}), "jwks"),
         (json!({"token_endpoint_auth_signing_alg": "HS256"}), "token_endpoint_auth_signing_alg"),
