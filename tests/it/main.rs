@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod account_access;
+mod account_api;
 mod attacks;
 mod attacks_on_browsers;
 mod audit;
@@ -20,11 +22,13 @@ mod client_secret_jwt;
 mod config;
 mod conformance;
 mod consent_and_sso;
+mod consent_management;
 mod cors;
 mod crash;
 mod damaged_store;
 mod demo;
 mod device_grant;
+mod device_keys;
 mod discovery;
 mod dpop;
 mod dpop_device;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{client, config, demo, handler, key, session, store, user};
+use super::{client, config, consent, demo, handler, key, session, store, user};
 
 /// The sign-on server for families of apps.
 #[derive(Debug, Parser)]
@@ -46,6 +46,9 @@ pub enum Command {
     /// Administer people
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Look at and revoke what people agreed to
+    #[command(subcommand)]
+    Consent(consent::ConsentCommand),
     /// Look at and end sessions
     #[command(subcommand)]
     Session(session::SessionCommand),

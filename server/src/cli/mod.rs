@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod assemble;
 pub mod client;
 pub mod config;
+pub mod consent;
 pub mod demo;
 pub mod examine;
 pub mod handler;
@@ -72,7 +73,13 @@ fn in_words(error: &clap::Error) -> String {
 fn say_where(arguments: &Arguments, output: Output) {
     let of_a_store = matches!(
         arguments.command,
-        Command::Serve | Command::Client(_) | Command::User(_) | Command::Session(_) | Command::Key(_) | Command::Store(_)
+        Command::Serve
+            | Command::Client(_)
+            | Command::User(_)
+            | Command::Consent(_)
+            | Command::Session(_)
+            | Command::Key(_)
+            | Command::Store(_)
     );
     if !of_a_store || arguments.place.config.is_some() {
         return;
@@ -96,6 +103,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Command::Config(command) => config::run(&command, place, output),
         Command::Client(command) => client::run(command, place, output).await,
         Command::User(command) => user::run(command, place, output).await,
+        Command::Consent(command) => consent::run(command, place, output).await,
         Command::Session(command) => session::run(command, place, output).await,
         Command::Key(command) => key::run(command, place, output).await,
         Command::Store(command) => store::run(command, place, output).await,

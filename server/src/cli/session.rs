@@ -20,6 +20,19 @@ pub enum SessionCommand {
         /// Its sid
         sid: String,
     },
+    /// List the keys of a device session
+    Keys {
+        /// Its sid
+        sid: String,
+    },
+    /// Remove a key from a device session, and end the grants that are bound to it
+    RemoveKey {
+        /// The session's sid
+        sid: String,
+        /// The key, by its RFC 7638 thumbprint
+        #[arg(allow_hyphen_values = true)]
+        thumbprint: String,
+    },
     /// End one session, or all of a person
     #[command(group(ArgGroup::new("which").required(true).args(["sid", "user"])))]
     End {
@@ -46,6 +59,12 @@ pub async fn run(command: SessionCommand, place: &Place, output: Output) -> Resu
             return Ok(());
         }
         SessionCommand::Show { sid } => AdminCommand::SessionShow { sid },
+        SessionCommand::Keys { sid } => {
+            let list = admin::call(place, AdminCommand::SessionKeys { sid }).await?;
+            output.rows(&list, &["thumbprint", "client_id", "enrolled"]);
+            return Ok(());
+        }
+        SessionCommand::RemoveKey { sid, thumbprint } => AdminCommand::SessionRemoveKey { sid, thumbprint },
         SessionCommand::End { user: Some(user), .. } => AdminCommand::SessionEndAll { user },
         SessionCommand::End { sid, .. } => AdminCommand::SessionEnd { sid: sid.unwrap_or_default() },
     };

@@ -111,8 +111,9 @@ impl Engine {
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
         facts.change = self.settle(home, client, stored, confirmation).await?;
-        // Whoever ended the person's sessions meanwhile may have missed what was just written, but not the browser's.
-        if self.origin(&grant).await?.is_none() {
+        // Whoever ended the person's sessions or consent meanwhile may have missed what was just written, but not the browser's session, nor
+        // the consent.
+        if self.origin(&grant, client).await?.is_none() {
             self.revoke_grant(id, &client.id, &grant_id).await?;
             // What began has ended before anybody was given it. A grant that had to make room is gone all the same.
             facts.change = facts.change.filter(|change| *change == codes::GRANT_DISPLACED);
@@ -139,7 +140,7 @@ impl Engine {
         confirmation: &Confirmation,
     ) -> Result<Home, OAuthError> {
         let now = self.clock().now();
-        let browser = self.origin(grant).await?.ok_or_else(ended)?;
+        let browser = self.origin(grant, client).await?.ok_or_else(ended)?;
         let settings = &self.settings().sessions;
         if grant.scope.contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client) {
             // An invalid secret, one of another person and one of another family's device count as absent (Native SSO
@@ -171,14 +172,18 @@ impl Engine {
             let mut session =
                 Session::begin(SessionKind::Offline, grant.sub.clone(), grant.authentication.clone(), &settings.offline, now);
             session.browser = Some(grant.browser);
+            session.device = Device::only_described(&grant.device_description);
             return Ok(Home::Create(SessionId::new(self.clock()), Box::new(session), None));
         }
         Ok(Home::Join(Box::new(browser), None))
     }
 
     /// The browser session in which the person agreed, if it lives: a sign-out, an administrator's word or another person's
-    /// sign-in ends it, and with it whatever waits to be fetched.
-    async fn origin(&self, grant: &CodeGrant) -> Result<Option<Loaded>, OAuthError> {
+    /// sign-in ends it, and with it whatever waits to be fetched. None either when the consent was revoked since.
+    async fn origin(&self, grant: &CodeGrant, client: &Client) -> Result<Option<Loaded>, OAuthError> {
+        if !self.has_agreed(&grant.sub, client, &grant.scope).await? {
+            return Ok(None);
+        }
         let browser = self.sessions().find(grant.browser).await?;
         Ok(browser.filter(|browser| browser.session.sub == grant.sub))
     }
@@ -308,7 +313,7 @@ impl Engine {
 }
 
 fn ended() -> OAuthError {
-    OAuthError::invalid_grant("the sign-in that the code came from has ended")
+    OAuthError::invalid_grant("the sign-in that the code came from has ended, or the consent was revoked")
 }
 
 /// A person who signed in again on their device renews its session.

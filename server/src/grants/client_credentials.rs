@@ -12,7 +12,7 @@ use crate::sessions::AccessTemplate;
 use crate::tokens::Confirmation;
 
 /// Scope values that speak of a person.
-const OF_PERSONS: [&str; 3] = [names::OPENID, names::OFFLINE_ACCESS, names::DEVICE_SSO];
+const OF_PERSONS: [&str; 4] = [names::OPENID, names::OFFLINE_ACCESS, names::DEVICE_SSO, names::ACCOUNT];
 
 impl Engine {
     pub(super) async fn client_credentials(

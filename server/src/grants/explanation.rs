@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::engine::Engine;
+use super::possession;
 use super::request;
 use super::target;
-use super::token_exchange::Terms;
 use crate::clients::Client;
 use crate::foundation::encoding;
-use crate::issuance::handler::{Purpose, Question, TokenBinding};
+use crate::issuance::handler::{Purpose, Question};
 use crate::issuance::mint::Bearer;
 use crate::protocol::{OAuthError, names};
 use crate::sessions::{GrantId, Session, SessionKind};
@@ -69,12 +69,13 @@ impl Engine {
                 }));
             }
         };
-        let terms = Terms::of(&client, &ceiling, &session, scope.as_ref());
+        let terms = self.terms(&client, &ceiling, &session, scope.as_ref()).await.map_err(store)?;
         let issued_to = self.clients().find(source).await.map_err(|error| error.to_string())?;
         let claims = self.id_token_like(source, issued_to.as_deref(), sid, &session);
         let now = self.clock().now();
         let acr_values: Vec<String> =
             wanted.acr_values.iter().flat_map(|text| text.split_ascii_whitespace()).map(str::to_owned).collect();
+        let confirmation = keys(&client, &session);
         let question = Question {
             client: &client,
             id_token_claims: &claims,
@@ -89,7 +90,7 @@ impl Engine {
             resources: &resources,
             parameters: &[],
             address: None,
-            binding: TokenBinding::None,
+            binding: possession::token_binding(&confirmation),
             purpose: Purpose::Explanation,
             now,
         };
@@ -112,6 +113,7 @@ impl Engine {
             json!({
                 "source_client_id": source, "requested_scope": scope, "default_scope": terms.default_scope, "grantable_scope": terms.grantable,
                 "acr": session.acr, "auth_time": session.auth_time, "client_ids": session.apps.keys().collect::<Vec<_>>(),
+                "binding": if confirmation == Confirmation::NONE { "none" } else { "dpop" },
             }),
         );
         answer.insert("handler_said".to_owned(), json!(explained.said));
@@ -127,7 +129,7 @@ impl Engine {
                 grant: Some(&grant),
                 nonce: None,
                 device_secret: None,
-                confirmation: &Confirmation::NONE,
+                confirmation: &confirmation,
             };
             answer.insert("tokens".to_owned(), self.issuer().preview(plan, &bearer).await.map_err(store)?);
         }
@@ -168,6 +170,16 @@ impl Engine {
         })
         .to_string()
     }
+}
+
+/// The keys to which what the client is given would be bound: it must prove one in a session that has some (the one that it enrolled
+/// itself, supposedly), and anywhere if it is registered so. A client that proves one of its own accord is not foreseen.
+fn keys(client: &Client, session: &Session) -> Confirmation {
+    let keys = session.device.iter().flat_map(|device| &device.keys);
+    let own = keys.clone().rev().find(|key| key.client_id == client.id);
+    let known = own.or_else(|| keys.clone().next()).map(|key| key.thumbprint.clone());
+    let jkt = known.or_else(|| client.dpop_bound_access_tokens.then(|| "(of the key that it proves)".to_owned()));
+    Confirmation { jkt, ..Confirmation::NONE }
 }
 
 /// The app that brings the client in.

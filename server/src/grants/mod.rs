@@ -1,6 +1,7 @@
 //! One file a grant, one pipeline that owns every shared step. Proves rights and hands them to issuance; must not know
 //! HTTP and signs nothing itself.
 
+pub mod account;
 pub mod authorization_code;
 pub mod authorize;
 pub mod client_credentials;
@@ -21,6 +22,7 @@ pub mod target;
 pub mod token_exchange;
 pub mod user_info;
 
+pub use account::Account;
 pub use engine::Engine;
 pub use introspection::Introspection;
 pub use parameters::Parameters;

@@ -8,13 +8,15 @@ use crate::settings::Settings;
 /// Checks the `resource` values of a request against the registered resource servers.
 ///
 /// # Errors
-/// `invalid_target` when one is no absolute URI, has a fragment, or is not registered (RFC 8707 section 2).
+/// `invalid_target` when one is no absolute URI, has a fragment, or is neither registered nor this server (RFC 8707 section 2).
 pub fn check(resources: Vec<String>, settings: &Settings) -> Result<Vec<String>, OAuthError> {
     for resource in &resources {
         if Url::parse(resource).map_or(true, |url| url.fragment().is_some()) {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource must be an absolute URI without a fragment."));
         }
-        if !settings.resource_servers.iter().any(|server| server.identifier == *resource) {
+        // What this server offers itself: the account API.
+        let own = *resource == settings.server.issuer.text;
+        if !own && !settings.resource_servers.iter().any(|server| server.identifier == *resource) {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "The server issues no tokens for this resource."));
         }
     }

@@ -62,7 +62,7 @@ impl Engine {
         self.check_age(device.session())?;
 
         let now = self.clock().now();
-        let terms = Terms::of(client, &ceiling, device.session(), request.scope.as_ref());
+        let terms = self.terms(client, &ceiling, device.session(), request.scope.as_ref()).await?;
         let question = Question {
             client,
             id_token_claims: &token.payload,
@@ -263,6 +263,29 @@ impl Engine {
         Ok(sharing::may_share(&source, target)?)
     }
 
+    /// How far the exchange may go. It asks no consent, so a person's account is not opened by it: only to an app of the vendor itself, or
+    /// one for which they agreed to that on the consent page.
+    pub(super) async fn terms(
+        &self,
+        client: &Client,
+        ceiling: &Ceiling,
+        session: &Session,
+        requested: Option<&Scope>,
+    ) -> Result<Terms, OAuthError> {
+        let terms = Terms::of(client, ceiling, session, requested);
+        let account: Scope = [names::ACCOUNT].into_iter().collect();
+        if !terms.grantable.contains(names::ACCOUNT) || self.has_agreed(&session.sub, client, &account).await? {
+            return Ok(terms);
+        }
+        let without = |scope: &Scope| scope.difference(&account);
+        Ok(Terms {
+            grantable: without(&terms.grantable),
+            asked: without(&terms.asked),
+            default_scope: without(&terms.default_scope),
+            offline: terms.offline,
+        })
+    }
+
     /// A sign-in that is too old must be renewed in the browser (`sessions.device.auth_lifetime`).
     pub(super) fn check_age(&self, session: &Session) -> Result<(), OAuthError> {
         let age = self.clock().now().since(session.auth_time);
@@ -306,7 +329,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn of(client: &Client, ceiling: &Ceiling, session: &Session, requested: Option<&Scope>) -> Self {
+    fn of(client: &Client, ceiling: &Ceiling, session: &Session, requested: Option<&Scope>) -> Self {
         let grantable = match &ceiling.scope {
             Some(ceiling) => client.scope.intersection(ceiling),
             None => client.scope.clone(),

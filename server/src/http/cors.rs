@@ -17,12 +17,21 @@ pub fn origin(request: &HttpRequest) -> Option<&str> {
 
 /// Answers a preflight. It releases nothing: whether the answer itself may be read is decided with that answer.
 pub async fn preflight(request: HttpRequest) -> HttpResponse {
+    preflight_for("GET, POST", &request)
+}
+
+/// The same where something can be ended.
+pub async fn preflight_of_account(request: HttpRequest) -> HttpResponse {
+    preflight_for("GET, DELETE", &request)
+}
+
+fn preflight_for(methods: &'static str, request: &HttpRequest) -> HttpResponse {
     let mut builder = HttpResponse::build(StatusCode::NO_CONTENT);
-    if let Some(origin) = origin(&request) {
+    if let Some(origin) = origin(request) {
         builder
             .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, origin))
             .insert_header((VARY, "Origin"))
-            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
+            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods))
             .insert_header((
                 ACCESS_CONTROL_ALLOW_HEADERS,
                 "Authorization, Content-Type, DPoP, Auth0-Client, X-Okta-User-Agent-Extended",

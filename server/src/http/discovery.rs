@@ -93,6 +93,8 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         "revocation_endpoint": at("/revoke"),
         "device_authorization_endpoint": at("/device_authorization"),
         "end_session_endpoint": at("/logout"),
+        "symbolon_account_sessions_endpoint": at("/account/sessions"),
+        "symbolon_account_consents_endpoint": at("/account/consents"),
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
         "grant_types_supported": grants,

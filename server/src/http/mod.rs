@@ -1,6 +1,7 @@
 //! One file an endpoint; the only place that names actix-web. Translates between HTTP and the floors below and decides
 //! nothing of its own.
 
+pub mod account;
 pub mod audit;
 pub mod authorization;
 pub mod authorize;
@@ -22,6 +23,7 @@ pub mod origin;
 pub mod pages;
 pub mod par;
 pub mod possession;
+pub mod protected;
 pub mod respond;
 pub mod revoke;
 pub mod second_factor;

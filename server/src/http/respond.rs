@@ -72,6 +72,10 @@ pub fn challenge(scheme: Scheme, error: Option<&OAuthError>) -> HttpResponse {
     };
     // The description is a sentence of ours, without quotes (RFC 6749 section 5.2).
     let mut challenge = format!("{scheme}, error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+    // RFC 6750 section 3: what scope would do.
+    if let Some(Value::String(scope)) = error.members.get("scope").filter(|_| error.code == ErrorCode::InsufficientScope) {
+        challenge.extend([", scope=\"", scope, "\""]);
+    }
     // RFC 9470 section 3: what sign-in would do.
     if let Some(Value::String(acr_values)) = error.members.get("acr_values") {
         challenge.extend([", acr_values=\"", acr_values, "\""]);

@@ -10,8 +10,8 @@ use actix_web::{App, HttpServer, web};
 
 use super::discovery::Documents;
 use super::{
-    authorize, check_session, choose_account, consent, device, device_authorization, discovery, health, interaction, introspect,
-    jwks, logout, par, respond, revoke, second_factor, sign_in, token, userinfo,
+    account, authorize, check_session, choose_account, consent, device, device_authorization, discovery, health, interaction,
+    introspect, jwks, logout, par, respond, revoke, second_factor, sign_in, token, userinfo,
 };
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
@@ -128,6 +128,7 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(consent::resource())
             .service(logout::resource())
             .service(check_session::resource())
+            .configure(account::routes)
             .configure(health::routes),
     );
     // Probes do not know about issuers.

@@ -6,8 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::body::{self, Accept};
 use super::serve::Shared;
-use super::{authorization, cors, possession, respond};
-use crate::foundation::Secret;
+use super::{cors, possession, protected, respond};
 use crate::grants::{Presentation, Scheme, UserInfo};
 use crate::protocol::OAuthError;
 
@@ -24,35 +23,21 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
     let engine = &shared.engine;
     let presentation = match presented(&request, payload, &shared).await {
         Ok(Some(presentation)) => presentation,
-        Ok(None) => return for_everybody(respond::challenge(Scheme::Bearer, None)),
-        Err((scheme, error)) => return refused(&shared, &request, scheme, &error),
+        Ok(None) => return protected::for_everybody(respond::challenge(Scheme::Bearer, None)),
+        Err((scheme, error)) => return protected::refused(&shared, &request, scheme, &error),
     };
     let token = match engine.presented_token(&presentation).await {
         Ok(token) => token,
-        Err((scheme, error)) => return refused(&shared, &request, scheme, &error),
+        Err((scheme, error)) => return protected::refused(&shared, &request, scheme, &error),
     };
     let mut response = match engine.user_info(&token).await {
         Ok(UserInfo::Claims(claims)) => respond::json(&claims),
         Ok(UserInfo::Jwt(jwt)) => respond::jwt(jwt, "application/jwt"),
-        Err(error) => return refused(&shared, &request, presentation.scheme, &error),
+        Err(error) => return protected::refused(&shared, &request, presentation.scheme, &error),
     };
     possession::offer_nonce(engine, &request, None, &mut response);
     cors::for_client_called(&token.claims().client_id, &request, engine, &mut response).await;
     response
-}
-
-fn refused(shared: &Shared, request: &HttpRequest, scheme: Scheme, error: &OAuthError) -> HttpResponse {
-    tracing::debug!(error = %error, cause = error.cause, "userinfo refused");
-    let mut answer = respond::challenge(scheme, Some(error));
-    possession::offer_nonce(&shared.engine, request, Some(error), &mut answer);
-    for_everybody(answer)
-}
-
-/// A script must be able to tell an expired token from a broken network, and a refusal tells it nothing else.
-fn for_everybody(mut refusal: HttpResponse) -> HttpResponse {
-    cors::public(&mut refusal);
-    cors::expose(&mut refusal);
-    refusal
 }
 
 /// The token of the header, or of the form of a POST; never of the query (RFC 9700 section 4.3.2).
@@ -62,10 +47,7 @@ async fn presented<'a>(
     shared: &'a Shared,
 ) -> Result<Option<Presentation<'a>>, (Scheme, OAuthError)> {
     let bearer = |error| (Scheme::Bearer, error);
-    let header = match authorization::header(request).map_err(bearer)? {
-        None => None,
-        Some(text) => from_header(text).map_err(bearer)?,
-    };
+    let header = protected::in_header(request).map_err(bearer)?;
     // Only a form can carry a token (RFC 6750 section 2.2): beside a header any other body is left alone, without one it is told off.
     let with_body = request.method() == Method::POST && request.headers().contains_key(CONTENT_TYPE);
     let form = if with_body && (header.is_none() || body::is_form(request)) {
@@ -80,26 +62,6 @@ async fn presented<'a>(
         (Some(presented), None) => presented,
         (None, Some(token)) => (Scheme::Bearer, token),
     };
-    let proxy = &shared.engine.settings().proxy;
-    // What only a token bound to a key needs is looked at for nobody else.
-    let shown = match scheme {
-        Scheme::Bearer => possession::certificate(request, proxy),
-        Scheme::Dpop => possession::shown(request, proxy).map_err(|error| (scheme, OAuthError { status: Some(401), ..error }))?,
-    };
+    let shown = protected::shown(request, scheme, shared).map_err(|error| (scheme, error))?;
     Ok(Some(Presentation { token, scheme, method: request.method().as_str(), endpoint: &shared.endpoints.user_info, shown }))
-}
-
-/// The token of an `Authorization` header; `None` for another scheme.
-fn from_header(text: &str) -> Result<Option<(Scheme, Secret<String>)>, OAuthError> {
-    let malformed = || OAuthError::invalid_request("The Authorization header is not of the form: Bearer token, or: DPoP token.");
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Scheme::Bearer,
-        "dpop" => Scheme::Dpop,
-        _ => return Ok(None),
-    };
-    match token.trim() {
-        "" => Err(malformed()),
-        token => Ok(Some((scheme, Secret::new(token.to_owned())))),
-    }
 }

@@ -34,3 +34,5 @@ pub const OPENID: &str = "openid";
 pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Scope that asks for a device secret (Native SSO 1.0 draft 08 section 3.1).
 pub const DEVICE_SSO: &str = "device_sso";
+/// Scope that lets an app see and end a person's sessions and consents (ours).
+pub const ACCOUNT: &str = "symbolon:account";

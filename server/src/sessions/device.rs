@@ -12,7 +12,7 @@ use crate::tokens::session_id::SessionId;
 /// The most secrets one device session accepts at a time: the first, and one for each app that asked for its own.
 const MAX_SECRETS: usize = 32;
 
-/// What a device session knows of its device.
+/// What a session knows of its device; secrets and keys are those of a device session alone.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Device {
     /// What the device called itself at sign-in (its user agent), for people who look at the list of their devices.
@@ -49,6 +49,12 @@ impl Device {
     #[must_use]
     pub fn described(user_agent: &str) -> String {
         user_agent.chars().filter(|c| !c.is_control()).take(200).collect()
+    }
+
+    /// What a browser or offline session knows of its device: how it is described, if at all.
+    #[must_use]
+    pub fn only_described(description: &str) -> Option<Self> {
+        (!description.is_empty()).then(|| Self { description: description.to_owned(), ..Self::default() })
     }
 }
 

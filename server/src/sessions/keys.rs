@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::device::Device;
+use super::record::Session;
 use crate::foundation::Timestamp;
 use crate::settings::meaning::KeyEnrolment;
 
@@ -50,6 +51,51 @@ pub enum KeyProblem {
     /// There are too many.
     #[error("the device session has as many keys as it may have")]
     TooMany,
+}
+
+/// What went with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The client that had enrolled it.
+    pub client_id: String,
+    /// How many grants ended whose refresh token was bound to it.
+    pub grants: usize,
+    /// Whether no app is left: the session is over.
+    pub nobody_left: bool,
+}
+
+/// Why a key was not removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRemoved {
+    /// It is not enrolled.
+    #[error("the session has no such key")]
+    Unknown,
+    /// Without it the secret alone would let everybody in.
+    #[error("it is the last key, and without any the device secret alone would be enough; end the session instead")]
+    Last,
+}
+
+impl Session {
+    /// Removes an enrolled key and ends the grants that are bound to it: whoever holds it is out.
+    ///
+    /// # Errors
+    /// When there is no such key, or no other; then nothing is changed.
+    pub fn remove_key(&mut self, thumbprint: &str) -> Result<Removed, NotRemoved> {
+        let device = self.device.as_mut().ok_or(NotRemoved::Unknown)?;
+        let at = device.keys.iter().position(|key| key.thumbprint == thumbprint).ok_or(NotRemoved::Unknown)?;
+        if device.keys.len() == 1 {
+            return Err(NotRemoved::Last);
+        }
+        let client_id = device.keys.remove(at).client_id;
+        let mut grants = 0;
+        self.apps.retain(|_, app| {
+            let before = app.grants.len();
+            app.grants.retain(|grant| !grant.is_bound_to(thumbprint));
+            grants += before - app.grants.len();
+            !app.grants.is_empty()
+        });
+        Ok(Removed { client_id, grants, nobody_left: self.apps.is_empty() })
+    }
 }
 
 impl Device {

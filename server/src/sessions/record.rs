@@ -71,7 +71,7 @@ pub struct Session {
     /// How long it lives without use, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_idle: Option<u64>,
-    /// The device: its secrets and what it said of itself.
+    /// The device: what it said of itself, and the secrets of a device session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
     /// Digest of the cookie's secret, for a browser session.
@@ -196,6 +196,12 @@ impl Grant {
         self
     }
 
+    /// Whether its refresh token is good for the holder of that key alone.
+    pub(super) fn is_bound_to(&self, thumbprint: &str) -> bool {
+        let bound = self.refresh.as_ref().and_then(|refresh| refresh.bound.as_ref());
+        bound.is_some_and(|bound| bound.jkt.as_deref() == Some(thumbprint))
+    }
+
     /// Whether nothing of it can be worth anything at `now`: its refresh token is dead, and so is the last access token, which
     /// lives `usual` where nothing else was decided.
     fn is_over(&self, usual: Duration, now: Timestamp) -> bool {
@@ -314,6 +320,17 @@ impl Session {
     #[must_use]
     pub fn grant(&self, client_id: &str, id: &GrantId) -> Option<&Grant> {
         self.apps.get(client_id)?.grants.iter().find(|grant| grant.id == *id)
+    }
+
+    /// Takes all grants of an app back; says how many there were. In a browser session the app stays without any, so that it is told of the
+    /// session's end like all whom the person signed in to there.
+    pub fn remove_app(&mut self, client_id: &str) -> usize {
+        let Some(app) = self.apps.get_mut(client_id) else { return 0 };
+        let grants = std::mem::take(&mut app.grants).len();
+        if self.kind != SessionKind::Browser {
+            self.apps.remove(client_id);
+        }
+        grants
     }
 
     /// Takes a grant back; says whether it was there. The app's entry goes with its last grant.

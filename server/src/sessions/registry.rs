@@ -257,12 +257,25 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store fails; those already ended stay ended.
-    pub async fn end_all_of(&self, sub: &str, mut ended: impl FnMut(SessionId)) -> Result<(), StorageError> {
+    pub async fn end_all_of(&self, sub: &str, ended: impl FnMut(SessionId)) -> Result<(), StorageError> {
+        self.end_all_but(sub, &[], ended).await
+    }
+
+    /// The same, but for some.
+    ///
+    /// # Errors
+    /// When the store fails; those already ended stay ended.
+    pub async fn end_all_but(
+        &self,
+        sub: &str,
+        spared: &[SessionId],
+        mut ended: impl FnMut(SessionId),
+    ) -> Result<(), StorageError> {
         loop {
             let mut any = false;
             // Those that have ended too, so that this is settled.
             for id in self.entries(sub).await? {
-                if self.end(id).await?.is_some() {
+                if !spared.contains(&id) && self.end(id).await?.is_some() {
                     ended(id);
                     any = true;
                 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::meaning::ScopeMeaning;
 use crate::protocol::names;
 
-const STANDARD: [(&str, &[&str], &str); 7] = [
+const STANDARD: [(&str, &[&str], &str); 8] = [
     (names::OPENID, &["sub"], "Sign you in."),
     (
         "profile",
@@ -32,6 +32,7 @@ const STANDARD: [(&str, &[&str], &str); 7] = [
     ("phone", &["phone_number", "phone_number_verified"], "See your telephone number."),
     (names::OFFLINE_ACCESS, &[], "Stay signed in when you are not using the app."),
     (names::DEVICE_SSO, &[], "Sign you in to other apps of the same family on this device."),
+    (names::ACCOUNT, &[], "See where you are signed in and which apps have access, and end both."),
 ];
 
 /// The standard scopes.

@@ -183,6 +183,8 @@ pub enum IndexKind {
     People = 2,
     /// All stored clients: member = `client_id`.
     Clients = 3,
+    /// Subject -> the clients that they consented to: member = `client_id`.
+    ConsentsOfSubject = 4,
     /// The clients that are to be told of a sign-out: member = time and digest.
     LogoutNotices = 20,
 }

@@ -70,6 +70,7 @@ codes! {
     FACTOR_ENROLLED = "SI2007": "person set up an authenticator app and was given recovery codes" ("client_id subject sid address");
     CONSENT_GIVEN = "SI2011": "consent given" ("client_id subject sid address detail?");
     CONSENT_DENIED = "SI2012": "consent denied" ("client_id subject sid address detail?");
+    CONSENT_REVOKED = "SI2013": "consent revoked, and what the client was granted by that person ended" ("client_id subject address? actor? detail");
     AUTHORIZATION_REFUSED = "SI2021": "authorization request refused" ("client_id? address reason detail");
     AUTHORIZATION_PUSHED = "SI2022": "authorization request pushed" ("client_id address");
     PUSHED_AUTHORIZATION_REFUSED = "SI2023": "pushed authorization request refused" ("client_id? address reason detail");
@@ -90,6 +91,8 @@ codes! {
     DEVICE_SECRET_REFUSED = "SE3022": "device secret and ID token refused" ("client_id subject? sid? address grant reason");
     DEVICE_KEY_ENROLLED = "SE3023": "key enrolled in a device session" ("client_id subject sid address grant");
     DEVICE_KEY_REFUSED = "SE3024": "device secret refused for want of a key that is enrolled" ("client_id subject sid address grant reason");
+
+    DEVICE_KEY_REMOVED = "SE3025": "enrolled key of a device session removed, and the grants that were bound to it" ("client_id subject sid actor detail");
 
     REFRESH_REPLAY_ANSWERED = "RT4001": "refresh token used again while its successor is unused; answered again" ("client_id subject sid address grant reason?");
     REFRESH_FAMILY_REVOKED = "RT4002": "refresh token used again after its successor; the family is revoked, with the session if nothing is left in it" ("client_id subject sid address grant reason");

@@ -16,6 +16,7 @@ use super::server::{Server, http};
 pub(crate) struct Browser {
     jar: Jar,
     forwarded_for: Option<String>,
+    user_agent: Option<String>,
 }
 
 /// Where an authorization request came to rest.
@@ -77,6 +78,11 @@ impl Browser {
         Self { forwarded_for: Some(forwarded_for.to_owned()), ..Self::default() }
     }
 
+    /// A browser that says this of itself.
+    pub(crate) fn calling_itself(user_agent: &str) -> Self {
+        Self { user_agent: Some(user_agent.to_owned()), ..Self::default() }
+    }
+
     /// Opens an address.
     #[track_caller]
     pub(crate) fn get(&self, url: &Url) -> Page {
@@ -106,6 +112,9 @@ impl Browser {
     fn send(&self, mut request: reqwest::blocking::RequestBuilder, url: &Url) -> Page {
         if let Some(cookies) = self.jar.cookies(url) {
             request = request.header(COOKIE, cookies);
+        }
+        if let Some(name) = &self.user_agent {
+            request = request.header("user-agent", name);
         }
         if let Some(address) = &self.forwarded_for {
             request = request.header("x-forwarded-for", address);

@@ -1,6 +1,7 @@
 //! What every suite stands on: a real server process, its cast of clients and people, a browser without JavaScript, and
 //! the requests of an app. Knows nothing of the server's code: it speaks HTTP and runs commands.
 
+pub(crate) mod account;
 pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod audit;

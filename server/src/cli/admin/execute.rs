@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::command::{AdminCommand, AdminRefusal};
-use super::factors;
+use super::{consents, factors, keys};
 use crate::accounts::Person;
 use crate::cli::store::work;
 use crate::grants::Engine;
@@ -99,6 +99,12 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         | AdminCommand::TotpConfirm { .. }
         | AdminCommand::TotpRemove { .. }
         | AdminCommand::RecoveryCodes { .. }) => factors::execute(engine, command).await,
+        command @ (AdminCommand::ConsentList { .. }
+        | AdminCommand::ConsentRevoke { .. }
+        | AdminCommand::ConsentRevokeAll { .. }) => consents::execute(engine, command).await,
+        command @ (AdminCommand::SessionKeys { .. } | AdminCommand::SessionRemoveKey { .. }) => {
+            keys::execute(engine, command).await
+        }
         of_people_or_sessions => people(engine, of_people_or_sessions).await,
     }
 }
@@ -142,6 +148,7 @@ async fn people(engine: &Engine, command: AdminCommand) -> Result<Value, AdminRe
             engine.issuer().factors().remove(&person.sub).await.map_err(AdminRefusal::because)?;
             changed(codes::USER_DELETED, None, Some(&person.sub));
             let ended = end_all(engine, &person.sub, "deleted").await?;
+            engine.forget_consents(&person.sub).await.map_err(AdminRefusal::because)?;
             Ok(json!({ "sub": person.sub, "deleted": person.name, "sessions_ended": ended }))
         }
         command => sessions(engine, command).await,
@@ -195,11 +202,11 @@ pub(super) async fn find(engine: &Engine, name: &str) -> Result<Person, AdminRef
     person.ok_or_else(|| AdminRefusal(format!("there is no user {name}")))
 }
 
-fn parse_sid(text: &str) -> Result<SessionId, AdminRefusal> {
+pub(super) fn parse_sid(text: &str) -> Result<SessionId, AdminRefusal> {
     text.parse().map_err(|_| AdminRefusal(format!("{text} is not a session id")))
 }
 
-fn session_ended(sid: SessionId, sub: &str, why: &str) {
+pub(super) fn session_ended(sid: SessionId, sub: &str, why: &str) {
     AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR).sid(&sid).subject(sub).actor(ACTOR).detail(why).emit();
 }
 

@@ -2,8 +2,10 @@
 //! over a local socket that only the owner of the data folder can reach, when it is not.
 
 pub mod command;
+mod consents;
 mod execute;
 mod factors;
+mod keys;
 pub mod socket;
 
 pub use command::{AdminCommand, AdminRefusal};

@@ -92,7 +92,8 @@ impl Client {
 }
 
 /// Whether a text can be a `client_id`: printable ASCII without spaces, so that it survives every encoding.
-pub(super) fn is_client_id(text: &str) -> bool {
+#[must_use]
+pub fn is_client_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -1,4 +1,4 @@
-//! Remembered consent: what a person agreed to for a client, by scope.
+//! Remembered consent: what a person agreed to for a client, by scope; and which clients these are.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,15 +7,21 @@ use crate::clients::Client;
 use crate::foundation::Timestamp;
 use crate::grants::engine::Engine;
 use crate::protocol::Scope;
-use crate::storage::{Key, Kind, StorageError};
+use crate::storage::{Index, IndexKind, Key, Kind, StorageError, Stored};
 
+/// What a person agreed to for a client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Consent {
-    scope: Scope,
+pub(in crate::grants) struct Consent {
+    /// The scope.
+    pub(in crate::grants) scope: Scope,
     /// Claims that were asked for one by one, beyond those of the scope.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    claims: Vec<String>,
-    given: Timestamp,
+    pub(in crate::grants) claims: Vec<String>,
+    /// When the person last said so.
+    pub(in crate::grants) given: Timestamp,
+    /// Whether the client is in the list of the person's consents. The release before drops this; then it is entered once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    listed: bool,
 }
 
 impl Engine {
@@ -33,9 +39,13 @@ impl Engine {
             return Ok(false);
         }
         let Some(stored) = self.store().get(&key(sub, &client.id)).await? else { return Ok(true) };
-        let (scope, claims) = agreed_to(client, decode(&stored.value)?);
-        let agreed = [self.settings().claims_of(&scope), claims].concat();
-        Ok(!request.scope.is_subset(&scope) || !request.claims.beyond(&agreed).is_empty())
+        let consent = decode(&stored.value)?;
+        if !consent.listed {
+            self.list_consent(sub, client, stored, &consent).await?;
+        }
+        let Some(consent) = standing(client, consent) else { return Ok(true) };
+        let agreed = [self.settings().claims_of(&consent.scope), consent.claims].concat();
+        Ok(!request.scope.is_subset(&consent.scope) || !request.claims.beyond(&agreed).is_empty())
     }
 
     /// Remembers what the person agreed to, beside what they agreed to before.
@@ -50,29 +60,114 @@ impl Engine {
     ) -> Result<(), StorageError> {
         loop {
             let stored = self.store().get(&key(sub, &client.id)).await?;
-            let (mut scope, mut claims) = match &stored {
-                Some(stored) => agreed_to(client, decode(&stored.value)?),
-                None => (Scope::default(), Vec::new()),
+            let before = match &stored {
+                Some(stored) => standing(client, decode(&stored.value)?),
+                None => None,
             };
+            let (mut scope, mut claims) = before.map(|consent| (consent.scope, consent.claims)).unwrap_or_default();
             request.scope.iter().for_each(|value| scope.insert(value));
             let known = [self.settings().claims_of(&scope), claims.clone()].concat();
             claims.extend(request.claims.beyond(&known));
-            let consent = Consent { scope, claims, given: self.clock().now() };
-            let value = Kind::Consent.write_json(&consent)?;
-            let written = match stored {
-                Some(stored) => self.store().compare_and_swap(key(sub, &client.id), stored.version, value, None).await?,
-                None => self.store().insert(key(sub, &client.id), value, None).await?,
-            };
-            if written {
+            let consent = Consent { scope, claims, given: self.clock().now(), listed: true };
+            if self.write_consent(sub, &client.id, stored, &consent).await? {
                 return Ok(());
             }
         }
     }
+
+    /// A consent that an earlier release wrote is entered into the list when it is used. If somebody else is faster, they have done it.
+    async fn list_consent(&self, sub: &str, client: &Client, stored: Stored, consent: &Consent) -> Result<(), StorageError> {
+        let listed = Consent { listed: true, ..consent.clone() };
+        self.write_consent(sub, &client.id, Some(stored), &listed).await.map(drop)
+    }
+
+    /// Writes a consent; says whether nobody else was faster. The entry first, so that no crash leaves a consent that is not listed; and
+    /// once more afterwards, for it may have been pruned in between.
+    async fn write_consent(
+        &self,
+        sub: &str,
+        client_id: &str,
+        before: Option<Stored>,
+        consent: &Consent,
+    ) -> Result<bool, StorageError> {
+        let value = Kind::Consent.write_json(consent)?;
+        self.store().index_add(list(sub), client_id.into(), None).await?;
+        let written = match before {
+            Some(before) => self.store().compare_and_swap(key(sub, client_id), before.version, value, None).await?,
+            None => self.store().insert(key(sub, client_id), value, None).await?,
+        };
+        if written {
+            self.store().index_add(list(sub), client_id.into(), None).await?;
+        }
+        Ok(written)
+    }
+
+    /// Whether the person has agreed to that scope for the client, or the client need not ask.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(in crate::grants) async fn has_agreed(&self, sub: &str, client: &Client, scope: &Scope) -> Result<bool, StorageError> {
+        Ok(client.first_party || self.consent(sub, client).await?.is_some_and(|consent| scope.is_subset(&consent.scope)))
+    }
+
+    /// What a person agreed to for a client.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(in crate::grants) async fn consent(&self, sub: &str, client: &Client) -> Result<Option<Consent>, StorageError> {
+        let Some(stored) = self.store().get(&key(sub, &client.id)).await? else { return Ok(None) };
+        Ok(standing(client, decode(&stored.value)?))
+    }
+
+    /// The clients in the list of a person's consents, in the order of their names. Entries without a consent are pruned on the way.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(in crate::grants) async fn consented_clients(&self, sub: &str) -> Result<Vec<String>, StorageError> {
+        let mut clients = Vec::new();
+        for member in self.store().index_list(&list(sub)).await? {
+            // Only what we write is in there.
+            let Ok(client_id) = String::from_utf8(member) else { continue };
+            if self.store().get(&key(sub, &client_id)).await?.is_some() {
+                clients.push(client_id);
+            } else {
+                self.prune_consent(sub, &client_id).await?;
+            }
+        }
+        Ok(clients)
+    }
+
+    /// Forgets what a person agreed to for a client; says whether there was anything.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(in crate::grants) async fn forget_consent(&self, sub: &str, client_id: &str) -> Result<bool, StorageError> {
+        let taken = self.store().take(key(sub, client_id), None).await?;
+        if taken.is_none() {
+            // Whoever is told that there is none must be able to rely on it.
+            self.store().settle(&key(sub, client_id)).await?;
+        }
+        self.prune_consent(sub, client_id).await?;
+        Ok(taken.is_some())
+    }
+
+    /// Takes an entry without a consent out of the list. One that is just being given puts it back, or we do.
+    async fn prune_consent(&self, sub: &str, client_id: &str) -> Result<(), StorageError> {
+        self.store().index_remove(list(sub), client_id.into()).await?;
+        if self.store().get(&key(sub, client_id)).await?.is_some() {
+            self.store().index_add(list(sub), client_id.into(), None).await?;
+        }
+        Ok(())
+    }
 }
 
 /// What was agreed to for this client: nothing, if it was said to an earlier one of the same id.
-fn agreed_to(client: &Client, consent: Consent) -> (Scope, Vec<String>) {
-    if client.stood_at(consent.given) { (consent.scope, consent.claims) } else { (Scope::default(), Vec::new()) }
+fn standing(client: &Client, consent: Consent) -> Option<Consent> {
+    client.stood_at(consent.given).then_some(consent)
+}
+
+fn list(sub: &str) -> Index {
+    Index::new(IndexKind::ConsentsOfSubject, sub)
 }
 
 fn key(sub: &str, client_id: &str) -> Key {
@@ -91,3 +186,7 @@ pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
 fn decode(bytes: &[u8]) -> Result<Consent, StorageError> {
     Kind::Consent.read_json(bytes)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests;

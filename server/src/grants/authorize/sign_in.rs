@@ -9,6 +9,7 @@ use crate::accounts::{PasswordCheck, Person, RetryAfter};
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::protocol::OAuthError;
+use crate::sessions::device::Device;
 use crate::sessions::record::Authentication;
 use crate::sessions::{Change, Session, SessionKind};
 use crate::settings::meaning::{Factor, Persistent, amr};
@@ -114,7 +115,7 @@ impl Engine {
         }
         let mut people = self.signed_in(browser).await?;
         let own = people.iter().position(|other| other.loaded.session.sub == person.sub).map(|at| people.remove(at));
-        let session = self.start_browser_session(&person, own, keep).await?;
+        let session = self.start_browser_session(&person, own, keep, &browser.user_agent).await?;
         let sid = session.handle.session;
         let ended = event(codes::SESSION_ENDED, Outcome::Granted);
         // Somebody who was disabled while their password was being checked must not keep the session.
@@ -145,6 +146,7 @@ impl Engine {
         person: &Person,
         own: Option<SignedIn>,
         keep: bool,
+        user_agent: &str,
     ) -> Result<BrowserSession, OAuthError> {
         let now = self.clock().now();
         let settings = self.settings();
@@ -156,7 +158,8 @@ impl Engine {
             Persistent::Always => true,
         };
         let limits = if kept { &settings.sessions.kept } else { &settings.sessions.browser };
-        let fresh = Session { kept, ..Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now) };
+        let begun = Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now);
+        let fresh = Session { kept, device: Device::only_described(&Device::described(user_agent)), ..begun };
         if let Some(own) = own {
             let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
             let digest = Digest::of(handle.secret.expose());

@@ -39,10 +39,20 @@ pub struct Departure {
 }
 
 /// A sign-out under way.
-struct SigningOut<'a> {
+#[derive(Debug)]
+pub(super) struct SigningOut<'a> {
     event: AuditEvent<'a>,
     /// Who took part in what has ended.
     participants: BTreeSet<Participant>,
+    /// What has ended.
+    pub(super) ended: Vec<SessionId>,
+}
+
+impl<'a> SigningOut<'a> {
+    /// One of which nothing has ended yet; each session that does is an event like this one.
+    pub(super) const fn begin(event: AuditEvent<'a>) -> Self {
+        Self { event, participants: BTreeSet::new(), ended: Vec::new() }
+    }
 }
 
 impl Engine {
@@ -96,7 +106,7 @@ impl Engine {
         let event = AuditEvent::granted(codes::SESSION_ENDED).address(address).detail("logout");
         // Without a hint a person came by themselves, whatever app the browser was sent by.
         let event = vouched.map_or(event, |client_id| event.client_id(client_id));
-        let mut leaving = SigningOut { event, participants: BTreeSet::new() };
+        let mut leaving = SigningOut::begin(event);
         if let Some(claims) = &hint
             && let Some(sid) = claims.sid
         {
@@ -134,7 +144,7 @@ impl Engine {
     }
 
     /// Ends a browser session, and what grew out of it if the operator wants it so.
-    async fn end_browser(&self, sid: SessionId, leaving: &mut SigningOut<'_>) -> Result<(), OAuthError> {
+    pub(super) async fn end_browser(&self, sid: SessionId, leaving: &mut SigningOut<'_>) -> Result<(), OAuthError> {
         let Some(loaded) = self.sessions().find(sid).await? else { return Ok(self.sessions().settle(sid).await?) };
         self.end_for(sid, leaving).await?;
         if self.settings().sessions.offline_access == OfflineAccess::End {
@@ -148,10 +158,11 @@ impl Engine {
     }
 
     /// Ends one session and writes the event, unless it had ended before.
-    async fn end_for(&self, sid: SessionId, leaving: &mut SigningOut<'_>) -> Result<(), OAuthError> {
+    pub(super) async fn end_for(&self, sid: SessionId, leaving: &mut SigningOut<'_>) -> Result<(), OAuthError> {
         if let Some(ended) = self.sessions().end_of(sid).await? {
             leaving.event.subject(&ended.session.sub).sid(&sid).emit();
             leaving.participants.extend(ended.participants);
+            leaving.ended.push(sid);
         }
         Ok(())
     }
