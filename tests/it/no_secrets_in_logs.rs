@@ -112,14 +112,48 @@ fn clients(server: &Server, secrets: &mut Secrets) {
     }
 }
 
+/// A client registers itself, changes and ends that; others try.
+fn registrations(server: &Server, secrets: &mut Secrets) {
+    let made = server.command(&["client", "initial-token", "add", "--json"]).fine().json();
+    let initial = made["token"].as_str().expect("a token");
+    secrets.keep("initial access token", initial);
+    let send = |method: reqwest::Method, uri: &str, token: &str, body: &serde_json::Value| {
+        let request = crate::harness::server::http().request(method, uri).bearer_auth(token);
+        Server::send(request.header("content-type", "application/json").body(body.to_string()))
+    };
+    let register = server.url("/register");
+    let mut metadata = serde_json::json!({ "redirect_uris": ["https://rp.example.com/cb"] });
+    let told = send(reqwest::Method::POST, &register, initial, &metadata).json();
+    let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("no {name}: {told}"));
+    let (uri, token) = (text("registration_client_uri"), text("registration_access_token"));
+    secrets.keep("registration access token", token);
+    secrets.keep("generated client secret", text("client_secret"));
+    let guess = "chosen-".to_owned() + &"0815".repeat(12);
+    secrets.keep("secret in the wrong place", &guess);
+    send(reqwest::Method::POST, &register, &guess, &metadata).refused(401, "invalid_token");
+    send(reqwest::Method::GET, uri, &guess, &metadata).refused(401, "invalid_token");
+    metadata["client_id"] = text("client_id").into();
+    metadata["client_secret"] = guess.as_str().into();
+    send(reqwest::Method::PUT, uri, token, &metadata).refused(400, "invalid_client_metadata");
+    metadata["client_secret"] = text("client_secret").into();
+    send(reqwest::Method::PUT, uri, token, &metadata).ok();
+    send(reqwest::Method::GET, uri, token, &metadata).ok();
+    assert_eq!(send(reqwest::Method::DELETE, uri, token, &metadata).status, 204);
+}
+
 #[test]
 fn nothing_secret_is_ever_logged() {
     for format in ["pretty", "json"] {
-        let server = Setup::new().set("telemetry.level", "trace").set("telemetry.format", format).start();
+        let server = Setup::new()
+            .set("telemetry.level", "trace")
+            .set("telemetry.format", format)
+            .set("registration.mode", "token")
+            .start();
         let mut secrets = Secrets::default();
         walk(&server, &mut secrets);
         refusals(&server, &mut secrets);
         clients(&server, &mut secrets);
+        registrations(&server, &mut secrets);
         assert_eq!(server.stop(), Some(0));
         let log = server.log();
         assert!(log.contains("refused") && log.contains("TK1032"), "the log tells of the refusals:\n{log}");

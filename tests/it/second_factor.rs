@@ -42,7 +42,7 @@ fn codes(page: &Page) -> Vec<String> {
 }
 
 /// Somebody with an app and recovery codes, set up by an administrator.
-fn equipped(server: &Server) -> (Person, Authenticator, Vec<String>) {
+pub(crate) fn equipped(server: &Server) -> (Person, Authenticator, Vec<String>) {
     let person = server.person();
     let begun: Value = server.command(&["user", "totp", "enrol", &person.name, "--json"]).fine().json();
     assert!(begun["uri"].as_str().is_some_and(|uri| uri.starts_with("otpauth://totp/")), "{begun}");

@@ -111,6 +111,21 @@ fn openid_client_of_npm_pushes_and_signs_its_requests() {
 }
 
 #[test]
+fn openid_client_of_npm_registers_itself() {
+    let server = crate::registration::open().start();
+    let mut brief = brief(&server, &server.person());
+    brief["initial_token"] = server.command(&["client", "initial-token", "add", "--json"]).fine().json()["token"].clone();
+    let told = node("openid_client_registration.mjs", &brief);
+    for (story, method, has_secret) in
+        [("with_token", "client_secret_basic", true), ("post", "client_secret_post", true), ("public", "none", false)]
+    {
+        let expected = json!({ "method": method, "has_secret": has_secret, "audience_is_own": true, "email": "ada@example.com" });
+        assert_eq!(told[story], expected, "{story}");
+    }
+    assert_eq!(told["refused"], "invalid_client_metadata");
+}
+
+#[test]
 fn authlib_of_pypi_plays_the_whole_story() {
     let server = shared::usual();
     let told = python("authlib_story.py", &brief(server, &server.person()));

@@ -147,7 +147,7 @@ pub fn seconds(value: &Value) -> Option<u64> {
 }
 
 /// One of the two JSON parts of a JWT, not verified.
-fn part(jwt: &str, n: usize) -> Result<Map<String, Value>, AssertionProblem> {
+pub(super) fn part(jwt: &str, n: usize) -> Result<Map<String, Value>, AssertionProblem> {
     if jwt.len() > MAX_LENGTH || jwt.bytes().filter(|byte| *byte == b'.').count() != 2 {
         return Err(AssertionProblem::Malformed);
     }

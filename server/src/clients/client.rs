@@ -89,6 +89,10 @@ pub struct Client {
     pub client_uri: Option<String>,
     /// `logo_uri`.
     pub logo_uri: Option<String>,
+    /// `policy_uri`: what it does with a person's data; https.
+    pub policy_uri: Option<String>,
+    /// `tos_uri`: its terms of service; https.
+    pub tos_uri: Option<String>,
     /// `contacts`.
     pub contacts: Vec<String>,
     /// Everything as registered, defaults filled in, secrets and ids removed: what a handler sees.
@@ -97,6 +101,10 @@ pub struct Client {
     pub issued_at: Option<Timestamp>,
     /// Where it was written.
     pub origin: Origin,
+    /// Digest of its registration access token, if it registered itself (RFC 7592).
+    pub registration_token: Option<Digest>,
+    /// When it is gone if nobody has signed in with it until then; `None` = it stays.
+    pub unused_until: Option<Timestamp>,
 }
 
 /// How a client authenticates, as registered. A presented method is compared with it strictly.
@@ -200,6 +208,10 @@ pub struct RequestRules {
     pub signing_alg: Option<String>,
     /// `request_uris`: where it publishes request objects. No others are fetched.
     pub uris: Vec<RequestUri>,
+    /// `default_max_age`, in seconds: the oldest acceptable authentication when a request names none.
+    pub default_max_age: Option<u64>,
+    /// `default_acr_values`: how well a person shall authenticate when a request does not say.
+    pub default_acr_values: Vec<String>,
 }
 
 /// `subject_type` (OIDC Core section 8).

@@ -9,15 +9,15 @@ use serde_json::{Map, Value, json};
 
 use super::cache::Cache;
 use super::client::{Client, ClientAuth, Origin};
+use super::error::ClientsError;
 use super::keys::ClientKeys;
 use super::metadata::{self, Basis, MetadataError, Registration, is_client_id};
 use super::record;
 use crate::foundation::{Clock, Digest, Secret};
 use crate::outbound::Outbound;
-use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::meaning::{FileClient, ScopeMeaning};
 use crate::settings::{Finding, Findings};
-use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError};
+use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError, Stored};
 use crate::tokens::SealingKey;
 
 /// How often an update that met another one is tried again.
@@ -60,54 +60,6 @@ impl Added {
     }
 }
 
-/// Why a client was not added, changed or deleted.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientsError {
-    /// The metadata is wrong; everything that is, at once.
-    #[error("the client metadata is invalid: {}", list(.0))]
-    Invalid(Vec<MetadataError>),
-    /// There is one with this id already.
-    #[error("a client with the id {0:?} exists already")]
-    Duplicate(String),
-    /// It is written in the settings file.
-    #[error("the client {id:?} is written in {place} and can only be changed there")]
-    ReadOnly {
-        /// `client_id`.
-        id: String,
-        /// `file:line`.
-        place: String,
-    },
-    /// There is none with this id.
-    #[error("there is no client with the id {0:?}")]
-    Unknown(String),
-    /// Others kept changing it at the same time.
-    #[error("the client {0:?} was changed by somebody else at the same time")]
-    Conflict(String),
-    /// The store failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
-impl From<ClientsError> for OAuthError {
-    fn from(error: ClientsError) -> Self {
-        match error {
-            ClientsError::Storage(error) => error.into(),
-            ClientsError::Conflict(_) => {
-                Self::new(ErrorCode::TemporarilyUnavailable, "The client was changed at the same time; try again.")
-                    .because(error.to_string())
-            }
-            ClientsError::Invalid(_) => Self::invalid_request("The client metadata is invalid.").because(error.to_string()),
-            ClientsError::Duplicate(_) | ClientsError::ReadOnly { .. } | ClientsError::Unknown(_) => {
-                Self::invalid_request("The client cannot be registered or changed.").because(error.to_string())
-            }
-        }
-    }
-}
-
-fn list(errors: &[MetadataError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
 impl Clients {
     /// The directory over a store and the `[[clients]]` of the settings. `outbound` is the way to what clients publish, `sealing`
     /// keeps those secrets of clients that are needed themselves.
@@ -148,13 +100,14 @@ impl Clients {
         }
         let now = inner.clock.now_millis();
         if let Some(client) = inner.cache.get(client_id, now) {
-            return Ok(Some(client));
+            let is_gone = client.unused_until.is_some_and(|until| until <= inner.clock.now());
+            return Ok(Some(client).filter(|_| !is_gone));
         }
         let generation = inner.cache.generation();
         let Some(stored) = inner.store.get(&Key::new(Kind::Client, client_id)).await? else {
             return Ok(None);
         };
-        let client = Arc::new(record::read(&stored.value, &inner.sealing, &inner.known_scopes)?);
+        let client = Arc::new(inner.read(&stored)?);
         inner.cache.put(&client, now, generation);
         Ok(Some(client))
     }
@@ -177,7 +130,7 @@ impl Clients {
             inner.file.iter().map(|(id, client)| (id.clone(), Arc::clone(client))).collect();
         for id in inner.store.index_list(&Index::new(IndexKind::Clients, "")).await? {
             let Some(stored) = inner.store.get(&Key::new(Kind::Client, &id)).await? else { continue };
-            match record::read(&stored.value, &inner.sealing, &inner.known_scopes) {
+            match inner.read(&stored) {
                 Ok(client) => {
                     clients.entry(client.id.clone()).or_insert_with(|| Arc::new(client));
                 }
@@ -192,17 +145,25 @@ impl Clients {
     /// # Errors
     /// When the metadata is wrong, the id is taken, or the store fails.
     pub async fn add(&self, metadata: &Map<String, Value>) -> Result<Added, ClientsError> {
+        self.insert(Client::from_metadata(metadata, &self.0.known_scopes).map_err(ClientsError::Invalid)?).await
+    }
+
+    /// Adds a client as read.
+    ///
+    /// # Errors
+    /// When the id is taken or the store fails.
+    pub(super) async fn insert(&self, mut registration: Registration) -> Result<Added, ClientsError> {
         let inner = &*self.0;
-        let mut registration = Client::from_metadata(metadata, &inner.known_scopes).map_err(ClientsError::Invalid)?;
         registration.client.issued_at = Some(inner.clock.now());
+        let expires = registration.client.unused_until;
         let id = registration.client.id.clone();
         if inner.file.contains_key(&id) {
             return Err(ClientsError::Duplicate(id));
         }
         let value = record::write(&registration.client, &inner.sealing)?;
         // The index first: an entry without a record is skipped, a record without an entry would never be listed.
-        inner.store.index_add(Index::new(IndexKind::Clients, ""), id.clone().into_bytes(), None).await?;
-        if !inner.store.insert(Key::new(Kind::Client, &id), value, None).await? {
+        inner.store.index_add(Index::new(IndexKind::Clients, ""), id.clone().into_bytes(), expires).await?;
+        if !inner.store.insert(Key::new(Kind::Client, &id), value, expires).await? {
             return Err(ClientsError::Duplicate(id));
         }
         inner.cache.drop_client(&id);
@@ -215,6 +176,14 @@ impl Clients {
     /// # Errors
     /// When the metadata is wrong or names another id, the client is unknown or read-only, or the store fails.
     pub async fn update(&self, client_id: &str, metadata: &Map<String, Value>) -> Result<Added, ClientsError> {
+        let updated = self.replace(client_id, metadata).await?;
+        // What an operator has taken in hand is no litter of strangers any more.
+        self.keep(client_id).await?;
+        Ok(updated)
+    }
+
+    /// The same; a client that is gone if nobody signs in with it stays so.
+    pub(super) async fn replace(&self, client_id: &str, metadata: &Map<String, Value>) -> Result<Added, ClientsError> {
         let inner = &*self.0;
         self.refuse_read_only(client_id)?;
         let mut map = metadata.clone();
@@ -241,11 +210,13 @@ impl Clients {
                 kept_secret: old.auth.secret().or_else(|| kept_text.map(|text| Digest::of(text.expose()))),
                 kept_text: kept_text.cloned(),
                 generate_secret: true,
-                forgive_scope: false,
+                is_stored: false,
             };
-            let registration = metadata::read(&map, &inner.known_scopes, basis).map_err(ClientsError::Invalid)?;
+            let mut registration = metadata::read(&map, &inner.known_scopes, basis).map_err(ClientsError::Invalid)?;
+            registration.client.registration_token = old.registration_token;
+            registration.client.unused_until = stored.expires;
             let value = record::write(&registration.client, &inner.sealing)?;
-            if inner.store.compare_and_swap(key, stored.version, value, None).await? {
+            if inner.store.compare_and_swap(key, stored.version, value, stored.expires).await? {
                 inner.cache.drop_client(client_id);
                 return Ok(added(registration));
             }
@@ -265,7 +236,7 @@ impl Clients {
             for _ in 0..ATTEMPTS {
                 let Some(stored) = inner.store.get(&key).await? else { break };
                 done = match record::resealed(&stored.value, &inner.sealing)? {
-                    Some(value) => inner.store.compare_and_swap(key.clone(), stored.version, value, None).await?,
+                    Some(value) => inner.store.compare_and_swap(key.clone(), stored.version, value, stored.expires).await?,
                     None => true,
                 };
                 if done {
@@ -274,6 +245,23 @@ impl Clients {
             }
             if !done && inner.store.get(&key).await?.is_some() {
                 return Err(ClientsError::Conflict(String::from_utf8_lossy(&id).into_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a client for good that would be gone if nobody had signed in with it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn keep(&self, client_id: &str) -> Result<(), StorageError> {
+        let inner = &*self.0;
+        let key = Key::new(Kind::Client, client_id);
+        while let Some(stored) = inner.store.get(&key).await?.filter(|stored| stored.expires.is_some()) {
+            inner.store.index_add(Index::new(IndexKind::Clients, ""), client_id.as_bytes().to_vec(), None).await?;
+            if inner.store.compare_and_swap(key.clone(), stored.version, stored.value, None).await? {
+                inner.cache.drop_client(client_id);
+                break;
             }
         }
         Ok(())
@@ -302,11 +290,23 @@ impl Clients {
         Ok(was_there)
     }
 
+    /// The scope values that clients may have.
+    pub(super) fn known_scopes(&self) -> &BTreeMap<String, ScopeMeaning> {
+        &self.0.known_scopes
+    }
+
     fn refuse_read_only(&self, client_id: &str) -> Result<(), ClientsError> {
         match self.0.file.get(client_id).map(|client| &client.origin) {
             Some(Origin::File(place)) => Err(ClientsError::ReadOnly { id: client_id.to_owned(), place: place.clone() }),
             _ => Ok(()),
         }
+    }
+}
+
+impl Inner {
+    fn read(&self, stored: &Stored) -> Result<Client, StorageError> {
+        let client = record::read(&stored.value, &self.sealing, &self.known_scopes)?;
+        Ok(Client { unused_until: stored.expires, ..client })
     }
 }
 
@@ -372,8 +372,7 @@ fn read_file_client(entry: &FileClient, known_scopes: &BTreeMap<String, ScopeMea
         }]);
     }
     let origin = Origin::File(entry.place.clone());
-    let basis =
-        Basis { origin, issued_at: None, kept_secret: None, kept_text: None, generate_secret: false, forgive_scope: false };
+    let basis = Basis { origin, issued_at: None, kept_secret: None, kept_text: None, generate_secret: false, is_stored: false };
     metadata::read(map, known_scopes, basis).map(|registration| registration.client).map_err(|errors| {
         errors
             .into_iter()

@@ -8,14 +8,18 @@ mod cache;
 pub mod certificate;
 pub mod client;
 pub mod directory;
+mod error;
+pub mod initial_token;
 pub mod keys;
 pub mod logout;
 pub mod metadata;
 mod record;
 pub mod redirect;
+pub mod registration;
 pub mod request_uri;
 pub mod sector;
 pub mod sharing;
+mod software_statement;
 
 pub use assertion::{AssertionProblem, seconds as numeric_date};
 pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
@@ -24,10 +28,14 @@ pub use certificate::{CertificateName, CertificateProblem};
 pub use client::{
     ApplicationType, Client, ClientAuth, DirectedShare, MacSecret, Origin, RequestRules, ResponseEncryption, SubjectType,
 };
-pub use directory::{Added, Clients, ClientsError, check, check_record};
+pub use directory::{Added, Clients, check, check_record};
+pub use error::ClientsError;
+pub use initial_token::{InitialToken, InitialTokens, MadeToken, check_initial_token};
 pub use keys::{ClientKeys, KeysError};
 pub use logout::LogoutUris;
 pub use metadata::{MetadataError, Registration};
 pub use redirect::{RedirectProblem, RedirectUri};
+pub use registration::{Allowed, Prepared, Registered};
 pub use request_uri::{Reference, RequestUri};
 pub use sector::{SectorProblem, check_sector};
+pub use software_statement::StatementProblem;

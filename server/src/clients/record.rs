@@ -22,6 +22,9 @@ struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed_secret: Option<String>,
     metadata: Map<String, Value>,
+    /// Digest of the registration access token. A release that drops it takes from the client nothing but the right to change itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registration_token: Option<Digest>,
 }
 
 impl Record {
@@ -68,6 +71,7 @@ pub(super) fn write(client: &Client, sealing: &SealingKey) -> Result<Vec<u8>, St
         secret: client.auth.secret(),
         sealed_secret,
         metadata: client.metadata.clone(),
+        registration_token: client.registration_token,
     };
     record.encode()
 }
@@ -100,14 +104,14 @@ pub(super) fn read(
         kept_secret: record.secret,
         kept_text: record.open(sealing)?,
         generate_secret: false,
-        forgive_scope: true,
+        is_stored: true,
     };
     let mut map = record.metadata;
     map.insert("client_id".to_owned(), Value::String(record.client_id.clone()));
     let registration = metadata::read(&map, known_scopes, basis).map_err(|errors| {
         damaged(format!("{}: {}", record.client_id, errors.first().map_or_else(String::new, ToString::to_string)))
     })?;
-    Ok(registration.client)
+    Ok(Client { registration_token: record.registration_token, ..registration.client })
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ impl Engine {
             client_id: client.id.clone(),
             scope: self.requested_scope(parameters, client)?,
             resources: target::check(parameters.all("resource"), self.settings())?,
-            acr_values: super::authorize::request::acr_values(parameters),
+            acr_values: super::authorize::request::acr_values(parameters, client),
             description: Device::described(user_agent),
             received: self.clock().now(),
         };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::authorize::pushed::PushedRequests;
 use super::authorize::transaction::Transactions;
-use crate::accounts::Throttle;
-use crate::clients::Clients;
+use crate::accounts::{Throttle, ThrottleLimits};
+use crate::clients::{Clients, InitialTokens};
 use crate::foundation::Clock;
 use crate::issuance::{Handlers, Issuer};
 use crate::outbound::Outbound;
@@ -24,6 +24,8 @@ pub struct Engine {
     pushed: PushedRequests,
     handlers: Handlers,
     throttle: Throttle,
+    initial_tokens: InitialTokens,
+    registrations: Throttle,
     outbound: Outbound,
 }
 
@@ -33,7 +35,15 @@ impl Engine {
     pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle, outbound: Outbound) -> Arc<Self> {
         let (store, clock) = (Arc::clone(issuer.store()), issuer.clock().clone());
         let issuer = issuer.telling(Notices::new(Arc::clone(&store), clock.clone(), clients.clone()));
+        let registration = &issuer.settings().registration;
+        let registrations = Throttle::new(ThrottleLimits {
+            account_attempts: registration.total_limit,
+            address_attempts: registration.address_limit,
+            window: super::registration::WINDOW,
+        });
         Arc::new(Self {
+            initial_tokens: InitialTokens::new(Arc::clone(&store), clock.clone()),
+            registrations,
             device_codes: DeviceCodes::new(Arc::clone(&store), clock.clone()),
             codes: Codes::new(Arc::clone(&store), clock.clone()),
             pushed: PushedRequests::new(Arc::clone(&store), clock.clone()),
@@ -116,6 +126,18 @@ impl Engine {
     #[must_use]
     pub const fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    /// The initial access tokens.
+    #[must_use]
+    pub const fn initial_tokens(&self) -> &InitialTokens {
+        &self.initial_tokens
+    }
+
+    /// The limit on registrations by anybody.
+    #[must_use]
+    pub const fn registrations(&self) -> &Throttle {
+        &self.registrations
     }
 
     /// The limit on failed sign-ins.

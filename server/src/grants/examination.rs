@@ -36,6 +36,7 @@ impl Examiner<'_> {
             Some(Kind::Person) => people::check_person(value),
             Some(Kind::SignInName) => people::check_sign_in_name(value),
             Some(Kind::Client) => clients::check_record(value, self.sealing, self.scopes),
+            Some(Kind::InitialToken) => clients::check_initial_token(value),
             Some(Kind::DeviceCode) => device_code::check_device(value),
             Some(Kind::UserCode) => device_code::check_user(value),
             Some(Kind::Factors) => return factors::check(self.sealing, key, value).map_err(|error| error.to_string()),

@@ -1,6 +1,6 @@
 //! The parameters of a request as name/value pairs, read strictly: each at most once, UTF-8, no stray escapes.
 
-mod json;
+pub mod json;
 
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};

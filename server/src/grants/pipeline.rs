@@ -74,13 +74,21 @@ impl Engine {
         }
         // Last of what is common: a client that must try again with a nonce has used up nothing but its assertion.
         let bound = self.possession(client.client(), call, facts).await?;
-        match request {
+        let answer = match request {
             TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, &bound, facts).await,
             TokenRequest::RefreshToken(request) => self.refresh(&client, request, &bound, facts).await,
             TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request, &bound).await,
             TokenRequest::DeviceCode(request) => self.poll_device(&client, request, &bound, facts).await,
             TokenRequest::TokenExchange(request) => self.exchange(&client, *request, &bound, call.address, facts).await,
+        }?;
+        // Somebody has signed in with it. Should this fail, the next request does it.
+        if client.client().unused_until.is_some()
+            && facts.subject.is_some()
+            && let Err(error) = self.clients().keep(&client.client().id).await
+        {
+            tracing::warn!(%error, "a client that is in use is still to be forgotten");
         }
+        Ok(answer)
     }
 
     /// Authenticates the client of a call by the method it is registered for (RFC 6749 section 2.3).

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Payload;
+use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, rt};
 
+use serde_json::{Map, Value};
+
 use crate::grants::Parameters;
+use crate::grants::parameters::json;
 use crate::protocol::OAuthError;
 
 /// The longest query in bytes. Beyond 64 KiB no address is read at all, and the connection's answer is an empty 400.
@@ -37,15 +40,28 @@ pub async fn read(request: &HttpRequest, payload: Payload, limit: usize, accept:
         };
         return Err(OAuthError { status: Some(415), ..OAuthError::invalid_request(description) });
     }
-    let body = match rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(limit)).await {
-        Err(_) => {
-            return Err(OAuthError { status: Some(408), ..OAuthError::invalid_request("The body took too long to arrive.") });
-        }
-        Ok(Err(_)) => return Err(OAuthError { status: Some(413), ..OAuthError::invalid_request("The body is too large.") }),
-        Ok(Ok(Err(error))) => return Err(OAuthError::invalid_request("The body could not be read.").because(error.to_string())),
-        Ok(Ok(Ok(body))) => body,
-    };
+    let body = bytes(payload, limit).await?;
     if json { Parameters::from_json(&body) } else { Parameters::from_form(&body) }
+}
+
+/// Reads a POST or PUT body that is one JSON object.
+///
+/// # Errors
+/// `invalid_request`: too large (status 413), too slow (408), of the wrong type (415), or no JSON object without repeated members.
+pub async fn read_object(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Map<String, Value>, OAuthError> {
+    if !media_type(request).eq_ignore_ascii_case("application/json") {
+        return Err(OAuthError { status: Some(415), ..OAuthError::invalid_request("The body must be application/json.") });
+    }
+    json::object(&bytes(payload, limit).await?)
+}
+
+async fn bytes(payload: Payload, limit: usize) -> Result<Bytes, OAuthError> {
+    match rt::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(limit)).await {
+        Err(_) => Err(OAuthError { status: Some(408), ..OAuthError::invalid_request("The body took too long to arrive.") }),
+        Ok(Err(_)) => Err(OAuthError { status: Some(413), ..OAuthError::invalid_request("The body is too large.") }),
+        Ok(Ok(Err(error))) => Err(OAuthError::invalid_request("The body could not be read.").because(error.to_string())),
+        Ok(Ok(Ok(body))) => Ok(body),
+    }
 }
 
 /// Whether the body says that it is a form.

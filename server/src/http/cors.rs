@@ -25,6 +25,11 @@ pub async fn preflight_of_account(request: HttpRequest) -> HttpResponse {
     preflight_for("GET, DELETE", &request)
 }
 
+/// The same where a client looks after its registration.
+pub async fn preflight_of_registration(request: HttpRequest) -> HttpResponse {
+    preflight_for("GET, POST, PUT, DELETE", &request)
+}
+
 fn preflight_for(methods: &'static str, request: &HttpRequest) -> HttpResponse {
     let mut builder = HttpResponse::build(StatusCode::NO_CONTENT);
     if let Some(origin) = origin(request) {

@@ -11,7 +11,7 @@ use crate::grants::Engine;
 use crate::grants::authorize::answer::ResponseMode;
 use crate::protocol::names;
 use crate::settings::Settings;
-use crate::settings::meaning::{ScopeMeaning, SigningAlg};
+use crate::settings::meaning::{RegistrationMode, ScopeMeaning, SigningAlg};
 use crate::tokens::{assertion, dpop, jwe, mac};
 
 /// How clients may authenticate.
@@ -136,6 +136,9 @@ fn document(engine: &Engine, native_sso: bool) -> Value {
         if let Some(address) = &settings.proxy.mtls_address {
             document["mtls_endpoint_aliases"] = aliases(&document, &issuer.text, address);
         }
+    }
+    if settings.registration.mode != RegistrationMode::Off {
+        document["registration_endpoint"] = at("/register").into();
     }
     for channel in ["backchannel", "frontchannel"] {
         document[format!("{channel}_logout_supported")] = true.into();

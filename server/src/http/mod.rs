@@ -24,6 +24,7 @@ pub mod pages;
 pub mod par;
 pub mod possession;
 pub mod protected;
+pub mod register;
 pub mod respond;
 pub mod revoke;
 pub mod second_factor;

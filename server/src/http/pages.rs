@@ -116,6 +116,7 @@ struct ConsentPage<'a> {
     person: &'a str,
     transaction: &'a str,
     scopes: &'a [(String, String)],
+    links: &'a [(&'static str, String)],
 }
 
 #[derive(Template)]
@@ -210,7 +211,7 @@ pub fn show(engine: &Engine, request: &HttpRequest, page: &Page, status: StatusC
             codes: &codes.iter().map(|code| code.expose().as_str()).collect::<Vec<_>>(),
         }
         .render(),
-        Content::Consent { person, scopes } => ConsentPage {
+        Content::Consent { person, scopes, links } => ConsentPage {
             words,
             title: words.say("Allow access?"),
             style: STYLE,
@@ -219,6 +220,7 @@ pub fn show(engine: &Engine, request: &HttpRequest, page: &Page, status: StatusC
             person,
             transaction,
             scopes,
+            links,
         }
         .render(),
     };

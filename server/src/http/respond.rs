@@ -113,6 +113,12 @@ pub fn method_not_allowed(allowed: &'static str) -> HttpResponse {
 
 /// No such address.
 pub async fn not_found() -> HttpResponse {
+    nothing_here()
+}
+
+/// The same where it takes the settings to know.
+#[must_use]
+pub fn nothing_here() -> HttpResponse {
     let error = OAuthError { status: Some(404), ..OAuthError::invalid_request("There is nothing at this address.") };
     refusal(&error, false)
 }

@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer, web};
 use super::discovery::Documents;
 use super::{
     account, authorize, check_session, choose_account, consent, device, device_authorization, discovery, health, interaction,
-    introspect, jwks, logout, par, respond, revoke, second_factor, sign_in, token, userinfo,
+    introspect, jwks, logout, par, register, respond, revoke, second_factor, sign_in, token, userinfo,
 };
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
@@ -119,6 +119,8 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(discovery::resource("/.well-known/oauth-authorization-server"))
             .service(authorize::resource())
             .service(par::resource())
+            .service(register::resource())
+            .service(register::own())
             .service(sign_in::resource())
             .service(choose_account::resource())
             .service(device::resource())

@@ -64,6 +64,14 @@ pub enum ErrorCode {
     InvalidRequestUri,
     /// OpenID Connect Core section 3.1.2.6.
     RegistrationNotSupported,
+    /// RFC 7591 section 3.2.2: one of the redirect URIs cannot be registered.
+    InvalidRedirectUri,
+    /// RFC 7591 section 3.2.2: a member of the metadata cannot be honoured.
+    InvalidClientMetadata,
+    /// RFC 7591 section 3.2.2: not signed as it must be, or malformed.
+    InvalidSoftwareStatement,
+    /// RFC 7591 section 3.2.2: of an issuer that this server does not know.
+    UnapprovedSoftwareStatement,
     /// A code that a handler chose, already checked against RFC 6749 section 5.2.
     Handler(String),
 }
@@ -108,6 +116,10 @@ impl ErrorCode {
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::Handler(_) => "handler",
         }
     }
@@ -147,6 +159,10 @@ impl ErrorCode {
             | Self::InvalidRequestObject
             | Self::InvalidRequestUri
             | Self::RegistrationNotSupported
+            | Self::InvalidRedirectUri
+            | Self::InvalidClientMetadata
+            | Self::InvalidSoftwareStatement
+            | Self::UnapprovedSoftwareStatement
             | Self::Handler(_) => 400,
             Self::InvalidClient | Self::InvalidToken | Self::InsufficientUserAuthentication => 401,
             Self::InsufficientScope => 403,

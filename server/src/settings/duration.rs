@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::value::{Mismatch, OUT_OF_RANGE, Raw, UNREADABLE};
 
 /// Reads a duration; every number needs a unit, so that nobody mistakes minutes for seconds.
-pub(super) fn read(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text.trim()).map_err(|error| error.to_string())
 }
 

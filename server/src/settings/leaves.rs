@@ -458,6 +458,50 @@ pub(super) const LEAVES: &[Leaf] = &[
         "The least between two polls of such a device.",
     ),
     leaf(
+        "registration.mode",
+        Kind::Choice(&["off", "token", "open"]),
+        "off",
+        "Who may register a client over HTTP (RFC 7591): `off`, nobody; `token`, whoever has an initial access token (`symbolon client \
+         initial-token add`); `open`, anybody.",
+    ),
+    leaf(
+        "registration.scopes",
+        Kind::Texts,
+        "openid,profile,email,address,phone,offline_access",
+        "The scope values that a client may register for itself.",
+    ),
+    leaf(
+        "registration.grant_types",
+        Kind::Texts,
+        "authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code",
+        "The grant types that a client may register for itself.",
+    ),
+    leaf(
+        "registration.address_limit",
+        Kind::Number { min: 0, max: 1_000_000 },
+        "20",
+        "How many clients one address may register within an hour without a token; 0 switches the limit off.",
+    ),
+    leaf(
+        "registration.total_limit",
+        Kind::Number { min: 0, max: 1_000_000 },
+        "1000",
+        "How many clients all addresses together may register at this server within an hour without a token; 0 switches the limit off.",
+    ),
+    leaf(
+        "registration.unused_lifetime",
+        LIMIT,
+        "7d",
+        "How long a client that registered without a token is kept if nobody signs in with it; `never`: for ever.",
+    ),
+    leaf(
+        "registration.software_statement_issuers",
+        Kind::Paths,
+        "",
+        "Files that name who may sign software statements (RFC 7591 section 2.3): each a JWK set with the member `issuer`, the `iss` of \
+         its statements, beside `keys`.",
+    ),
+    leaf(
         "proxy.trusted",
         Kind::Networks,
         "",

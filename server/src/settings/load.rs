@@ -9,12 +9,12 @@ use super::leaves::LEAVES;
 use super::meaning::{
     AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, LANGUAGES, Levels,
     OfflineAccess, Outbound, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings,
-    Shadow, SignIn, SigningAlg, Storage, Telemetry, Tokens, UserInfo,
+    Shadow, SignIn, SigningAlg, StatementIssuer, Storage, Telemetry, Tokens, UserInfo,
 };
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{backend, environment, file, overrides, relations};
+use super::{backend, environment, file, overrides, registration, relations};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -129,15 +129,17 @@ pub(super) fn load_document(
         relations::check(&mut layers);
     }
     let sealing_key = sealing_key(&mut layers);
+    let statement_issuers = registration::issuers(&mut layers);
     let backend = backend::read(&mut layers);
     let handlers_are_known = whole && !layers.handlers_in_doubt;
-    finish(layers, sections, properties, Rest { shadow, sealing_key, backend, handlers_are_known })
+    finish(layers, sections, properties, Rest { shadow, sealing_key, statement_issuers, backend, handlers_are_known })
 }
 
 /// What takes more than one setting to tell.
 struct Rest {
     shadow: Option<Shadow>,
     sealing_key: SealingKeySource,
+    statement_issuers: Vec<StatementIssuer>,
     backend: Option<Backend>,
     handlers_are_known: bool,
 }
@@ -265,6 +267,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             lifetime: layers.span("device_authorization.lifetime")?,
             interval: layers.span("device_authorization.interval")?,
         },
+        registration: registration::read(layers, rest.statement_issuers)?,
         proxy: Proxy {
             trusted: layers.networks("proxy.trusted")?,
             client_certificate_header: layers.text("proxy.client_certificate_header").filter(|name| !name.is_empty()),

@@ -5,6 +5,7 @@ mod levels;
 mod logout;
 mod outbound;
 mod proxy;
+mod registration;
 mod scopes;
 mod sign_in;
 mod storage;
@@ -22,6 +23,7 @@ pub use levels::{Factor, Level, Levels, amr};
 pub use logout::OfflineAccess;
 pub use outbound::Outbound;
 pub use proxy::Proxy;
+pub use registration::{Registration, RegistrationMode, StatementIssuer};
 pub use scopes::ScopeMeaning;
 pub use sign_in::{LANGUAGES, SignIn};
 pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
@@ -45,6 +47,8 @@ pub struct Settings {
     pub user_info: UserInfo,
     /// `[device_authorization]`
     pub device_authorization: DeviceAuthorization,
+    /// `[registration]`
+    pub registration: Registration,
     /// `[proxy]`
     pub proxy: Proxy,
     /// `[outbound]`

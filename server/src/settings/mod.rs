@@ -24,6 +24,7 @@ mod nearest;
 mod overrides;
 mod properties;
 mod reference;
+mod registration;
 mod relations;
 mod schema;
 mod scopes;
@@ -33,6 +34,7 @@ mod show;
 mod tests;
 mod value;
 
+pub use duration::read as read_duration;
 pub use environment::own_environment;
 pub use finding::{Finding, Findings};
 pub use isolation::isolation;

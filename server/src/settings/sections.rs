@@ -238,7 +238,7 @@ fn jwks_of_file(document: &Document, value: &Spanned<DeValue<'_>>, place: &str, 
 }
 
 /// A key set in its usual form, `{"keys": […]}`; a bare list of keys is accepted.
-fn check_jwks(keys: Value, place: &str, layers: &mut Layers) -> Option<Value> {
+pub(super) fn check_jwks(keys: Value, place: &str, layers: &mut Layers) -> Option<Value> {
     let set = if keys.is_array() { json!({ "keys": keys }) } else { keys };
     let list = set.get("keys").and_then(Value::as_array);
     if !list.is_some_and(|list| list.iter().all(|key| key.get("kty").is_some_and(Value::is_string))) {

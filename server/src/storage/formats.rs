@@ -56,6 +56,7 @@ impl Kind {
             | Self::UserCode
             | Self::SigningKeys
             | Self::PushedRequest
+            | Self::InitialToken
             | Self::LogoutNotice => Some(Formats { reads: 1, writes: 1 }),
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }

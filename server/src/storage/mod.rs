@@ -63,13 +63,15 @@ pub enum Kind {
     DeviceCode = 15,
     /// User code -> device code, by digest.
     UserCode = 16,
+    /// Initial access tokens (RFC 7591), by their own id.
+    InitialToken = 17,
     /// Clients that are to be told of a sign-out, by digest.
     LogoutNotice = 20,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -86,6 +88,7 @@ impl Kind {
         Self::PushedRequest,
         Self::DeviceCode,
         Self::UserCode,
+        Self::InitialToken,
         Self::LogoutNotice,
     ];
 
@@ -115,6 +118,7 @@ impl Kind {
             Self::PushedRequest => "pushed_request",
             Self::DeviceCode => "device_code",
             Self::UserCode => "user_code",
+            Self::InitialToken => "initial_token",
             Self::LogoutNotice => "logout_notice",
         }
     }
@@ -185,6 +189,8 @@ pub enum IndexKind {
     Clients = 3,
     /// Subject -> the clients that they consented to: member = `client_id`.
     ConsentsOfSubject = 4,
+    /// Initial access tokens (RFC 7591): member = their id.
+    InitialTokens = 5,
     /// The clients that are to be told of a sign-out: member = time and digest.
     LogoutNotices = 20,
 }

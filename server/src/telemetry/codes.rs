@@ -102,6 +102,10 @@ codes! {
     CLIENT_AUTHENTICATION_FAILED = "CL5001": "client authentication failed" ("client_id? address grant? reason detail");
     PROOF_REPLAYED = "CL5003": "DPoP proof used a second time" ("client_id address grant reason");
     CLIENT_NOT_IN_FAMILY = "CL5002": "client may not share the device session" ("client_id subject sid address grant reason");
+    CLIENT_REGISTERED = "CL5011": "client registered itself" ("client_id address detail?");
+    REGISTRATION_REFUSED = "CL5012": "registration of a client refused" ("client_id? address reason detail");
+    REGISTRATION_CHANGED = "CL5013": "client changed its registration" ("client_id address");
+    REGISTRATION_ENDED = "CL5014": "client ended its registration" ("client_id address");
 
     KEY_GENERATED = "KY6001": "signing key generated" ("kid detail");
     KEY_IN_USE = "KY6002": "signing key in use: what this server signs is signed with it from now on" ("kid detail");
@@ -123,6 +127,8 @@ codes! {
     CLIENT_ADDED = "AD8011": "client added" ("client_id actor");
     CLIENT_CHANGED = "AD8012": "client changed" ("client_id actor");
     CLIENT_DELETED = "AD8013": "client deleted" ("client_id actor");
+    INITIAL_TOKEN_ADDED = "AD8014": "initial access token made, with which clients may register" ("actor detail");
+    INITIAL_TOKEN_REMOVED = "AD8015": "initial access token revoked" ("actor detail");
 }
 
 /// The code of a token request, by its `grant_type`.

@@ -1,11 +1,14 @@
-//! The profile Dynamic OP: its modules about redirect URIs, keys and `private_key_jwt`.
+//! The profile Dynamic OP: its modules about registration, redirect URIs, keys and `private_key_jwt`.
 
-use serde_json::json;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
 
 use super::party::{id_token, server};
 use crate::harness::app::now;
-use crate::harness::cast::{BACKEND_JWT, CLAIMED};
-use crate::harness::{Authorization, Browser, Form, Server, Setup, Tokens, jwt, shared};
+use crate::harness::cast::{BACKEND_JWT, CLAIMED, Proof, client_key};
+use crate::harness::{Authorization, Browser, Client, Form, RelyingParty, Server, Setup, Tokens, jwt, shared};
+use crate::registration::{app, open, public, register, registered};
 
 /// The registered redirect URI that has a query.
 const WITH_QUERY: &str = "https://app.example.com/other?fixed=1";
@@ -15,6 +18,106 @@ fn ends_on_an_error_page(request: &Authorization) {
     let page = Browser::new().ask(shared::usual(), request).page();
     assert_eq!(page.status, 400, "{}", page.body);
     assert!(page.form("username").is_none());
+}
+
+/// A server where clients register themselves.
+fn registering() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| open().start())
+}
+
+/// A client that registers itself as an app with this member; what it was told.
+#[track_caller]
+fn dynamic(name: &str, value: impl Into<Value>) -> (Client, Value) {
+    let mut metadata = app();
+    metadata[name] = value.into();
+    let told = registered(&register(registering(), None, &metadata));
+    (public(&told), told)
+}
+
+#[test]
+fn plain_sign_in() {
+    let (client, _) = dynamic("client_name", "A plain client");
+    let tokens = registering().sign_in(client, &registering().person(), "openid");
+    assert_eq!(registering().verified(tokens.id()).1["aud"], client.id);
+}
+
+#[test]
+fn id_token_rs256() {
+    let (client, told) = dynamic("id_token_signed_response_alg", "RS256");
+    assert_eq!(told["id_token_signed_response_alg"], "RS256");
+    let tokens = registering().sign_in(client, &registering().person(), "openid");
+    assert_eq!(jwt::header(tokens.id())["alg"], "RS256");
+    registering().verified(tokens.id());
+}
+
+#[test]
+fn user_info_rs256() {
+    let (client, _) = dynamic("userinfo_signed_response_alg", "RS256");
+    let tokens = registering().sign_in(client, &registering().person(), "openid");
+    let answer = registering().userinfo(tokens.access());
+    assert_eq!(answer.header("content-type"), Some("application/jwt"));
+    assert_eq!(jwt::header(&answer.body)["alg"], "RS256");
+    assert_eq!(registering().verified(&answer.body).1["aud"], client.id);
+}
+
+/// The page where a person decides about a client.
+#[track_caller]
+fn deciding(client: Client) -> String {
+    let (server, browser) = (registering(), Browser::new());
+    let person = server.person();
+    let page = browser.ask(server, &Authorization::new(client, "openid")).page();
+    browser.submit_password(server, &page, &person.name, &person.password).page().body
+}
+
+#[test]
+fn registration_logo_uri() {
+    let logo = "https://rp.example.com/logo.png";
+    let (client, told) = dynamic("logo_uri", logo);
+    assert_eq!(told["logo_uri"], logo);
+    assert!(!deciding(client).contains(logo), "nothing is loaded from elsewhere");
+}
+
+#[test]
+fn registration_policy_uri() {
+    let (client, told) = dynamic("policy_uri", "https://rp.example.com/policy");
+    assert_eq!(told["policy_uri"], "https://rp.example.com/policy");
+    assert!(deciding(client).contains("href=\"https://rp.example.com/policy\""));
+}
+
+#[test]
+fn registration_tos_uri() {
+    let (client, told) = dynamic("tos_uri", "https://rp.example.com/terms");
+    assert_eq!(told["tos_uri"], "https://rp.example.com/terms");
+    assert!(deciding(client).contains("href=\"https://rp.example.com/terms\""));
+}
+
+#[test]
+fn registration_jwks_uri() {
+    let party = RelyingParty::answering(&[]);
+    party.publish("/keys", json!({ "keys": [client_key().1] }).to_string());
+    let server = open().set("outbound.allow_private_addresses", true).start();
+    let mut metadata = app();
+    metadata["token_endpoint_auth_method"] = "private_key_jwt".into();
+    metadata["jwks_uri"] = party.url("/keys").into();
+    let told = registered(&register(&server, None, &metadata));
+    assert_eq!(told["jwks_uri"], metadata["jwks_uri"]);
+    let client = Client { proof: Proof::PrivateKeyJwt, ..public(&told) };
+    let tokens = server.sign_in(client, &server.person(), "openid");
+    assert_eq!(server.verified(tokens.id()).1["aud"], client.id);
+    assert_eq!(party.asked().len(), 1);
+}
+
+#[test]
+fn registration_sector_bad() {
+    let mut metadata = app();
+    metadata["subject_type"] = "pairwise".into();
+    // Nothing is there, and nothing may be asked there either.
+    for address in ["https://127.0.0.1:1/sector.json", "http://rp.example.com/sector.json"] {
+        metadata["sector_identifier_uri"] = address.into();
+        let refused = register(registering(), None, &metadata).refused(400, "invalid_client_metadata");
+        assert!(refused["error_description"].as_str().is_some_and(|told| told.starts_with("sector_identifier_uri")), "{refused}");
+    }
 }
 
 #[test]
@@ -44,12 +147,9 @@ fn redirect_uri_query_added() {
 
 #[test]
 fn redirect_uri_fragment() {
-    let client = json!({
-        "redirect_uris": ["https://rp.example.com/callback#fragment"], "token_endpoint_auth_method": "client_secret_basic",
-        "grant_types": ["authorization_code"], "response_types": ["code"], "scope": "openid",
-    });
-    let refused = shared::usual().command_with(&["client", "add", "--from", "/dev/stdin"], &client.to_string()).refused();
-    assert!(refused.contains("redirect_uris") && refused.contains("fragment"), "{refused}");
+    let mut metadata = app();
+    metadata["redirect_uris"] = json!(["https://rp.example.com/callback#fragment"]);
+    register(registering(), None, &metadata).refused(400, "invalid_redirect_uri");
 }
 
 #[test]

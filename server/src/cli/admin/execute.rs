@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::command::{AdminCommand, AdminRefusal};
-use super::{consents, factors, keys};
+use super::{consents, factors, initial_tokens, keys};
 use crate::accounts::Person;
 use crate::cli::store::work;
+use crate::clients::Client;
 use crate::grants::Engine;
 use crate::grants::examination::Examiner;
 use crate::sessions::Loaded;
@@ -31,13 +32,11 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         }
         AdminCommand::ClientList => {
             let clients = engine.clients().list().await.map_err(AdminRefusal::because)?;
-            Ok(clients.iter().map(|client| Value::Object(client.to_json())).collect())
+            Ok(clients.iter().map(|client| client_json(client)).collect())
         }
         AdminCommand::ClientShow { client_id } => {
             let client = engine.clients().find(&client_id).await.map_err(AdminRefusal::because)?;
-            client
-                .map(|client| Value::Object(client.to_json()))
-                .ok_or_else(|| AdminRefusal(format!("there is no client {client_id}")))
+            client.map(|client| client_json(&client)).ok_or_else(|| AdminRefusal(format!("there is no client {client_id}")))
         }
         AdminCommand::ClientUpdate { client_id, metadata } => {
             let updated = engine.clients().update(&client_id, &metadata).await.map_err(AdminRefusal::because)?;
@@ -95,6 +94,9 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         AdminCommand::HandlerReload => {
             Err(AdminRefusal("no server is running here: handlers are loaded when it starts".to_owned()))
         }
+        command @ (AdminCommand::InitialTokenAdd { .. }
+        | AdminCommand::InitialTokenList
+        | AdminCommand::InitialTokenRemove { .. }) => initial_tokens::execute(engine, command).await,
         command @ (AdminCommand::TotpEnrol { .. }
         | AdminCommand::TotpConfirm { .. }
         | AdminCommand::TotpRemove { .. }
@@ -223,6 +225,15 @@ fn changed(code: Code, client_id: Option<&str>, subject: Option<&str>) {
 
 fn shown(value: &(impl Serialize + ?Sized)) -> Result<Value, AdminRefusal> {
     serde_json::to_value(value).map_err(AdminRefusal::because)
+}
+
+/// As registered, and when it is forgotten if nobody signs in with it.
+fn client_json(client: &Client) -> Value {
+    let mut out = client.to_json();
+    if let Some(until) = client.unused_until {
+        out.insert("unused_until".to_owned(), json!(until));
+    }
+    Value::Object(out)
 }
 
 fn person_json(person: &Person) -> Value {

@@ -5,6 +5,7 @@ pub mod command;
 mod consents;
 mod execute;
 mod factors;
+mod initial_tokens;
 mod keys;
 pub mod socket;
 

@@ -9,6 +9,7 @@ use crate::clients::client::ClientAuth;
 use crate::clients::metadata::tests::{known_scopes, sealing};
 use crate::foundation::{Digest, Timestamp};
 use crate::outbound::Outbound;
+use crate::protocol::OAuthError;
 use crate::storage::memory::Memory;
 
 const NOW: u64 = 1_800_000_000;

@@ -6,8 +6,10 @@ mod authentication;
 mod certificates;
 mod extensions;
 mod keys;
+pub(super) mod links;
 mod logout;
 mod reader;
+mod refusal;
 mod requests;
 mod subjects;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use keys::public_keys;
 pub use reader::MetadataError;
+pub(super) use refusal::refusal;
 
 use self::authentication::Authentication;
 use self::reader::{Reader, shown};
@@ -33,13 +36,14 @@ use crate::protocol::names::{
 use crate::settings::meaning::{ScopeMeaning, SigningAlg};
 
 /// Members that are no metadata: the server's own answers, and secrets.
-const NOT_METADATA: [&str; 6] = [
+const NOT_METADATA: [&str; 7] = [
     "client_id",
     "client_id_issued_at",
     "client_secret",
     "client_secret_expires_at",
     "registration_access_token",
     "registration_client_uri",
+    "unused_until",
 ];
 
 /// Grant types that a client may register.
@@ -65,8 +69,8 @@ pub(super) struct Basis {
     pub(super) kept_text: Option<Secret<String>>,
     /// Whether a missing secret is made.
     pub(super) generate_secret: bool,
-    /// Whether scope values unknown now are dropped instead of refused: they were known when the client was stored.
-    pub(super) forgive_scope: bool,
+    /// Whether it comes from the store: then scope values unknown now are dropped instead of refused, because they were known once.
+    pub(super) is_stored: bool,
 }
 
 impl Client {
@@ -85,7 +89,7 @@ impl Client {
             kept_secret: None,
             kept_text: None,
             generate_secret: true,
-            forgive_scope: false,
+            is_stored: false,
         };
         read(map, known_scopes, basis)
     }
@@ -131,24 +135,24 @@ pub(super) fn read(
     }
     let (subject_type, sector_identifier_uri) = subjects::read(r, &redirect_uris);
     let logout = logout::read(r, is_public, &redirect_uris);
-    let scope = scope(r, known_scopes, &grant_types, basis.forgive_scope);
+    let scope = scope(r, known_scopes, &grant_types, basis.is_stored);
     let require_pkce = r.flag("require_pkce").unwrap_or(true);
     if is_public && !require_pkce {
         r.refuse("require_pkce", "false", "true, because a public client has nothing else to protect its codes", "leave it out");
     }
-    let introspection = r.flag("introspection").unwrap_or(!is_public);
-    if is_public && introspection {
-        r.refuse(
-            "introspection",
-            "true",
-            "a client that authenticates",
-            "choose another token_endpoint_auth_method or leave it out",
-        );
-    }
+    let introspection = introspection(r, is_public);
     let id_token_signed_response_alg =
         r.word("id_token_signed_response_alg", &SigningAlg::ALL.map(SigningAlg::as_str)).and_then(SigningAlg::from_name);
     let name = r.line("client_name", 256).unwrap_or_else(|| id.clone());
     let contacts = r.texts("contacts").unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let mut requests = requests::read(r, &keys);
+    let before = r.errors.len();
+    (requests.default_max_age, requests.default_acr_values) = requests::defaults(r);
+    let (policy_uri, tos_uri) = links::read(r);
+    if basis.is_stored {
+        // A release that did not know these members stored them as they came.
+        r.errors.truncate(before);
+    }
     let client = Client {
         name,
         auth: auth.unwrap_or(ClientAuth::None),
@@ -158,7 +162,7 @@ pub(super) fn read(
         post_logout_redirect_uris,
         logout,
         require_pkce,
-        requests: requests::read(r, &keys),
+        requests,
         id_token_signed_response_alg,
         subject_type,
         sector_identifier_uri,
@@ -174,17 +178,21 @@ pub(super) fn read(
         jwks: keys.jwks.map(Arc::new),
         jwks_uri: keys.uri,
         device_sso_family: extensions::family(r),
-        device_sso_sources: extensions::sources(r, known_scopes, basis.forgive_scope),
+        device_sso_sources: extensions::sources(r, known_scopes, basis.is_stored),
         compat_device_token: r.flag("compat_device_token").unwrap_or(false),
         first_party: r.flag("first_party").unwrap_or(false),
         allow_dotless_redirect_schemes,
         introspection,
         client_uri: r.web_address("client_uri"),
         logo_uri: r.web_address("logo_uri"),
+        policy_uri,
+        tos_uri,
         contacts,
         metadata: Map::new(),
         issued_at: basis.issued_at,
         origin: basis.origin,
+        registration_token: None,
+        unused_until: None,
         id,
         grant_types,
         response_types,
@@ -211,6 +219,20 @@ fn registered(map: &Map<String, Value>, client: &Client) -> Map<String, Value> {
     out.insert("application_type".to_owned(), json!(client.application_type.as_str()));
     out.insert("scope".to_owned(), json!(client.scope));
     out
+}
+
+/// `introspection`
+fn introspection(r: &mut Reader<'_>, is_public: bool) -> bool {
+    let may = r.flag("introspection").unwrap_or(!is_public);
+    if is_public && may {
+        r.refuse(
+            "introspection",
+            "true",
+            "a client that authenticates",
+            "choose another token_endpoint_auth_method or leave it out",
+        );
+    }
+    may
 }
 
 fn client_id(r: &mut Reader<'_>) -> String {

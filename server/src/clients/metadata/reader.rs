@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::protocol::ErrorCode;
+
 /// The largest metadata document, in bytes of JSON.
 const MAX_BYTES: usize = 64 * 1024;
 /// The deepest nesting of arrays and objects.
@@ -29,8 +31,8 @@ pub struct MetadataError {
 impl MetadataError {
     /// The error code of RFC 7591 section 3.2.2.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        if self.field.starts_with("redirect_uris") { "invalid_redirect_uri" } else { "invalid_client_metadata" }
+    pub fn code(&self) -> ErrorCode {
+        if self.field.starts_with("redirect_uris") { ErrorCode::InvalidRedirectUri } else { ErrorCode::InvalidClientMetadata }
     }
 }
 
@@ -87,6 +89,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn value(&self, field: &str) -> Option<&'a Value> {
         self.map.get(field).filter(|value| !value.is_null())
+    }
+
+    /// The names of all members.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.map.keys().map(String::as_str)
     }
 
     pub(super) fn text(&mut self, field: &str) -> Option<&'a str> {
@@ -152,6 +159,19 @@ impl<'a> Reader<'a> {
         let text = self.text(field)?;
         if text.len() > 2048 || !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
             self.refuse(field, shown(text), "an absolute https address", "write it in full or leave it out");
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// An address that a browser is sent to: https, without user information.
+    pub(super) fn https_address(&mut self, field: &str) -> Option<String> {
+        let text = self.text(field)?;
+        let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "https" && text.len() <= 2048);
+        if url.is_none_or(|url| !url.username().is_empty() || url.password().is_some()) {
+            // User information may hold a password.
+            let seen = if text.contains('@') { "another text".to_owned() } else { shown(text) };
+            self.refuse(field, seen, "an absolute https address without user information", "write it in full or leave it out");
             return None;
         }
         Some(text.to_owned())

@@ -2,7 +2,7 @@
 //! Client Registration section 2).
 
 use super::keys::{self, Keys};
-use super::reader::Reader;
+use super::reader::{Reader, kind, shown};
 use crate::clients::client::RequestRules;
 use crate::clients::request_uri::RequestUri;
 use crate::tokens;
@@ -18,6 +18,8 @@ pub(super) fn read(r: &mut Reader<'_>, keys: &Keys) -> RequestRules {
         // `none` is not among them: what nobody signed is a plain request.
         signing_alg: r.word("request_object_signing_alg", &tokens::assertion::ALGS).map(str::to_owned),
         uris: uris(r),
+        default_max_age: None,
+        default_acr_values: Vec::new(),
     };
     if rules.require_signed {
         keys.demand_signature(r, "request objects");
@@ -38,6 +40,34 @@ fn uris(r: &mut Reader<'_>) -> Vec<RequestUri> {
         found.extend(keys::address(r, &format!("{field}[{n}]"), text).map(|url| RequestUri::new(text, url)));
     }
     found
+}
+
+/// The longest `acr` value, in bytes, and how many there may be: as many as a request may name.
+const MAX_ACR: (usize, usize) = (256, 20);
+
+/// `default_max_age` and `default_acr_values` (OpenID Connect Dynamic Client Registration section 2): what holds when a request does not say.
+/// With them `require_auth_time`, which every ID token of this server keeps.
+pub(super) fn defaults(r: &mut Reader<'_>) -> (Option<u64>, Vec<String>) {
+    let field = "default_max_age";
+    let max_age = r.value(field).and_then(|value| {
+        if value.as_u64().is_none() {
+            r.refuse(field, kind(value), "a whole number of seconds", "write it as a number, without quotes");
+        }
+        value.as_u64()
+    });
+    let field = "default_acr_values";
+    let values = r.texts(field).unwrap_or_default();
+    if values.len() > MAX_ACR.1 {
+        r.refuse(field, format!("{} values", values.len()), format!("at most {} values", MAX_ACR.1), "leave some out");
+    }
+    for (n, value) in values.iter().enumerate() {
+        if value.is_empty() || value.len() > MAX_ACR.0 || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let expected = format!("1 to {} printable ASCII characters without spaces", MAX_ACR.0);
+            r.refuse(format!("{field}[{n}]"), shown(value), expected, "correct it or leave it out");
+        }
+    }
+    r.flag("require_auth_time");
+    (max_age, values.into_iter().map(str::to_owned).collect())
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ fn reports_everything_at_once_and_never_a_secret() {
     assert_eq!(errors.len(), 6, "{errors:#?}");
     let text: String = errors.iter().map(ToString::to_string).collect();
     assert!(!text.contains("hunt") && errors.iter().all(|error| !error.remedy.is_empty()));
-    assert_eq!(errors.iter().filter(|error| error.code() == "invalid_redirect_uri").count(), 1);
+    assert_eq!(errors.iter().filter(|error| error.code() == crate::protocol::ErrorCode::InvalidRedirectUri).count(), 1);
 }
 
 #[test]
@@ -252,7 +252,8 @@ fn custom_schemes_are_for_confidential_clients_too() {
     assert!(refused(&json!({"redirect_uris": ["com.example.app:/cb"], "application_type": "web"})).is_empty());
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+/// JSON of any shape, with the words of metadata in it.
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

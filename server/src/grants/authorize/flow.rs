@@ -76,6 +76,8 @@ pub enum Content {
         person: String,
         /// What is asked for: scope value (none for a single claim) and sentence.
         scopes: Vec<(String, String)>,
+        /// Pages of the client: what each is, and its https address.
+        links: Vec<(&'static str, String)>,
     },
 }
 
@@ -220,7 +222,13 @@ impl Engine {
             }
             Step::Enrol(loaded) => Content::Enrol { enrolment: self.enrolment(&loaded).await?, message: None },
             Step::Consent(loaded) | Step::Answer(loaded) => {
-                Content::Consent { person: self.name_of(&loaded.session.sub).await?, scopes: self.asked_for(request) }
+                let client = self.client_of(request).await?;
+                let links = [("Privacy policy", &client.policy_uri), ("Terms of service", &client.tos_uri)];
+                Content::Consent {
+                    person: self.name_of(&loaded.session.sub).await?,
+                    scopes: self.asked_for(request),
+                    links: links.into_iter().filter_map(|(name, uri)| Some((name, uri.clone()?))).collect(),
+                }
             }
         })
     }

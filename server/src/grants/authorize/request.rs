@@ -234,9 +234,9 @@ impl Engine {
             dpop_jkt: parameters.get("dpop_jkt").map(possession::parse_thumbprint).transpose()?,
             resources: target::check(parameters.all("resource"), self.settings())?,
             claims,
-            acr_values: acr_values(parameters),
+            acr_values: acr_values(parameters, client),
             prompt: parameters.get("prompt").map(parse_prompt).transpose()?.unwrap_or_default(),
-            max_age: parameters.get("max_age").map(parse_max_age).transpose()?,
+            max_age: parameters.get("max_age").map(parse_max_age).transpose()?.or(client.requests.default_max_age),
             // What is too long for a list of languages is none.
             ui_locales: parameters.get("ui_locales").filter(|tags| tags.len() <= 256).unwrap_or_default().to_owned(),
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
@@ -305,9 +305,10 @@ fn code_challenge(parameters: &Parameters, client: &Client) -> Result<Option<Str
     }
 }
 
-/// The values of `acr_values`; those that are too many or too long to be anybody's are left out.
-pub(in crate::grants) fn acr_values(parameters: &Parameters) -> Vec<String> {
-    let values = parameters.get("acr_values").unwrap_or_default().split_ascii_whitespace();
+/// The values of `acr_values`, or else those that the client registered; those that are too many or too long to be anybody's are left out.
+pub(in crate::grants) fn acr_values(parameters: &Parameters, client: &Client) -> Vec<String> {
+    let Some(text) = parameters.get("acr_values") else { return client.requests.default_acr_values.clone() };
+    let values = text.split_ascii_whitespace();
     values.filter(|value| value.len() <= 256).take(20).map(str::to_owned).collect()
 }
 

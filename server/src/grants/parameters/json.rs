@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{REPEATABLE, named};
 use crate::protocol::OAuthError;
@@ -12,12 +12,7 @@ use crate::protocol::OAuthError;
 /// # Errors
 /// `invalid_request` with what it is instead, and of which member.
 pub(super) fn pairs(text: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
-    let Members(members) = serde_json::from_slice(text).map_err(|error| {
-        let description =
-            if error.is_data() { "The JSON body must be one object." } else { "The body is not JSON, as its Content-Type says." };
-        // The position is enough: the text of a JSON error may quote what it read.
-        OAuthError::invalid_request(description).because(format!("line {}, column {}", error.line(), error.column()))
-    })?;
+    let members = members(text)?;
     let mut pairs = Vec::with_capacity(members.len());
     for (name, value) in members {
         let values = texts(&name, value)?;
@@ -27,6 +22,34 @@ pub(super) fn pairs(text: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
         pairs.extend(values.into_iter().map(|value| (name.clone(), value)));
     }
     Ok(pairs)
+}
+
+/// Reads one object of any members, each of them once: of two with one name nobody can say which is meant.
+///
+/// # Errors
+/// `invalid_request` with what it is instead.
+pub fn object(text: &[u8]) -> Result<Map<String, Value>, OAuthError> {
+    let mut out = Map::new();
+    for (name, value) in members(text)? {
+        if out.contains_key(&name) {
+            return Err(OAuthError::invalid_request_naming(format!(
+                "The member {} of the JSON body stands there twice.",
+                named(&name)
+            )));
+        }
+        out.insert(name, value);
+    }
+    Ok(out)
+}
+
+fn members(text: &[u8]) -> Result<Vec<(String, Value)>, OAuthError> {
+    let read: Result<Members, _> = serde_json::from_slice(text);
+    read.map(|Members(members)| members).map_err(|error| {
+        let description =
+            if error.is_data() { "The JSON body must be one object." } else { "The body is not JSON, as its Content-Type says." };
+        // The position is enough: the text of a JSON error may quote what it read.
+        OAuthError::invalid_request(description).because(format!("line {}, column {}", error.line(), error.column()))
+    })
 }
 
 fn texts(name: &str, value: Value) -> Result<Vec<String>, OAuthError> {
