@@ -80,42 +80,45 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// Answers whoever is let in with what `act` finds or does for them.
+async fn serve<'a, T: Serialize>(
+    request: &'a HttpRequest,
+    shared: &'a Shared,
+    act: impl AsyncFnOnce(&Caller<'a>) -> Result<T, OAuthError>,
+) -> HttpResponse {
+    match Caller::admit(request, shared).await {
+        Ok(caller) => caller.answer(act(&caller).await).await,
+        Err(refusal) => refusal,
+    }
+}
+
 /// Reads the same for what never was, what has ended and what is somebody else's.
 fn nothing_there(sentence: &'static str) -> OAuthError {
     OAuthError { status: Some(404), ..OAuthError::invalid_request(sentence) }
 }
 
 async fn sessions(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    let caller = match Caller::admit(&request, &shared).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    caller.answer(caller.engine().account_sessions(&caller.account).await.map(|sessions| json!({ "sessions": sessions }))).await
+    serve(&request, &shared, async |caller| Ok(json!({ "sessions": caller.engine().account_sessions(&caller.account).await? })))
+        .await
 }
 
 async fn end_session(request: HttpRequest, shared: web::Data<Shared>, id: web::Path<String>) -> HttpResponse {
-    let caller = match Caller::admit(&request, &shared).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    let ended = match id.parse::<SessionId>() {
-        Ok(id) => caller.engine().end_account_session(&caller.account, id, caller.address()).await,
-        Err(_) => Ok(None),
-    };
-    let ended = ended.and_then(|ended| ended.ok_or_else(|| nothing_there("There is no such session.")));
-    caller.answer(ended.map(|ended| json!({ "ended": ended }))).await
+    serve(&request, &shared, async |caller| {
+        let ended = match id.parse::<SessionId>() {
+            Ok(id) => caller.engine().end_account_session(&caller.account, id, caller.address()).await?,
+            Err(_) => None,
+        };
+        Ok(json!({ "ended": ended.ok_or_else(|| nothing_there("There is no such session."))? }))
+    })
+    .await
 }
 
 async fn end_sessions(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    let caller = match Caller::admit(&request, &shared).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    let ended = match except_current(request.query_string()) {
-        Ok(except) => caller.engine().end_account_sessions(&caller.account, except, caller.address()).await,
-        Err(error) => Err(error),
-    };
-    caller.answer(ended.map(|ended| json!({ "ended": ended }))).await
+    serve(&request, &shared, async |caller| {
+        let except = except_current(caller.request.query_string())?;
+        Ok(json!({ "ended": caller.engine().end_account_sessions(&caller.account, except, caller.address()).await? }))
+    })
+    .await
 }
 
 /// Reads the query of who ends all sessions. What is not understood must not end more than was meant.
@@ -133,28 +136,20 @@ fn except_current(query: &str) -> Result<bool, OAuthError> {
 }
 
 async fn consents(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    let caller = match Caller::admit(&request, &shared).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    caller.answer(caller.engine().account_consents(&caller.account).await.map(|consents| json!({ "consents": consents }))).await
+    serve(&request, &shared, async |caller| Ok(json!({ "consents": caller.engine().account_consents(&caller.account).await? })))
+        .await
 }
 
 async fn revoke_consent(request: HttpRequest, shared: web::Data<Shared>, client_id: web::Path<String>) -> HttpResponse {
-    let caller = match Caller::admit(&request, &shared).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    let revoked = caller.engine().revoke_account_consent(&caller.account, &client_id, caller.address()).await;
-    caller.answer(revoked.and_then(|revoked| revoked.ok_or_else(|| nothing_there("There is no such consent.")))).await
+    serve(&request, &shared, async |caller| {
+        let revoked = caller.engine().revoke_account_consent(&caller.account, &client_id, caller.address()).await?;
+        revoked.ok_or_else(|| nothing_there("There is no such consent."))
+    })
+    .await
 }
 
 async fn factors(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    let caller = match Caller::admit(&request, &shared).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    caller.answer(caller.engine().account_factors(&caller.account).await).await
+    serve(&request, &shared, async |caller| caller.engine().account_factors(&caller.account).await).await
 }
 
 #[cfg(test)]

@@ -20,22 +20,21 @@ pub fn resource() -> Resource {
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let words = Words::plain(&request, engine);
     let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
         Ok(parameters) => parameters,
-        Err(error) => return pages::problem(words, &error),
+        Err(error) => return pages::problem(Words::plain(&request, engine), &error),
     };
     let visitor = browser::recognise(&request, issuer);
     let mut answer = match engine.authorize(&parameters, &visitor.browser).await {
         Ok(Outcome::Page(page)) => pages::show(engine, &request, &page, StatusCode::OK),
-        Ok(Outcome::Client(answer)) => interaction::to_client(engine, words, &answer),
+        Ok(Outcome::Client(answer)) => interaction::to_client(engine, &request, &answer),
         Err(Refusal::Page(error)) => {
             refused(&request, &shared, parameters.get("client_id"), &error);
-            pages::problem(words, &error)
+            pages::problem(Words::plain(&request, engine), &error)
         }
         Err(Refusal::Redirect(refusal)) => {
             refused(&request, &shared, parameters.get("client_id"), &refusal.error);
-            interaction::to_client(engine, words, &engine.answer_with_error(*refusal))
+            interaction::to_client(engine, &request, &engine.answer_with_error(*refusal))
         }
     };
     browser::bind(&visitor, issuer, &mut answer);

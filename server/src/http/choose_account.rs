@@ -25,7 +25,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         _ => return pages::problem(words, &OAuthError::invalid_request("The form names no account.")),
     };
     match engine.choose(transaction, &visitor.browser, account).await {
-        Ok(Some(next)) => interaction::next(engine, words, &next),
+        Ok(Some(next)) => interaction::next(engine, &request, &next),
         Ok(None) => over(words),
         Err(error) => pages::problem(words, &error),
     }

@@ -24,7 +24,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         _ => return pages::problem(words, &OAuthError::invalid_request("The form says neither allow nor deny.")),
     };
     match engine.decide(transaction, &visitor.browser, allow, address).await {
-        Ok(Some(next)) => interaction::next(engine, words, &next),
+        Ok(Some(next)) => interaction::next(engine, &request, &next),
         Ok(None) => over(words),
         Err(error) => pages::problem(words, &error),
     }

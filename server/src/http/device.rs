@@ -69,7 +69,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     match engine.let_device_in(&typed, &visitor.browser, address).await {
         Ok(Typed::Waits(outcome)) => match *outcome {
             Outcome::Page(page) => pages::show(engine, &request, &page, StatusCode::OK),
-            Outcome::Client(answer) => interaction::to_client(engine, words, &answer),
+            Outcome::Client(answer) => interaction::to_client(engine, &request, &answer),
         },
         Ok(Typed::Unknown) => again("No device waits under this code. It may have expired.", StatusCode::OK),
         Ok(Typed::Throttled(retry)) => {

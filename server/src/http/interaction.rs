@@ -83,7 +83,7 @@ pub async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpRespons
     let Some(transaction) = transaction else { return over(words) };
     match engine.show(transaction, &visitor.browser).await {
         Ok(Some(Outcome::Page(page))) => pages::show(engine, &request, &page, StatusCode::OK),
-        Ok(Some(Outcome::Client(answer))) => to_client(engine, words, &answer),
+        Ok(Some(Outcome::Client(answer))) => to_client(engine, &request, &answer),
         Ok(None) => over(words),
         Err(error) => pages::problem(words, &error),
     }
@@ -91,8 +91,8 @@ pub async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpRespons
 
 /// Sends the browser to the client, with the cookie that goes with the answer.
 #[must_use]
-pub fn to_client(engine: &Engine, words: Words, answer: &Answer) -> HttpResponse {
-    let mut sent = pages::to_client(words, answer);
+pub fn to_client(engine: &Engine, request: &HttpRequest, answer: &Answer) -> HttpResponse {
+    let mut sent = pages::to_client(engine, request, answer);
     if let Some(state) = &answer.browser_state {
         browser::show_state(Some(state), &engine.settings().server.issuer, &mut sent);
     }
@@ -101,12 +101,12 @@ pub fn to_client(engine: &Engine, words: Words, answer: &Answer) -> HttpResponse
 
 /// Sends the browser on.
 #[must_use]
-pub fn next(engine: &Engine, words: Words, next: &Next) -> HttpResponse {
+pub fn next(engine: &Engine, request: &HttpRequest, next: &Next) -> HttpResponse {
     match next {
         Next::Page(transaction) => {
             let page = engine.settings().server.issuer.endpoint(PATH);
             respond::see_other(&format!("{page}?transaction={}", transaction.expose()))
         }
-        Next::Client(answer) => to_client(engine, words, answer),
+        Next::Client(answer) => to_client(engine, request, answer),
     }
 }

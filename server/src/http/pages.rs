@@ -236,10 +236,11 @@ pub fn later(mut answer: HttpResponse, retry: RetryAfter) -> HttpResponse {
 
 /// Sends the browser to the client with its answer: by redirect, or by a form that sends itself where scripts run.
 #[must_use]
-pub fn to_client(words: Words, answer: &Answer) -> HttpResponse {
+pub fn to_client(engine: &Engine, request: &HttpRequest, answer: &Answer) -> HttpResponse {
     if let Some(location) = answer.location() {
         return respond::see_other(&location);
     }
+    let words = Words::plain(request, engine);
     let page = FormPostPage {
         words,
         title: words.say("Back to the app"),

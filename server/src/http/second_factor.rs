@@ -26,7 +26,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let (cookies, mut answer) = match engine.second_factor(transaction, code, &visitor.browser, address).await {
         Ok(Shown::Done(cookies, next)) => {
             metrics::sign_in("second_factor");
-            (cookies, interaction::next(engine, words, &next))
+            (cookies, interaction::next(engine, &request, &next))
         }
         Ok(Shown::Enrolled(cookies, page)) => (cookies, pages::show(engine, &request, &page, StatusCode::OK)),
         Ok(Shown::Refused(page)) => {
@@ -37,7 +37,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
             metrics::sign_in("throttled");
             return pages::later(pages::show(engine, &request, &page, StatusCode::TOO_MANY_REQUESTS), retry);
         }
-        Ok(Shown::Elsewhere(next)) => return interaction::next(engine, words, &next),
+        Ok(Shown::Elsewhere(next)) => return interaction::next(engine, &request, &next),
         Ok(Shown::NoTransaction) => return over(words),
         Err(error) => {
             tracing::error!(error = %error, cause = error.cause, "a second factor could not be processed");

@@ -28,7 +28,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     match engine.sign_in(transaction, credentials, &visitor.browser, address).await {
         Ok(SignIn::Done { cookies, next }) => {
             metrics::sign_in("ok");
-            let mut answer = interaction::next(engine, words, &next);
+            let mut answer = interaction::next(engine, &request, &next);
             browser::set_sessions(&cookies, &visitor.browser, issuer, &mut answer);
             answer
         }

@@ -111,12 +111,18 @@ impl Engine {
             }
             Some(Secret::new(text)).filter(|text| !text.expose().is_empty())
         };
+        Cookies { sessions: joined(false), kept: joined(true).zip(self.longest(people)), state: self.state_cookie(people) }
+    }
+
+    /// How long a browser is to keep what outlives it; `None` when nothing does.
+    fn longest(&self, people: &[SignedIn]) -> Option<Duration> {
         let now = self.clock().now();
         let ends = people.iter().filter(|person| person.loaded.session.kept);
-        let longest =
-            ends.map(|person| person.loaded.session.ends_at_latest().map_or(LONGEST, |end| end.since(now).min(LONGEST))).max();
-        let state = browser_state(people).map(|state| (Secret::new(state), longest));
-        Cookies { sessions: joined(false), kept: joined(true).zip(longest), state }
+        ends.map(|person| person.loaded.session.ends_at_latest().map_or(LONGEST, |end| end.since(now).min(LONGEST))).max()
+    }
+
+    fn state_cookie(&self, people: &[SignedIn]) -> Option<StateCookie> {
+        browser_state(people).map(|state| (Secret::new(state), self.longest(people)))
     }
 
     /// `session_state` of an answer to a page of that origin (Session Management section 2), and the cookie that goes with it if the
@@ -128,7 +134,7 @@ impl Engine {
         people: &[SignedIn],
         browser: &Browser,
     ) -> (String, Option<StateCookie>) {
-        let cookie = self.cookies(people).state;
+        let cookie = self.state_cookie(people);
         let shown = cookie.as_ref().map_or("", |(state, _)| state.expose());
         let brought = browser.state.as_ref().map_or("", |state| state.expose());
         let state = session_state(client_id, origin, shown);

@@ -42,6 +42,13 @@ pub struct Page {
     pub content: Content,
 }
 
+impl Page {
+    /// The page of a transaction over that request.
+    pub(super) fn new(transaction: Secret<String>, client: &Client, request: &AuthorizationRequest, content: Content) -> Self {
+        Self { transaction, client_name: client.name.clone(), ui_locales: request.ui_locales.clone(), content }
+    }
+}
+
 /// What a page is about.
 #[derive(Debug)]
 pub enum Content {
@@ -125,10 +132,9 @@ impl Engine {
         // Whom the page is about stays who it is about, whoever signs in beside them meanwhile.
         let progress = Progress { session: step.session(), ..Progress::default() };
         let content = self.content(&request, step, &people).await?;
-        let ui_locales = request.ui_locales.clone();
         let transaction = Transaction { request, browser: Digest::of(browser.binding.expose()), progress };
-        let transaction = self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?;
-        Ok(Outcome::Page(Page { transaction, client_name: client.name.clone(), ui_locales, content }))
+        let handle = self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?;
+        Ok(Outcome::Page(Page::new(handle, &client, &transaction.request, content)))
     }
 
     /// The page that a transaction waits at; `None` when there is no such thing for this browser.
@@ -148,8 +154,7 @@ impl Engine {
             return Ok(self.finish(waiting, *loaded, &people, browser).await?.map(Outcome::Client));
         }
         let content = self.content(request, step, &people).await?;
-        let ui_locales = waiting.transaction.request.ui_locales;
-        Ok(Some(Outcome::Page(Page { transaction: waiting.handle, client_name: client.name.clone(), ui_locales, content })))
+        Ok(Some(Outcome::Page(Page::new(waiting.handle, &client, &waiting.transaction.request, content))))
     }
 
     /// Goes on after a form, with what it brought; `None` when the transaction was finished meanwhile.

@@ -115,8 +115,7 @@ impl Engine {
         let Form { waiting, client, people, loaded, .. } = form;
         let Some(people) = self.step_up(people, loaded).await? else { return Ok(Shown::NoTransaction) };
         let content = Content::RecoveryCodes(recovery);
-        let ui_locales = waiting.transaction.request.ui_locales;
-        let page = Page { transaction: waiting.handle, client_name: client.name.clone(), ui_locales, content };
+        let page = Page::new(waiting.handle, client, &waiting.transaction.request, content);
         Ok(Shown::Enrolled(self.cookies(&people), page))
     }
 
@@ -150,8 +149,7 @@ impl Engine {
         } else {
             Content::SecondFactor { person: self.name_of(sub).await?, message: Some(message) }
         };
-        let ui_locales = form.waiting.transaction.request.ui_locales;
-        Ok(Page { transaction: form.waiting.handle, client_name: form.client.name.clone(), ui_locales, content })
+        Ok(Page::new(form.waiting.handle, form.client, &form.waiting.transaction.request, content))
     }
 
     /// What an authenticator app must learn: what was begun in this browser session, so that a reload shows the same, or a new seed.

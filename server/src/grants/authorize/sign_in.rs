@@ -71,12 +71,9 @@ impl Engine {
         let Credentials { username, password, keep } = credentials;
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(SignIn::NoTransaction) };
         let client = self.client_of(&waiting.transaction.request).await?;
-        let ui_locales = &waiting.transaction.request.ui_locales.clone();
-        let page = |handle: Secret<String>, message| Page {
-            transaction: handle,
-            client_name: client.name.clone(),
-            ui_locales: ui_locales.clone(),
-            content: Content::SignIn { username: username.chars().take(256).collect(), message: Some(message) },
+        let page = |handle: Secret<String>, message| {
+            let content = Content::SignIn { username: username.chars().take(256).collect(), message: Some(message) };
+            Page::new(handle, &client, &waiting.transaction.request, content)
         };
         let event = |code: Code, outcome| AuditEvent::new(code, outcome).client_id(&client.id).address(address);
         // Only the subject of an account that exists is logged: what else was typed may be a password in the wrong field.
