@@ -47,7 +47,7 @@ const OWNERS: [(&str, &[&str]); 31] = [
     ("reqwest", &["cli", "outbound"]),
     ("symbolon_sdk", &["issuance", "cli"]),
     ("aws_lc_rs", &["foundation", "tokens"]),
-    ("rustls_pki_types", &["foundation/ed25519"]),
+    ("rustls_pki_types", &["foundation/certificates", "foundation/ed25519"]),
     ("rmp_serde", &["sessions", "storage/archive"]),
     ("rustix", &["issuance/handler/process", "storage/embedded"]),
     ("abi_stable", &[]),

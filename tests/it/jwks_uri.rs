@@ -43,7 +43,7 @@ fn usual_key() -> Value {
 }
 
 /// Another key of the client, of this name.
-fn another_key(kid: &str) -> (EncodingKey, Value) {
+pub(crate) fn another_key(kid: &str) -> (EncodingKey, Value) {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
     let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("PKCS #8").as_ref());
     let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a JWK");

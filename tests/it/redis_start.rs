@@ -1,11 +1,9 @@
 //! What a server looks at before it starts on a Redis, and what it says when that will not do.
 
-use std::process::Command;
-
 use crate::harness::cast::ONE;
 use crate::harness::fleet::on_redis;
 use crate::harness::redis::RedisServer;
-use crate::harness::{Server, Setup};
+use crate::harness::{Certificate, Server, Setup};
 
 #[test]
 fn a_redis_that_cannot_keep_the_promise_is_refused() {
@@ -101,23 +99,15 @@ fn what_may_be_lost_is_told_at_the_start() {
 #[test]
 fn over_tls_the_certificate_is_verified() {
     let redis = RedisServer::start(&[]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
-    let (key, certificate) = (path("key.pem"), path("certificate.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out", &certificate])
-        .output()
-        .expect("openssl: scripts/test installs it");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let certificate = Certificate::new();
+    let (key, path) = (certificate.key(), certificate.path());
     let port = redis.port + 17_500;
-    let files = format!("tls-cert-file {certificate} tls-key-file {key} tls-ca-cert-file {certificate}");
+    let files = format!("tls-cert-file {path} tls-key-file {key} tls-ca-cert-file {path}");
     assert_eq!(redis.ask(&format!("CONFIG SET {files} tls-auth-clients no tls-port {port}")), "OK");
     let over_tls = |host: &str| on_redis(&redis).set("storage.redis.url", format!("rediss://{host}:{port}"));
     let said = over_tls("127.0.0.1").refused();
     assert!(said.contains("cannot be reached") && said.to_lowercase().contains("certificate"), "{said}");
-    let said = over_tls("localhost").set("storage.redis.ca_file", certificate.as_str()).refused();
+    let said = over_tls("localhost").set("storage.redis.ca_file", path.as_str()).refused();
     assert!(said.to_lowercase().contains("certificate"), "it names another host: {said}");
-    over_tls("127.0.0.1").set("storage.redis.ca_file", certificate.as_str()).start().device(ONE);
+    over_tls("127.0.0.1").set("storage.redis.ca_file", path.as_str()).start().device(ONE);
 }

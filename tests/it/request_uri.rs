@@ -29,7 +29,7 @@ fn object(server: &Server, request: &Authorization) -> String {
 }
 
 /// The request that consists of a reference, and of where errors go.
-fn by_reference(request: &Authorization, uri: &str) -> Authorization {
+pub(crate) fn by_reference(request: &Authorization, uri: &str) -> Authorization {
     let outer = [
         ("client_id", request.client.id),
         ("request_uri", uri),

@@ -63,7 +63,7 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
         verify_for: longest(&settings),
     };
     let keys = SigningKeys::open(Arc::clone(&store), clock.clone(), sealing.clone(), policy).await.map_err(refused)?;
-    let outbound = Outbound::new(settings.outbound.allow_private_addresses);
+    let outbound = Outbound::trusting(settings.outbound.allow_private_addresses, settings.outbound.ca_certificates.as_deref());
     let clients =
         Clients::new(Arc::clone(&store), clock.clone(), outbound.clone(), sealing, &settings.clients, settings.scopes.clone())?;
     let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in)).map_err(refused)?;

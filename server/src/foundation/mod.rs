@@ -1,5 +1,6 @@
 //! The ground floor: time, randomness, secrets and their stored form. Knows nothing of OAuth.
 
+pub mod certificates;
 pub mod clock;
 pub mod digest;
 pub mod ed25519;

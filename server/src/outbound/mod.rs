@@ -12,6 +12,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -54,22 +55,23 @@ impl Bounds {
 /// Makes the requests. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Outbound {
-    client: Result<reqwest::Client, String>,
+    client: Result<Client, String>,
     allow_private: bool,
 }
 
 impl Outbound {
-    /// A maker of requests; with `allow_private` to any address.
+    /// A maker of requests; with `allow_private` to any address. It trusts the system's authorities.
     #[must_use]
     pub fn new(allow_private: bool) -> Self {
-        let client = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .user_agent(concat!("symbolon/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Resolver { allow_private }))
-            .build()
-            .map_err(|error| format!("no request can be made: {}", innermost(&error)));
-        Self { client, allow_private }
+        Self::trusting(allow_private, None)
+    }
+
+    /// The same, that trusts these authorities (PEM), too.
+    #[must_use]
+    pub fn trusting(allow_private: bool, authorities: Option<&str>) -> Self {
+        let authorities =
+            Certificate::from_pem_bundle(authorities.unwrap_or_default().as_bytes()).map_err(|error| innermost(&error));
+        Self { client: authorities.and_then(|more| client(allow_private, more)), allow_private }
     }
 
     /// Posts a form; gives the status of the answer, whose body is not read.
@@ -114,7 +116,7 @@ impl Outbound {
     }
 
     /// Who makes a request to that address, unless none may be made.
-    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, OutboundError> {
+    fn client_for(&self, url: &Url) -> Result<&Client, OutboundError> {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
@@ -126,6 +128,17 @@ impl Outbound {
         }
         self.client.as_ref().map_err(|reason| OutboundError::Unreachable(reason.clone()))
     }
+}
+
+fn client(allow_private: bool, authorities: Vec<Certificate>) -> Result<Client, String> {
+    let builder = Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .user_agent(concat!("symbolon/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Arc::new(Resolver { allow_private }));
+    // Merged with the system's: whoever has an authority of their own still talks to the rest of the world.
+    let builder = if authorities.is_empty() { builder } else { builder.tls_certs_merge(authorities) };
+    builder.build().map_err(|error| format!("no request can be made: {}", innermost(&error)))
 }
 
 fn unreachable(error: &reqwest::Error) -> OutboundError {

@@ -163,7 +163,7 @@ fn password(layers: &mut Layers) -> Option<Secret<String>> {
 }
 
 /// The text of a file that a setting names.
-fn readable(layers: &mut Layers, key: &str, path: &Path) -> Option<String> {
+pub(super) fn readable(layers: &mut Layers, key: &str, path: &Path) -> Option<String> {
     match document::read_text(path) {
         Ok(text) => Some(text),
         Err(why) => {

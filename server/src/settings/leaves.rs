@@ -526,6 +526,12 @@ pub(super) const LEAVES: &[Leaf] = &[
         "Whether the server sends requests to addresses of this machine and of private networks where a client registered them.",
     ),
     leaf(
+        "outbound.ca_file",
+        Kind::Path { required: false },
+        "",
+        "Certificates (PEM) of authorities that are trusted beside those of the system when the server makes a request.",
+    ),
+    leaf(
         "handlers.folder",
         Kind::Path { required: false },
         "",

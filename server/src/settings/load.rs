@@ -14,7 +14,7 @@ use super::meaning::{
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{backend, environment, file, overrides, registration, relations};
+use super::{backend, environment, file, outbound, overrides, registration, relations};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -130,9 +130,9 @@ pub(super) fn load_document(
     }
     let sealing_key = sealing_key(&mut layers);
     let statement_issuers = registration::issuers(&mut layers);
-    let backend = backend::read(&mut layers);
+    let (backend, outbound) = (backend::read(&mut layers), outbound::read(&mut layers));
     let handlers_are_known = whole && !layers.handlers_in_doubt;
-    finish(layers, sections, properties, Rest { shadow, sealing_key, statement_issuers, backend, handlers_are_known })
+    finish(layers, sections, properties, Rest { shadow, sealing_key, statement_issuers, backend, outbound, handlers_are_known })
 }
 
 /// What takes more than one setting to tell.
@@ -141,6 +141,7 @@ struct Rest {
     sealing_key: SealingKeySource,
     statement_issuers: Vec<StatementIssuer>,
     backend: Option<Backend>,
+    outbound: Option<Outbound>,
     handlers_are_known: bool,
 }
 
@@ -273,7 +274,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             client_certificate_header: layers.text("proxy.client_certificate_header").filter(|name| !name.is_empty()),
             mtls_address: layers.text("proxy.mtls_address").filter(|address| !address.is_empty()),
         },
-        outbound: Outbound { allow_private_addresses: layers.flag("outbound.allow_private_addresses")? },
+        outbound: rest.outbound?,
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
         scopes: sections.scopes,

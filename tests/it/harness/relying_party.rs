@@ -1,11 +1,14 @@
 //! A stand-in for the server of a relying party: it answers what it is told to, publishes documents, and keeps what it was sent.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::certificate::Certificate;
 use super::until;
 
 /// What to answer to the next request.
@@ -28,6 +31,7 @@ struct State {
 /// One that listens until the test ends.
 #[derive(Debug, Clone)]
 pub(crate) struct RelyingParty {
+    scheme: &'static str,
     port: u16,
     state: Arc<Mutex<State>>,
 }
@@ -36,15 +40,31 @@ impl RelyingParty {
     /// Begins to listen; answers these first, and then 200.
     #[track_caller]
     pub(crate) fn answering(replies: &[Reply]) -> Self {
+        Self::listening(replies, None)
+    }
+
+    /// The same behind TLS, with this certificate.
+    #[track_caller]
+    pub(crate) fn over_tls(certificate: &Certificate) -> Self {
+        Self::listening(&[], Some(certificate.shown()))
+    }
+
+    #[track_caller]
+    fn listening(replies: &[Reply], tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let state = Arc::new(Mutex::new(State { replies: replies.iter().copied().collect(), ..State::default() }));
-        let party = Self { port, state };
+        let party = Self { scheme: if tls.is_some() { "https" } else { "http" }, port, state };
         let own = party.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let own = own.clone();
-                std::thread::spawn(move || own.serve(stream));
+                let (own, tls) = (own.clone(), tls.clone());
+                std::thread::spawn(move || match tls {
+                    None => own.serve(stream),
+                    Some(config) => {
+                        own.serve(StreamOwned::new(ServerConnection::new(config).expect("a configuration that fits"), stream));
+                    }
+                });
             }
         });
         party
@@ -52,7 +72,7 @@ impl RelyingParty {
 
     /// Where it listens.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
     }
 
     /// Publishes a document at a path: what is asked for there is answered with it.
@@ -93,7 +113,7 @@ impl RelyingParty {
     }
 
     /// Reads one request to its end and answers it. A connection that breaks is nobody's business.
-    fn serve(&self, mut stream: TcpStream) {
+    fn serve(&self, mut stream: impl Read + Write) {
         let mut text = Vec::new();
         let mut part = [0; 4096];
         let (head, body) = loop {

@@ -28,6 +28,9 @@ max_idle = \"13h\"
 [storage]
 sealing_key_file = \"/nonexistent/key\"
 sealing_key = \"abc\"
+
+[outbound]
+ca_file = \"/dev/null\"
 ";
     let expected = [
         ("symbolon.toml:2", "config.unknown_key"),
@@ -42,6 +45,7 @@ sealing_key = \"abc\"
         ("symbolon.toml:17", "config.relation"),
         ("symbolon.toml:20", "config.unreadable_file"),
         ("symbolon.toml:21", "config.secret_in_the_open"),
+        ("symbolon.toml:24", "config.unreadable_value"),
         ("SYMBOLON_SERVER__LISEN", "config.unknown_environment"),
         ("SYMBOLON_STORAGE__CACHE", "config.unreadable_value"),
         ("-D telemetry.level", "config.unknown_value"),
