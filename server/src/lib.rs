@@ -1,6 +1,6 @@
 //! Symbolon: the sign-on server for families of apps.
 //!
-//! The floors, imports only downward: `cli` > `http` > `grants` > `issuance` > `sessions`, `accounts`, `clients`, `tokens` > `storage`, `outbound` >
+//! The floors, imports only downward: `cli` > `http` > `grants` > `issuance` > `sessions`, `accounts`, `clients`, `tokens` > `storage`, `outbound`, `network` >
 //! `protocol`, `settings`, `telemetry`, `foundation`. `ARCHITECTURE.md` says why; a test keeps it so.
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ pub mod foundation;
 pub mod grants;
 pub mod http;
 pub mod issuance;
+pub mod network;
 pub mod outbound;
 pub mod protocol;
 pub mod sessions;

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::harness::binaries::repository;
 
 /// The rooms of the server from the cellar to the roof: a room may import its own and earlier ones.
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "foundation",
     "protocol",
     "settings",
     "telemetry",
     "storage",
     "outbound",
+    "network",
     "tokens",
     "clients",
     "accounts",
@@ -24,7 +25,7 @@ const FLOORS: [&str; 14] = [
 ];
 
 /// What only these places of the server may name.
-const OWNERS: [(&str, &[&str]); 31] = [
+const OWNERS: [(&str, &[&str]); 32] = [
     ("actix_web", &["http"]),
     ("actix_cors", &["http"]),
     // Also a log target, by its name.
@@ -34,6 +35,7 @@ const OWNERS: [(&str, &[&str]); 31] = [
     ("redb", &["storage/embedded"]),
     ("redis", &["storage/redis"]),
     ("crc32fast", &["storage"]),
+    ("maxminddb", &["network"]),
     ("jsonwebtoken", &["tokens"]),
     ("jose_rs", &["tokens"]),
     ("x509_cert", &["tokens"]),

@@ -62,6 +62,7 @@ mod logout_rp_initiated;
 mod mtls;
 mod native_sso_exchange;
 mod native_sso_issue;
+mod network_databases;
 mod no_secrets_in_logs;
 mod pairwise;
 mod par;

@@ -10,9 +10,10 @@ use super::output::Failure;
 use crate::accounts::{PasswordPolicy, People, Throttle, ThrottleLimits};
 use crate::clients::Clients;
 use crate::foundation::Clock;
-use crate::grants::Engine;
+use crate::grants::{Engine, Outside};
 use crate::issuance::handler::Rehearsal;
 use crate::issuance::{Handlers, Issuer};
+use crate::network::Networks;
 use crate::outbound::Outbound;
 use crate::settings::meaning::{Backend, SealingKeySource, SessionLimits};
 use crate::settings::{Finding, Settings};
@@ -25,15 +26,15 @@ use crate::tokens::sealing::SealingKey;
 
 const SEALING_KEY: &str = "sealing.key";
 
-/// The engine of a server that will serve, with its handlers.
+/// The engine of a server that will serve, with its handlers and its databases of addresses.
 ///
 /// # Errors
 /// What cannot be opened.
-pub async fn serving(settings: Settings, handlers: Rehearsal) -> Result<Arc<Engine>, Failure> {
+pub async fn serving(settings: Settings, networks: Networks, handlers: Rehearsal) -> Result<Arc<Engine>, Failure> {
     let load = Handlers::begin(handlers)?;
     load.warnings.iter().for_each(warn);
     load.handlers.announce();
-    assemble(settings, load.handlers).await
+    assemble(settings, networks, load.handlers).await
 }
 
 /// The engine of a command that works on the store of a stopped server. Handlers are loaded only where they are the point.
@@ -42,7 +43,8 @@ pub async fn serving(settings: Settings, handlers: Rehearsal) -> Result<Arc<Engi
 /// Findings, or what cannot be opened.
 pub async fn offline(settings: Settings, with_handlers: bool) -> Result<Arc<Engine>, Failure> {
     let handlers = if with_handlers { Handlers::load(&settings)?.handlers } else { Handlers::none() };
-    assemble(settings, handlers).await
+    let networks = Networks::none(&settings.network);
+    assemble(settings, networks, handlers).await
 }
 
 /// Writes a finding that stops nobody to the log.
@@ -54,7 +56,7 @@ pub fn warn(finding: &Finding) {
     }
 }
 
-async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>, Failure> {
+async fn assemble(settings: Settings, networks: Networks, handlers: Handlers) -> Result<Arc<Engine>, Failure> {
     let settings = Arc::new(settings);
     let Opened { store, sealing, clock } = open(&settings).await?;
     let policy = KeyPolicy {
@@ -69,7 +71,7 @@ async fn assemble(settings: Settings, handlers: Handlers) -> Result<Arc<Engine>,
     let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in)).map_err(refused)?;
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
     let issuer = Issuer::new(settings, clock, store, keys, people, clients.keys().clone());
-    Ok(Engine::new(issuer, clients, handlers, throttle, outbound))
+    Ok(Engine::new(issuer, clients, handlers, throttle, Outside { outbound, networks }))
 }
 
 /// A store, and what it takes to read it.

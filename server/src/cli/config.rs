@@ -50,7 +50,7 @@ pub fn run(command: &ConfigCommand, place: &Place, output: Output) -> Result<(),
 
 fn check(place: &Place, output: Output) -> Result<(), Failure> {
     let draft = settings::draft_from_process(place.config.as_deref(), &place.define)?;
-    let (_, handlers) = examine(draft).finish(output)?;
+    let (_, _, handlers) = examine(draft).finish(output)?;
     handlers.warnings.iter().for_each(|warning| output.finding(warning));
     let decides = handlers.enabled().map(str::to_owned);
     let warnings = handlers.warnings.clone();

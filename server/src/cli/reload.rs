@@ -46,6 +46,9 @@ impl Reloader {
     /// Findings; then nothing has changed.
     pub async fn reload(&self, why: &str) -> Result<Reloaded, Findings> {
         let result = self.exchange().await;
+        let networks = self.engine.networks().clone();
+        // What came of it is in the log: it is nobody's business who reloads handlers.
+        drop(tokio::task::spawn_blocking(move || networks.refresh()).await);
         match &result {
             Ok(reloaded) => {
                 metrics::handler_reload("ok");
@@ -139,13 +142,14 @@ async fn look(settings: HandlerSettings) -> Picture {
 /// Settings outside of `[handlers]` that were written anew: they hold from the next start on.
 fn waiting(began_with: &[Shown], now: &[Shown]) -> Option<Finding> {
     const OURS: &str = "handlers.";
-    const SECTIONS: [&str; 10] = [
+    const SECTIONS: [&str; 11] = [
         "server.",
         "storage.",
         "tokens.",
         "sessions.",
         "sign_in.",
         "proxy.",
+        "network.",
         "telemetry.",
         "scopes.",
         "resource_servers.",

@@ -31,10 +31,10 @@ pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
         telemetry::init(&draft.loaded.settings.telemetry).map_err(Failure::refusal_of)?;
     }
     keep_memory_to_itself();
-    let (loaded, handlers) = examine(draft).finish(output)?;
+    let (loaded, networks, handlers) = examine(draft).finish(output)?;
     let metrics = telemetry::metrics::install();
     let began_with = loaded.show();
-    let engine = assemble::serving(loaded.settings, handlers).await?;
+    let engine = assemble::serving(loaded.settings, networks, handlers).await?;
     let server = &engine.settings().server;
     let listener = TcpListener::bind(server.listen).map_err(|error| {
         Failure::refusal(format!("cannot listen on {}: {error}; correct server.listen or stop who holds it", server.listen))
@@ -47,6 +47,7 @@ pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
     let keepers = [
         tokio::spawn(look_after_keys(Arc::clone(&engine))),
         tokio::spawn(Arc::clone(&engine).deliver_logout_notices()),
+        tokio::spawn(engine.networks().clone().watch()),
         tokio::spawn(reload_when_told(Arc::clone(&reloader))),
         tokio::spawn(async move { reloader.watch().await }),
     ];
@@ -83,7 +84,7 @@ async fn look_after_keys(engine: Arc<Engine>) {
     }
 }
 
-/// SIGHUP reloads the handlers.
+/// SIGHUP reloads the handlers, and databases of addresses that have changed.
 async fn reload_when_told(reloader: Arc<Reloader>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {

@@ -8,6 +8,7 @@ use crate::accounts::{Throttle, ThrottleLimits};
 use crate::clients::{Clients, InitialTokens};
 use crate::foundation::Clock;
 use crate::issuance::{Handlers, Issuer};
+use crate::network::Networks;
 use crate::outbound::Outbound;
 use crate::sessions::{Codes, DeviceCodes, Notices, Sessions};
 use crate::settings::Settings;
@@ -26,13 +27,22 @@ pub struct Engine {
     throttle: Throttle,
     initial_tokens: InitialTokens,
     registrations: Throttle,
-    outbound: Outbound,
+    outside: Outside,
+}
+
+/// What the server has to do with the rest of the world.
+#[derive(Debug)]
+pub struct Outside {
+    /// What it asks of others.
+    pub outbound: Outbound,
+    /// What it knows of their addresses.
+    pub networks: Networks,
 }
 
 impl Engine {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle, outbound: Outbound) -> Arc<Self> {
+    pub fn new(issuer: Issuer, clients: Clients, handlers: Handlers, throttle: Throttle, outside: Outside) -> Arc<Self> {
         let (store, clock) = (Arc::clone(issuer.store()), issuer.clock().clone());
         let issuer = issuer.telling(Notices::new(Arc::clone(&store), clock.clone(), clients.clone()));
         let registration = &issuer.settings().registration;
@@ -52,7 +62,7 @@ impl Engine {
             clients,
             handlers,
             throttle,
-            outbound,
+            outside,
         })
     }
 
@@ -125,7 +135,13 @@ impl Engine {
     /// What the server asks of others.
     #[must_use]
     pub const fn outbound(&self) -> &Outbound {
-        &self.outbound
+        &self.outside.outbound
+    }
+
+    /// What is known of addresses.
+    #[must_use]
+    pub const fn networks(&self) -> &Networks {
+        &self.outside.networks
     }
 
     /// The initial access tokens.

@@ -24,7 +24,7 @@ pub mod token_exchange;
 pub mod user_info;
 
 pub use account::Account;
-pub use engine::Engine;
+pub use engine::{Engine, Outside};
 pub use introspection::Introspection;
 pub use parameters::Parameters;
 pub use pipeline::{Facts, TokenCall};

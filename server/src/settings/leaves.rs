@@ -520,6 +520,32 @@ pub(super) const LEAVES: &[Leaf] = &[
         "Where clients with a certificate come in, if not at the issuer, as `https://mtls.example.com`: announced as `mtls_endpoint_aliases`.",
     ),
     leaf(
+        "network.databases",
+        Kind::Paths,
+        "",
+        "Files of the MaxMind DB format (`.mmdb`) that tell where an address is and in whose network: one of cities or countries, one of \
+         AS numbers. What an earlier one does not know is asked of the later ones.",
+    ),
+    leaf(
+        "network.watch",
+        Kind::Duration { min: 100, max: DAY, never: true },
+        "1m",
+        "How often these files are looked at for changes, which are then taken over; `never`: only by `symbolon handler reload` and SIGHUP. Of a \
+         file that is broken the old content stays.",
+    ),
+    leaf(
+        "network.prefix_v4",
+        Kind::Number { min: 8, max: 32 },
+        "24",
+        "How many leading bits of two IPv4 addresses must agree where something is bound to a prefix.",
+    ),
+    leaf(
+        "network.prefix_v6",
+        Kind::Number { min: 16, max: 128 },
+        "56",
+        "The same for IPv6 addresses: a household or a phone usually has a /56 or a /64.",
+    ),
+    leaf(
         "outbound.allow_private_addresses",
         Kind::Flag,
         "false",

@@ -14,7 +14,7 @@ use super::meaning::{
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{backend, environment, file, outbound, overrides, registration, relations};
+use super::{backend, environment, file, network, outbound, overrides, registration, relations};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -274,6 +274,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             client_certificate_header: layers.text("proxy.client_certificate_header").filter(|name| !name.is_empty()),
             mtls_address: layers.text("proxy.mtls_address").filter(|address| !address.is_empty()),
         },
+        network: network::read(layers)?,
         outbound: rest.outbound?,
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },

@@ -3,6 +3,7 @@
 mod handlers;
 mod levels;
 mod logout;
+mod network;
 mod outbound;
 mod proxy;
 mod registration;
@@ -21,6 +22,7 @@ use url::Url;
 pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
 pub use levels::{Factor, Level, Levels, amr};
 pub use logout::OfflineAccess;
+pub use network::{NetworkData, Prefixes};
 pub use outbound::Outbound;
 pub use proxy::Proxy;
 pub use registration::{Registration, RegistrationMode, StatementIssuer};
@@ -51,6 +53,8 @@ pub struct Settings {
     pub registration: Registration,
     /// `[proxy]`
     pub proxy: Proxy,
+    /// `[network]`
+    pub network: NetworkData,
     /// `[outbound]`
     pub outbound: Outbound,
     /// `[handlers]`

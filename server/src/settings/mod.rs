@@ -21,6 +21,7 @@ mod leaves;
 mod load;
 pub mod meaning;
 mod nearest;
+mod network;
 mod outbound;
 mod overrides;
 mod properties;

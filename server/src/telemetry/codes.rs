@@ -47,6 +47,9 @@ codes! {
     RELOAD_REFUSED = "OP7112": "reload of the device SSO handlers refused; those in service stay" ("reason detail");
     SHADOW_DIFFERED = "OP7113": "shadow handler would have decided otherwise" ("handler client_id sid reason detail");
 
+    NETWORK_DATABASES_RELOADED = "OP7121": "databases of addresses taken over from their files" ("detail");
+    NETWORK_DATABASE_REFUSED = "OP7122": "changed database of addresses not taken over; what was known stays" ("reason");
+
     CODE_GRANT_ISSUED = "TK1001": "tokens issued for an authorization code" ("client_id subject sid address grant detail?");
     CODE_GRANT_REFUSED = "TK1002": "authorization code grant refused" ("client_id? subject? sid? address grant reason detail?");
     REFRESH_GRANT_ISSUED = "TK1011": "tokens issued for a refresh token" ("client_id subject sid address grant detail?");

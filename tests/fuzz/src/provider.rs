@@ -9,8 +9,9 @@ use symbolon::clients::Clients;
 use symbolon::foundation::{Clock, Secret};
 use symbolon::grants::authorize::sign_in::{Credentials, SignIn};
 use symbolon::grants::authorize::{Answer, Browser, Outcome, Refusal};
-use symbolon::grants::{Engine, Facts, Parameters, Shown, TokenCall};
+use symbolon::grants::{Engine, Facts, Outside, Parameters, Shown, TokenCall};
 use symbolon::issuance::{Handlers, Issuer};
+use symbolon::network::Networks;
 use symbolon::outbound::Outbound;
 use symbolon::settings::Settings;
 use symbolon::settings::meaning::FileClient;
@@ -108,8 +109,9 @@ async fn engine() -> Arc<Engine> {
     let people = people.unwrap_or_else(|error| panic!("the people: {error}"));
     people.add("ada", Secret::new(PASSWORD.to_owned()), Map::new()).await.unwrap_or_else(|error| panic!("the person: {error}"));
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
+    let outside = Outside { outbound, networks: Networks::none(&settings.network) };
     let issuer = Issuer::new(settings, clock, store, keys, people, clients.keys().clone());
-    Engine::new(issuer, clients, Handlers::none(), throttle, outbound)
+    Engine::new(issuer, clients, Handlers::none(), throttle, outside)
 }
 
 fn new_browser() -> Browser {

@@ -17,6 +17,7 @@ pub(crate) mod failing_disk;
 pub(crate) mod fleet;
 pub(crate) mod jwt;
 pub(crate) mod load;
+pub(crate) mod maxmind;
 pub(crate) mod page;
 pub(crate) mod partition;
 pub(crate) mod person;

@@ -8,7 +8,9 @@ use super::*;
 use crate::accounts::{PasswordPolicy, People, Throttle, ThrottleLimits};
 use crate::clients::Clients;
 use crate::foundation::{Clock, Secret};
+use crate::grants::Outside;
 use crate::issuance::{Handlers, Issuer};
+use crate::network::Networks;
 use crate::outbound::Outbound;
 use crate::settings::Settings;
 use crate::settings::meaning::FileClient;
@@ -38,8 +40,9 @@ async fn engine() -> Arc<Engine> {
     let clients = Clients::new(Arc::clone(&store), clock.clone(), outbound.clone(), sealing, own, scopes).unwrap();
     let people = People::new(Arc::clone(&store), clock.clone(), PasswordPolicy::from(&settings.sign_in)).unwrap();
     let throttle = Throttle::new(ThrottleLimits::from(&settings.sign_in));
+    let outside = Outside { outbound, networks: Networks::none(&settings.network) };
     let issuer = Issuer::new(settings, clock, store, keys, people, clients.keys().clone());
-    Engine::new(issuer, clients, Handlers::none(), throttle, outbound)
+    Engine::new(issuer, clients, Handlers::none(), throttle, outside)
 }
 
 fn request(scope: &str) -> AuthorizationRequest {
