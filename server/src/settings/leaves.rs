@@ -653,7 +653,8 @@ mod tests {
         for (n, leaf) in LEAVES.iter().enumerate() {
             assert!(LEAVES[..n].iter().all(|other| other.key != leaf.key), "{} twice", leaf.key);
             assert!(
-                leaf.key.contains('.') && leaf.key.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_'),
+                leaf.key.contains('.')
+                    && leaf.key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'_'),
                 "{}",
                 leaf.key
             );

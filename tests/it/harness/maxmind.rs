@@ -13,7 +13,7 @@ enum Next {
     Data(usize),
 }
 
-/// The bytes of a database with these networks (`192.0.2.0/24`) and what it says of them. Whole numbers become `uint32`, others `double`.
+/// The bytes of a database with these networks (`192.0.2.0/24`) and what it says of them. Numbers that are not whole are `double`.
 pub(crate) fn database(sort: &str, networks: &[(&str, Value)]) -> Vec<u8> {
     let mut nodes = vec![[Next::Nothing; 2]];
     let mut data = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn database(sort: &str, networks: &[(&str, Value)]) -> Vec<u8> {
     let metadata = json!({
         "binary_format_major_version": 2,
         "binary_format_minor_version": 0,
-        "build_epoch": 1_795_000_000_u32,
+        "build_epoch": 1_795_000_000_u64,
         "database_type": sort,
         "description": { "en": "made by the tests" },
         "ip_version": 6,
@@ -101,7 +101,10 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
             control(7, members.len(), out);
             for (name, value) in members {
                 encode(&Value::from(name.as_str()), out);
-                encode(value, out);
+                match value.as_u64() {
+                    Some(number) => encode_number(name, number, out),
+                    None => encode(value, out),
+                }
             }
         }
         Value::Array(items) => {
@@ -109,18 +112,24 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
             items.iter().for_each(|item| encode(item, out));
         }
         Value::Number(number) => {
-            if let Some(number) = number.as_u64() {
-                let bytes = u32::try_from(number).expect("32 bits").to_be_bytes();
-                let significant = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
-                control(6, significant.len(), out);
-                out.extend(significant);
-            } else {
-                control(3, 8, out);
-                out.extend(number.as_f64().expect("a number").to_be_bytes());
-            }
+            control(3, 8, out);
+            out.extend(number.as_f64().expect("a number").to_be_bytes());
         }
         other => panic!("{other} is not needed here"),
     }
+}
+
+/// A whole number in the type that the specification has for this member.
+fn encode_number(name: &str, number: u64, out: &mut Vec<u8>) {
+    let sort = match name {
+        "build_epoch" => 9,
+        "node_count" | "autonomous_system_number" => 6,
+        _ => 5,
+    };
+    let bytes = number.to_be_bytes();
+    let significant = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
+    control(sort, significant.len(), out);
+    out.extend(significant);
 }
 
 /// The control byte of a field, with the bytes that belong to it.
