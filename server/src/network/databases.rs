@@ -47,7 +47,7 @@ impl Networks {
     #[must_use]
     pub fn look_up(&self, address: IpAddr) -> Place {
         let address = address.to_canonical();
-        self.open.load().iter().fold(Place::default(), |known, database| known.or(database.look_up(address)))
+        self.open.load().iter().fold(Place::default(), |known, database| known.or(&database.look_up(address)))
     }
 
     /// The address with its autonomous system, to be compared later.

@@ -6,6 +6,7 @@ mod database;
 mod databases;
 mod place;
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test")]
 mod tests;
 
 pub use binding::{Binding, Comparison, Difference, Origin, compare};

@@ -45,11 +45,11 @@ impl Place {
     /// Adds what `other` knows besides. What belongs together is taken as a whole from who knows something of it: the network, the country, the
     /// spot in it. Two databases may disagree about the country; then the first is believed, and no spot is taken from the other.
     #[must_use]
-    pub(super) fn or(self, other: Self) -> Self {
-        let network = if self.asn.is_some() { &self } else { &other };
-        let country = if self.country_code.is_some() { &self } else { &other };
+    pub(super) fn or(&self, other: &Self) -> Self {
+        let network = if self.asn.is_some() { self } else { other };
+        let country = if self.country_code.is_some() { self } else { other };
         let elsewhere = self.country_code.is_some() && other.country_code.is_some() && self.country_code != other.country_code;
-        let spot = if self.knows_spot() || elsewhere { &self } else { &other };
+        let spot = if self.knows_spot() || elsewhere { self } else { other };
         Self {
             asn: network.asn,
             as_organization: network.as_organization.clone(),

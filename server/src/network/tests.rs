@@ -81,13 +81,13 @@ fn what_two_files_disagree_about_is_not_mixed() {
         city_name: city.map(str::to_owned),
         ..Place::default()
     };
-    assert_eq!(place(Some("DE"), None).or(place(Some("DE"), Some("Berlin"))), place(Some("DE"), Some("Berlin")));
-    assert_eq!(place(Some("DE"), None).or(place(Some("FR"), Some("Paris"))), place(Some("DE"), None));
-    assert_eq!(place(None, None).or(place(Some("FR"), Some("Paris"))), place(Some("FR"), Some("Paris")));
-    assert_eq!(place(Some("DE"), Some("Bonn")).or(place(Some("DE"), Some("Berlin"))), place(Some("DE"), Some("Bonn")));
+    assert_eq!(place(Some("DE"), None).or(&place(Some("DE"), Some("Berlin"))), place(Some("DE"), Some("Berlin")));
+    assert_eq!(place(Some("DE"), None).or(&place(Some("FR"), Some("Paris"))), place(Some("DE"), None));
+    assert_eq!(place(None, None).or(&place(Some("FR"), Some("Paris"))), place(Some("FR"), Some("Paris")));
+    assert_eq!(place(Some("DE"), Some("Bonn")).or(&place(Some("DE"), Some("Berlin"))), place(Some("DE"), Some("Bonn")));
     let net = |asn, name: Option<&str>| Place { asn, as_organization: name.map(str::to_owned), ..Place::default() };
-    assert_eq!(net(Some(1), None).or(net(Some(2), Some("Two"))), net(Some(1), None));
-    assert_eq!(net(None, None).or(net(Some(2), Some("Two"))), net(Some(2), Some("Two")));
+    assert_eq!(net(Some(1), None).or(&net(Some(2), Some("Two"))), net(Some(1), None));
+    assert_eq!(net(None, None).or(&net(Some(2), Some("Two"))), net(Some(2), Some("Two")));
 }
 
 #[test]

@@ -109,7 +109,9 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             control(11, items.len(), out);
-            items.iter().for_each(|item| encode(item, out));
+            for item in items {
+                encode(item, out);
+            }
         }
         Value::Number(number) => {
             control(3, 8, out);
@@ -134,11 +136,8 @@ fn encode_number(name: &str, number: u64, out: &mut Vec<u8>) {
 
 /// The control byte of a field, with the bytes that belong to it.
 fn control(sort: u8, size: usize, out: &mut Vec<u8>) {
-    let (low, more) = match u8::try_from(size) {
-        Ok(size) if size < 29 => (size, None),
-        Ok(size) => (29, Some(size - 29)),
-        Err(_) => panic!("{size} bytes are not needed here"),
-    };
+    let size = u8::try_from(size).expect("a short text or list");
+    let (low, more) = if size < 29 { (size, None) } else { (29, Some(size - 29)) };
     if sort > 7 {
         out.extend([low, sort - 7]);
     } else {
