@@ -9,6 +9,7 @@ use super::certificate::CertificateName;
 use super::logout::LogoutUris;
 use super::redirect::RedirectUri;
 use super::request_uri::RequestUri;
+use super::session_transfer::SessionTransfer;
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::{Digest, Secret, Timestamp};
 use crate::protocol::Scope;
@@ -81,6 +82,8 @@ pub struct Client {
     pub compat_device_token: bool,
     /// `first_party`: consent is not asked for.
     pub first_party: bool,
+    /// `session_transfer`: what it may do with session transfer tokens.
+    pub session_transfer: SessionTransfer,
     /// `allow_dotless_redirect_schemes`: `appname://oauth/callback` may be registered.
     pub allow_dotless_redirect_schemes: bool,
     /// `introspection`: it may ask about tokens of other clients at `/introspect`; confidential clients by default.

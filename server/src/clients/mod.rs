@@ -18,6 +18,7 @@ pub mod redirect;
 pub mod registration;
 pub mod request_uri;
 pub mod sector;
+pub mod session_transfer;
 pub mod sharing;
 mod software_statement;
 
@@ -38,4 +39,5 @@ pub use redirect::{RedirectProblem, RedirectUri};
 pub use registration::{Allowed, Prepared, Registered};
 pub use request_uri::{Reference, RequestUri};
 pub use sector::{SectorProblem, check_sector};
+pub use session_transfer::{Demands, DeviceBinding, NetworkBinding, SessionTransfer};
 pub use software_statement::StatementProblem;

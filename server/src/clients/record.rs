@@ -35,7 +35,9 @@ impl Record {
             .into_iter()
             .any(|method| is("token_endpoint_auth_method", &method.into()))
             || is("tls_client_certificate_bound_access_tokens", &true.into());
-        self.sealed_secret.is_some() || self.metadata.contains_key("jwks_uri") || with_certificate
+        self.sealed_secret.is_some()
+            || ["jwks_uri", "session_transfer"].iter().any(|name| self.metadata.contains_key(*name))
+            || with_certificate
     }
 
     fn encode(&self) -> Result<Vec<u8>, StorageError> {

@@ -76,7 +76,8 @@ const HONOURED: [&str; 56] = [
 ];
 
 /// What only an operator may give: each a right over others, or over the person's consent.
-const PRIVILEGES: [&str; 6] = [
+const PRIVILEGES: [&str; 7] = [
+    "session_transfer",
     "first_party",
     "introspection",
     "device_sso_family",

@@ -142,7 +142,8 @@ impl Engine {
         let now = self.clock().now();
         let browser = self.origin(grant, client).await?.ok_or_else(ended)?;
         let settings = &self.settings().sessions;
-        if grant.scope.contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client) {
+        let transferred = browser.session.parent.is_some();
+        if !transferred && grant.scope.contains(names::DEVICE_SSO) && sharing::may_receive_device_secret(client) {
             // An invalid secret, one of another person and one of another family's device count as absent (Native SSO
             // section 3.4.2).
             if let Some(text) = presented
@@ -173,6 +174,9 @@ impl Engine {
                 Session::begin(SessionKind::Offline, grant.sub.clone(), grant.authentication.clone(), &settings.offline, now);
             session.browser = Some(grant.browser);
             session.device = Device::only_described(&grant.device_description);
+            if transferred {
+                self.hang(&mut session, browser, client).await?;
+            }
             return Ok(Home::Create(SessionId::new(self.clock()), Box::new(session), None));
         }
         Ok(Home::Join(Box::new(browser), None))

@@ -10,7 +10,7 @@ use crate::foundation::Clock;
 use crate::issuance::{Handlers, Issuer};
 use crate::network::Networks;
 use crate::outbound::Outbound;
-use crate::sessions::{Codes, DeviceCodes, Notices, Sessions};
+use crate::sessions::{Codes, DeviceCodes, Notices, Sessions, TransferTokens};
 use crate::settings::Settings;
 use crate::storage::SharedStore;
 
@@ -21,6 +21,7 @@ pub struct Engine {
     clients: Clients,
     codes: Codes,
     device_codes: DeviceCodes,
+    transfer_tokens: TransferTokens,
     transactions: Transactions,
     pushed: PushedRequests,
     handlers: Handlers,
@@ -54,6 +55,7 @@ impl Engine {
         Arc::new(Self {
             initial_tokens: InitialTokens::new(Arc::clone(&store), clock.clone()),
             registrations,
+            transfer_tokens: TransferTokens::new(Arc::clone(&store), clock.clone()),
             device_codes: DeviceCodes::new(Arc::clone(&store), clock.clone()),
             codes: Codes::new(Arc::clone(&store), clock.clone()),
             pushed: PushedRequests::new(Arc::clone(&store), clock.clone()),
@@ -106,6 +108,11 @@ impl Engine {
     #[must_use]
     pub const fn codes(&self) -> &Codes {
         &self.codes
+    }
+
+    /// The session transfer tokens.
+    pub(super) const fn transfer_tokens(&self) -> &TransferTokens {
+        &self.transfer_tokens
     }
 
     /// The device codes.

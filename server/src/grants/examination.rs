@@ -6,7 +6,7 @@ use super::authorize::{consent, pushed, transaction};
 use crate::accounts::{factors, people};
 use crate::clients;
 use crate::issuance::access;
-use crate::sessions::{code, device_code, notice, registry};
+use crate::sessions::{code, device_code, notice, registry, transfer};
 use crate::settings::meaning::ScopeMeaning;
 use crate::storage::{Key, Kind, StorageError};
 use crate::tokens::keys::{self, KeyError};
@@ -37,6 +37,7 @@ impl Examiner<'_> {
             Some(Kind::SignInName) => people::check_sign_in_name(value),
             Some(Kind::Client) => clients::check_record(value, self.sealing, self.scopes),
             Some(Kind::InitialToken) => clients::check_initial_token(value),
+            Some(Kind::TransferToken) => transfer::check(value),
             Some(Kind::DeviceCode) => device_code::check_device(value),
             Some(Kind::UserCode) => device_code::check_user(value),
             Some(Kind::Factors) => return factors::check(self.sealing, key, value).map_err(|error| error.to_string()),

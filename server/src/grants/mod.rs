@@ -19,6 +19,7 @@ pub mod refresh_token;
 pub mod registration;
 pub mod request;
 pub mod revocation;
+mod session_transfer;
 pub mod target;
 pub mod token_exchange;
 pub mod user_info;

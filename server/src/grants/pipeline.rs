@@ -25,6 +25,8 @@ pub struct TokenCall<'a> {
     pub endpoint: &'a str,
     /// The client's address.
     pub address: Option<IpAddr>,
+    /// What the client says it is.
+    pub user_agent: &'a str,
     /// What it shows beside the parameters to prove that it holds a key.
     pub shown: Shown<'a>,
 }
@@ -34,6 +36,8 @@ pub struct TokenCall<'a> {
 pub struct Facts {
     /// The grant type, once known.
     pub grant: &'static str,
+    /// The codes of this request, done and refused, where they are not those of its grant.
+    pub codes: Option<(Code, Code)>,
     /// The client: the authenticated one, or the one that failed to authenticate, if there is such a client.
     pub client_id: Option<String>,
     /// The person.
@@ -76,10 +80,17 @@ impl Engine {
         let bound = self.possession(client.client(), call, facts).await?;
         let answer = match request {
             TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, &bound, facts).await,
-            TokenRequest::RefreshToken(request) => self.refresh(&client, request, &bound, facts).await,
+            TokenRequest::RefreshToken(request) => {
+                let context = self.context(call.address, call.user_agent);
+                self.refresh(&client, request, &bound, context, facts).await
+            }
             TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request, &bound).await,
             TokenRequest::DeviceCode(request) => self.poll_device(&client, request, &bound, facts).await,
             TokenRequest::TokenExchange(request) => self.exchange(&client, *request, &bound, call.address, facts).await,
+            TokenRequest::SessionTransfer(request) => {
+                let context = self.context(call.address, call.user_agent);
+                self.exchange_for_transfer(&client, *request, &bound, context, facts).await
+            }
         }?;
         // Somebody has signed in with it. Should this fail, the next request does it.
         if client.client().unused_until.is_some()

@@ -8,6 +8,7 @@ use super::engine::Engine;
 use super::pipeline::Facts;
 use super::possession;
 use super::request::RefreshToken;
+use super::session_transfer::Maker;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
 use crate::foundation::{Digest, Secret};
@@ -17,7 +18,7 @@ use crate::issuance::proposal::IdTokenProposal;
 use crate::issuance::{Proposal, TokenResponse};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::record::TOUCH_EVERY;
-use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, Session, SessionKind};
+use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, RequestContext, Session, SessionKind};
 use crate::telemetry::codes;
 use crate::tokens::Confirmation;
 use crate::tokens::handle::RefreshHandle;
@@ -29,6 +30,13 @@ enum Secretly {
     Echo(DeviceSecret),
     /// The app's own, which may be new to the session.
     Own(NewSecret),
+}
+
+/// What goes out with the answer, and is to be written.
+struct Answering<'a> {
+    device_secret: Option<&'a Secretly>,
+    /// A web session may grow from the session.
+    transfers: bool,
 }
 
 impl Secretly {
@@ -46,9 +54,15 @@ impl Engine {
         client: &AuthenticatedClient,
         request: RefreshToken,
         confirmation: &Confirmation,
+        context: RequestContext,
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
+        let transfers = self.transfers(&request)?;
+        if transfers {
+            facts.codes = Some((codes::TRANSFER_ISSUED, codes::TRANSFER_REFUSED));
+            self.check_may_transfer(client)?;
+        }
         let handle =
             RefreshHandle::parse(request.token.expose()).ok_or_else(|| OAuthError::invalid_grant("this is no refresh token"))?;
         let loaded =
@@ -118,12 +132,36 @@ impl Engine {
             device_secret: device_secret.as_ref().map(Secretly::secret),
             confirmation,
         };
-        let minted = self.issuer().mint(&plan, &bearer).await?;
+        let minted = if transfers {
+            let key_proven = refresh.bound.as_ref().is_some_and(|bound| bound.jkt.is_some());
+            let maker = Maker { client, loaded: &loaded, grant: Some(&grant), key_proven, context };
+            let lifetime = self.settings().session_transfer.lifetime;
+            let token = self.make_transfer_token(maker, None, lifetime).await?;
+            self.issuer().mint_beside(&plan, &bearer, token, lifetime).await?
+        } else {
+            self.issuer().mint(&plan, &bearer).await?
+        };
         self.issuer().record(&minted).await?;
-        let rotated = self.advance(loaded, client, &handle, device_secret.as_ref(), facts).await?;
-        Ok(TokenResponse::new(minted)
+        let answer = Answering { device_secret: device_secret.as_ref(), transfers };
+        // A refresh token of a web session is used within that.
+        let above = loaded.session.parent.as_ref().filter(|parent| parent.transfer.is_none()).map(|parent| parent.session);
+        let rotated = self.advance(loaded, client, &handle, &answer, facts).await?;
+        if let Some(above) = above {
+            self.sessions().touch(above).await?;
+        }
+        let response = TokenResponse::new(minted)
             .with_refresh_token(rotated)
-            .with_device_secret(device_secret.as_ref().map(Secretly::secret), client.compat_device_token))
+            .with_device_secret(device_secret.as_ref().map(Secretly::secret), client.compat_device_token);
+        Ok(if transfers { response.of_type(names::TYPE_SESSION_TRANSFER) } else { response })
+    }
+
+    /// Whether the request is for a session transfer token. Any other audience is passed over, as it always was.
+    fn transfers(&self, request: &RefreshToken) -> Result<bool, OAuthError> {
+        let mut transfers = false;
+        for audience in &request.audiences {
+            transfers |= self.asks_for_transfer(audience)?;
+        }
+        Ok(transfers)
     }
 
     /// Moves the grant on by one compare-and-swap; gives the token that the client shall use next, if it rotates.
@@ -132,7 +170,7 @@ impl Engine {
         loaded: Loaded,
         client: &Client,
         handle: &RefreshHandle,
-        device_secret: Option<&Secretly>,
+        answer: &Answering<'_>,
         facts: &mut Facts,
     ) -> Result<Option<Secret<String>>, OAuthError> {
         let successor = self.issuer().keys().derive("refresh", &[handle.session.as_bytes(), &handle.tag, handle.secret.expose()]);
@@ -171,7 +209,11 @@ impl Engine {
                         return Change::Keep(Err("the refresh token was used meanwhile, and its successor too"));
                     }
                 }
-                if let (Some(Secretly::Own(secret)), Some(device)) = (device_secret, session.device.as_mut()) {
+                if answer.transfers && !session.grown {
+                    session.grown = true;
+                    write = true;
+                }
+                if let (Some(Secretly::Own(secret)), Some(device)) = (answer.device_secret, session.device.as_mut()) {
                     issued = device.accept(secret, &client.id, now);
                     write |= issued;
                 }

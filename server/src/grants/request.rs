@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::parameters::Parameters;
+use super::session_transfer::TransferRequest;
 use crate::foundation::Secret;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 
@@ -34,6 +35,8 @@ pub enum TokenRequest {
     DeviceCode(DeviceCode),
     /// RFC 8693, profiled by Native SSO
     TokenExchange(Box<TokenExchange>),
+    /// RFC 8693, for a session transfer token
+    SessionTransfer(Box<TransferRequest>),
 }
 
 /// The parameters of `authorization_code`.
@@ -69,6 +72,8 @@ pub struct RefreshToken {
     pub(super) scope: Option<Scope>,
     pub(super) device_secret: Option<Secret<String>>,
     pub(super) resources: Vec<String>,
+    /// What the answer is for, if it is no access token.
+    pub(super) audiences: Vec<String>,
 }
 
 /// The parameters of `client_credentials`.
@@ -124,12 +129,16 @@ impl TokenRequest {
                 scope,
                 device_secret: parameters.secret("device_secret"),
                 resources,
+                audiences: parameters.all("audience"),
             })),
             names::CLIENT_CREDENTIALS => Ok(Self::ClientCredentials(ClientCredentials { scope, resources })),
             names::DEVICE_CODE => Ok(Self::DeviceCode(DeviceCode {
                 device_code: required_secret(parameters, "device_code", "The parameter device_code is missing.")?,
                 device_secret: parameters.secret("device_secret"),
             })),
+            names::TOKEN_EXCHANGE if TransferRequest::is_asked_for(parameters) => {
+                TransferRequest::parse(parameters).map(|request| Self::SessionTransfer(Box::new(request)))
+            }
             names::TOKEN_EXCHANGE => {
                 TokenExchange::parse(parameters, scope, resources).map(|request| Self::TokenExchange(Box::new(request)))
             }
@@ -145,7 +154,7 @@ impl TokenRequest {
             Self::RefreshToken(_) => names::REFRESH_TOKEN,
             Self::ClientCredentials(_) => names::CLIENT_CREDENTIALS,
             Self::DeviceCode(_) => names::DEVICE_CODE,
-            Self::TokenExchange(_) => names::TOKEN_EXCHANGE,
+            Self::TokenExchange(_) | Self::SessionTransfer(_) => names::TOKEN_EXCHANGE,
         }
     }
 }
@@ -169,9 +178,7 @@ impl TokenExchange {
             return Err(OAuthError::invalid_request(description));
         };
         let actor_type = parameters.require("actor_token_type", "The parameter actor_token_type is missing.")?;
-        let known = [names::TYPE_DEVICE_SECRET, names::TYPE_DEVICE_SECRET_LEGACY].contains(&actor_type)
-            || names::TYPE_DEVICE_SECRET_ALIASES.contains(&actor_type);
-        if !known {
+        if !names::is_device_secret(actor_type) {
             return Err(OAuthError::invalid_request(
                 "The actor_token must be a device secret; actor_token_type names another type.",
             ));

@@ -47,17 +47,11 @@ impl Engine {
         if request.scope.as_ref().is_some_and(|scope| !scope.is_subset(&client.scope)) {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope is beyond what this client is registered for."));
         }
-        let token = self
-            .verify_subject_token(&request)
-            .await
-            .inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
-        let source = token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?;
-        let issued_to = self.clients().find(source).await?;
-        let device = self.verify_device(&request, &token.claims, issued_to.as_deref(), facts).await;
-        let device = device.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))?;
+        let Pair { device, source, issued, id_token_claims } =
+            self.verify_pair(&request.subject_token, &request.actor_token, facts).await?;
         let standing = self.check_keys(client, &device, confirmation, request.voucher.as_ref());
         let standing = standing.inspect_err(|_| facts.note = Some(codes::DEVICE_KEY_REFUSED))?;
-        let ceiling = self.verify_sharing(client, source, token.claims.iat, device.session()).await;
+        let ceiling = self.verify_sharing(client, &source, issued, device.session()).await;
         let ceiling = ceiling.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error))?;
         self.check_age(device.session())?;
 
@@ -65,8 +59,8 @@ impl Engine {
         let terms = self.terms(client, &ceiling, device.session(), request.scope.as_ref()).await?;
         let question = Question {
             client,
-            id_token_claims: &token.payload,
-            source_client_id: source,
+            id_token_claims: &id_token_claims,
+            source_client_id: &source,
             sid: device.id(),
             session: device.session(),
             requested_scope: request.scope.as_ref(),
@@ -159,16 +153,41 @@ impl Engine {
         }
     }
 
+    /// ID token and device secret, laid side by side (Native SSO section 4.3).
+    pub(super) async fn verify_pair(
+        &self,
+        id_token: &Secret<String>,
+        device_secret: &Secret<String>,
+        facts: &mut Facts,
+    ) -> Result<Pair, OAuthError> {
+        let pair = self.lay_together(id_token, device_secret, facts).await;
+        pair.inspect_err(|error| facts.note_refusal(codes::DEVICE_SECRET_REFUSED, error))
+    }
+
+    async fn lay_together(
+        &self,
+        id_token: &Secret<String>,
+        device_secret: &Secret<String>,
+        facts: &mut Facts,
+    ) -> Result<Pair, OAuthError> {
+        let token = self.verify_id_token(id_token).await?;
+        let source =
+            token.claims.aud.first().ok_or_else(|| OAuthError::invalid_grant("the ID token has no audience"))?.to_owned();
+        let issued_to = self.clients().find(&source).await?;
+        let device = self.verify_device(device_secret, &token.claims, issued_to.as_deref(), facts).await?;
+        Ok(Pair { device, source, issued: token.claims.iat, id_token_claims: token.payload })
+    }
+
     /// The subject token: an ID token of ours, signed by a key of ours. It may have expired (Native SSO section 6.3).
-    async fn verify_subject_token(&self, request: &TokenExchange) -> Result<Verified<SubjectClaims>, OAuthError> {
+    pub(super) async fn verify_id_token(&self, text: &Secret<String>) -> Result<Verified<SubjectClaims>, OAuthError> {
         // Whatever is inside, so this tells nothing about it (OpenID Connect Core section 3.1.2.1 has the client decrypt).
-        if hint::is_encrypted(request.subject_token.expose()) {
+        if hint::is_encrypted(text.expose()) {
             return Err(OAuthError::invalid_request("The subject_token is encrypted; send the signed ID token that is inside."));
         }
         let verified = self
             .issuer()
             .keys()
-            .recognise::<SubjectClaims>(request.subject_token.expose())
+            .recognise::<SubjectClaims>(text.expose())
             .await?
             .map_err(|error| OAuthError::invalid_grant(format!("the ID token was refused: {error}")))?;
         if verified.typ.as_deref() != Some(id_token::TYP) {
@@ -183,14 +202,14 @@ impl Engine {
     /// The device secret is accepted by a living session, and the ID token is bound to both (Native SSO section 4.3, 1-4).
     async fn verify_device(
         &self,
-        request: &TokenExchange,
+        device_secret: &Secret<String>,
         claims: &SubjectClaims,
         issued_to: Option<&Client>,
         facts: &mut Facts,
     ) -> Result<VerifiedDevice, OAuthError> {
         let device = self
             .sessions()
-            .verify_device_secret(&request.actor_token)
+            .verify_device_secret(device_secret)
             .await?
             .ok_or_else(|| OAuthError::invalid_grant("the device secret is unknown, or its session has ended"))?;
         facts.sid = Some(device.id());
@@ -212,7 +231,7 @@ impl Engine {
 
     /// In a session that is bound to keys, the app proves one of them, or one that may join them now (ours: no specification binds a
     /// device secret).
-    fn check_keys(
+    pub(super) fn check_keys(
         &self,
         client: &Client,
         device: &VerifiedDevice,
@@ -303,15 +322,26 @@ impl Engine {
     }
 }
 
+/// An ID token and the device that it belongs to.
+pub(super) struct Pair {
+    /// The session, which accepts the secret.
+    pub(super) device: VerifiedDevice,
+    /// The client that the ID token was issued to.
+    pub(super) source: String,
+    /// When.
+    pub(super) issued: Timestamp,
+    id_token_claims: String,
+}
+
 /// The claims of an ID token that bind it to a device session. The handler is shown all of them.
 #[derive(Debug, Deserialize)]
-struct SubjectClaims {
+pub(super) struct SubjectClaims {
     iss: String,
-    sub: String,
-    aud: Audience,
+    pub(super) sub: String,
+    pub(super) aud: Audience,
     iat: Timestamp,
     #[serde(default)]
-    sid: Option<SessionId>,
+    pub(super) sid: Option<SessionId>,
     #[serde(default)]
     ds_hash: Option<String>,
 }

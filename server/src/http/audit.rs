@@ -11,6 +11,9 @@ use crate::telemetry::{AuditEvent, Outcome, codes};
 pub fn token_request(facts: &Facts, address: Option<IpAddr>, error: Option<&OAuthError>) {
     let outcome = if error.is_some() { Outcome::Refused } else { Outcome::Granted };
     let mut event = about(facts, AuditEvent::token_request(facts.grant, outcome).address(address));
+    if let Some((done, refused)) = facts.codes {
+        event = event.with_code(if error.is_some() { refused } else { done });
+    }
     if let Some(error) = error {
         if error.code == ErrorCode::InvalidClient {
             client_refused(facts, address, "token", error);

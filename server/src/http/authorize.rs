@@ -6,7 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use super::serve::Shared;
 use super::words::Words;
 use super::{body, browser, interaction, origin, pages, respond};
-use crate::grants::authorize::{Outcome, Refusal};
+use crate::grants::authorize::arrival::brought_by;
+use crate::grants::authorize::{Arriving, Authorized, Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
 
 /// The endpoint.
@@ -25,7 +26,10 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Err(error) => return pages::problem(Words::plain(&request, engine), &error),
     };
     let visitor = browser::recognise(&request, issuer);
-    let mut answer = match engine.authorize(&parameters, &visitor.browser).await {
+    let address = origin::address(&request, &engine.settings().proxy);
+    let brought = brought_by(&parameters).into_iter().chain(browser::transfer_token(&request)).collect();
+    let Authorized { outcome, changes } = engine.authorize(&parameters, &visitor.browser, Arriving { address, brought }).await;
+    let mut answer = match outcome {
         Ok(Outcome::Page(page)) => pages::show(engine, &request, &page, StatusCode::OK),
         Ok(Outcome::Client(answer)) => interaction::to_client(engine, &request, &answer),
         Err(Refusal::Page(error)) => {
@@ -37,6 +41,12 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
             interaction::to_client(engine, &request, &engine.answer_with_error(*refusal))
         }
     };
+    if let Some(cookies) = &changes.cookies {
+        browser::set_sessions(cookies, &visitor.browser, issuer, &mut answer);
+    }
+    if changes.used_cookie {
+        browser::remove_transfer_token(&request, issuer, &mut answer);
+    }
     browser::bind(&visitor, issuer, &mut answer);
     answer
 }

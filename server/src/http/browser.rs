@@ -2,11 +2,11 @@
 
 use actix_web::cookie::time::Duration as Span;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::origin;
 use crate::foundation::{Secret, encoding, random};
-use crate::grants::authorize::{Browser, Cookies};
+use crate::grants::authorize::{Brought, Browser, Cookies, Means};
 use crate::grants::logout::session_state::StateCookie;
 use crate::settings::meaning::Issuer;
 
@@ -32,6 +32,9 @@ const fn names(secure: bool) -> Names {
     }
 }
 
+/// What Auth0's SDKs and its documentation call the cookie with a session transfer token.
+const TRANSFER_TOKENS: [&str; 2] = ["auth0_session_transfer_token", "session_transfer_token"];
+
 /// A browser, and whether it was given its binding cookie only now.
 #[derive(Debug)]
 pub struct Visitor {
@@ -47,15 +50,35 @@ pub fn recognise(request: &HttpRequest, issuer: &Issuer) -> Visitor {
     let cookie = |name: &str| request.cookie(name).map(|cookie| Secret::new(cookie.value().to_owned()));
     let binding = cookie(names.binding).filter(|value| encoding::decode_array::<32>(value.expose()).is_some());
     let new = binding.is_none();
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let browser = Browser {
         binding: binding.unwrap_or_else(|| Secret::new(encoding::encode(random::secret().expose()))),
         sessions: cookie(names.sessions),
         kept: cookie(names.kept),
         state: cookie(names.state),
-        user_agent,
+        user_agent: origin::user_agent(request).to_owned(),
     };
     Visitor { browser, new }
+}
+
+/// The session transfer token in a cookie that an app has set.
+#[must_use]
+pub fn transfer_token(request: &HttpRequest) -> Option<Brought> {
+    let cookie = TRANSFER_TOKENS.into_iter().find_map(|name| request.cookie(name))?;
+    Some(Brought { token: Secret::new(cookie.value().to_owned()), means: Means::Cookie })
+}
+
+/// Removes that cookie: it is good for one use. Whether the app has named a domain is not known, so both are removed.
+pub fn remove_transfer_token(request: &HttpRequest, issuer: &Issuer, answer: &mut HttpResponse) {
+    for name in TRANSFER_TOKENS.into_iter().filter(|name| request.cookie(name).is_some()) {
+        for domain in [None, issuer.url.domain()] {
+            let mut cookie = base(name, "", issuer);
+            if let Some(domain) = domain {
+                cookie.set_domain(domain);
+            }
+            cookie.make_removal();
+            add(&cookie, answer);
+        }
+    }
 }
 
 /// Gives a new browser its binding cookie.

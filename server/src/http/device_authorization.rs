@@ -27,7 +27,14 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         (Ok(parameters), Ok(authorization)) => {
             let endpoint = &shared.endpoints.device_authorization;
             let shown = possession::certificate(&request, &engine.settings().proxy);
-            let call = TokenCall { parameters: &parameters, authorization, endpoint, address, shown };
+            let call = TokenCall {
+                parameters: &parameters,
+                authorization,
+                endpoint,
+                address,
+                user_agent: origin::user_agent(&request),
+                shown,
+            };
             engine.authorize_device(&call, user_agent, &mut facts).await
         }
     };

@@ -31,6 +31,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 authorization,
                 endpoint: &shared.endpoints.introspect,
                 address,
+                user_agent: origin::user_agent(&request),
                 shown: possession::certificate(&request, &engine.settings().proxy),
             };
             engine.introspect(&call, &mut facts).await

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::USER_AGENT;
 
 use crate::settings::meaning::Proxy;
 
@@ -33,6 +34,12 @@ pub fn address(request: &HttpRequest, proxy: &Proxy) -> Option<IpAddr> {
         }
     }
     Some(nearest)
+}
+
+/// What the client says it is; empty when it says nothing that can be read.
+#[must_use]
+pub fn user_agent(request: &HttpRequest) -> &str {
+    request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -27,7 +27,14 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         (Err(error), ..) => Err(error.clone()),
         (_, Err(error), _) | (.., Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization), Ok(shown)) => {
-            let call = TokenCall { parameters, authorization, endpoint: &shared.endpoints.par, address, shown };
+            let call = TokenCall {
+                parameters,
+                authorization,
+                endpoint: &shared.endpoints.par,
+                address,
+                user_agent: origin::user_agent(&request),
+                shown,
+            };
             engine.push(&call, &mut facts).await
         }
     };

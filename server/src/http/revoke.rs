@@ -29,6 +29,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 authorization,
                 endpoint: &shared.endpoints.revoke,
                 address,
+                user_agent: origin::user_agent(&request),
                 shown: possession::certificate(&request, &engine.settings().proxy),
             };
             engine.revoke(&call, &mut facts).await

@@ -34,7 +34,14 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         (Ok(parameters), Ok(authorization), Ok(shown)) => {
             named = cors::origin(&request).and_then(|_| parameters.get("client_id").map(str::to_owned));
-            let call = TokenCall { parameters: &parameters, authorization, endpoint: &shared.endpoints.token, address, shown };
+            let call = TokenCall {
+                parameters: &parameters,
+                authorization,
+                endpoint: &shared.endpoints.token,
+                address,
+                user_agent: origin::user_agent(&request),
+                shown,
+            };
             engine.token(&call, &mut facts).await
         }
     };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use super::id_token::{self, IdTokenClaims};
 use crate::accounts::{Factors, People, PeopleError};
 use crate::clients::ClientKeys;
 use crate::foundation::{Clock, Secret, Timestamp, encoding, random};
-use crate::protocol::{OAuthError, Scope};
+use crate::protocol::{OAuthError, Scope, names};
 use crate::sessions::record::Authentication;
 use crate::sessions::{DeviceSecret, GrantId, Notices, Sessions};
 use crate::settings::Settings;
@@ -61,7 +62,7 @@ pub struct Minted {
     id_token: Option<Secret<String>>,
     token_type: &'static str,
     expires_in: u64,
-    scope: Scope,
+    scope: Option<Scope>,
 }
 
 /// A successful answer of the token endpoint (RFC 6749 section 5.1).
@@ -70,7 +71,8 @@ pub struct TokenResponse {
     access_token: Exposed,
     token_type: &'static str,
     expires_in: u64,
-    scope: Scope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +106,22 @@ impl TokenResponse {
             scope: minted.scope,
             issued_token_type: None,
             id_token: minted.id_token.map(Exposed),
+            refresh_token: None,
+            device_secret: None,
+            device_token: None,
+        }
+    }
+
+    /// The answer with a token that is no access token, and nothing else (RFC 8693 section 2.2.1).
+    #[must_use]
+    pub const fn transfer(token: Secret<String>, lifetime: Duration, token_type: &'static str) -> Self {
+        Self {
+            access_token: Exposed(token),
+            token_type: names::NOT_APPLICABLE,
+            expires_in: lifetime.as_secs(),
+            scope: None,
+            issued_token_type: Some(token_type),
+            id_token: None,
             refresh_token: None,
             device_secret: None,
             device_token: None,
@@ -211,7 +229,7 @@ impl Issuer {
         let (access_token, record) = self.mint_access_token(plan, bearer, now).await?;
         let id_token = match plan.id_token() {
             None => None,
-            Some(id_plan) => Some(self.mint_id_token(plan, id_plan, bearer, access_token.expose(), now).await?),
+            Some(id_plan) => Some(self.mint_id_token(plan, id_plan, bearer, Some(access_token.expose()), now).await?),
         };
         Ok(Minted {
             access_token,
@@ -219,7 +237,32 @@ impl Issuer {
             id_token,
             token_type: bearer.confirmation.token_type(),
             expires_in: plan.access_lifetime().as_secs(),
-            scope: plan.scope().clone(),
+            scope: Some(plan.scope().clone()),
+        })
+    }
+
+    /// Signs the ID token of a plan alone, to go out with a token that is no access token.
+    ///
+    /// # Errors
+    /// As [`Issuer::mint`].
+    pub async fn mint_beside(
+        &self,
+        plan: &IssuePlan,
+        bearer: &Bearer<'_>,
+        token: Secret<String>,
+        lifetime: Duration,
+    ) -> Result<Minted, OAuthError> {
+        let id_token = match plan.id_token() {
+            None => None,
+            Some(id_plan) => Some(self.mint_id_token(plan, id_plan, bearer, None, self.clock.now()).await?),
+        };
+        Ok(Minted {
+            access_token: token,
+            record: None,
+            id_token,
+            token_type: names::NOT_APPLICABLE,
+            expires_in: lifetime.as_secs(),
+            scope: None,
         })
     }
 
@@ -302,12 +345,12 @@ impl Issuer {
         plan: &IssuePlan,
         id_plan: &IdTokenPlan,
         bearer: &Bearer<'_>,
-        access_token: &str,
+        access_token: Option<&str>,
         now: Timestamp,
     ) -> Result<Secret<String>, OAuthError> {
         let alg = self.id_token_alg(plan);
         let mut claims = self.id_token_claims(plan, id_plan, bearer, now).await?;
-        claims.at_hash = Some(crate::tokens::at_hash(alg, access_token));
+        claims.at_hash = access_token.map(|token| crate::tokens::at_hash(alg, token));
         let client = plan.client();
         self.protect(client, id_token::TYP, &claims, alg, client.id_token_encryption.as_ref()).await.map(Secret::new)
     }

@@ -25,6 +25,23 @@ pub const TYPE_ID_TOKEN_ALIASES: [&str; 2] =
 /// Device secret types accepted beside the two above (Connect2id's spelling of draft 07).
 pub const TYPE_DEVICE_SECRET_ALIASES: [&str; 1] = ["urn:openid:params:token-type:device_secret"];
 
+/// Token type of a session transfer token as Auth0 and its SDKs call it.
+pub const TYPE_SESSION_TRANSFER: &str = "urn:auth0:params:oauth:token-type:session_transfer_token";
+/// The same by a name of our own.
+pub const TYPE_SESSION_TRANSFER_OWN: &str = "urn:symbolon:params:oauth:token-type:session_transfer_token";
+/// Token type of an interclient token as Okta calls it.
+pub const TYPE_INTERCLIENT: &str = "urn:okta:params:oauth:token-type:interclient_token";
+/// The `audience` of an interclient token begins so; the target's `client_id` follows.
+pub const INTERCLIENT_TARGET: &str = "urn:okta:apps:";
+/// The `token_type` of what is no access token (RFC 8693 section 2.2.1).
+pub const NOT_APPLICABLE: &str = "N_A";
+
+/// Whether a token type is that of a device secret, by any of its names.
+#[must_use]
+pub fn is_device_secret(token_type: &str) -> bool {
+    [TYPE_DEVICE_SECRET, TYPE_DEVICE_SECRET_LEGACY].contains(&token_type) || TYPE_DEVICE_SECRET_ALIASES.contains(&token_type)
+}
+
 /// `client_assertion_type` of RFC 7523 section 2.2.
 pub const JWT_BEARER_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -36,3 +53,5 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 pub const DEVICE_SSO: &str = "device_sso";
 /// Scope that lets an app see and end a person's sessions and consents (ours).
 pub const ACCOUNT: &str = "symbolon:account";
+/// Scope that lets an app have interclient tokens made (Okta).
+pub const INTERCLIENT_ACCESS: &str = "interclient_access";

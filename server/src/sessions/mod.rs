@@ -4,16 +4,22 @@
 pub mod code;
 pub mod device;
 pub mod device_code;
+mod json_within;
 pub mod keys;
 pub mod notice;
+pub mod parent;
 pub mod record;
 pub mod refresh;
 pub mod registry;
+pub mod transfer;
+mod tree;
 
 pub use code::{CodeGrant, Codes};
 pub use device::{DeviceSecret, NewSecret, VerifiedDevice};
 pub use device_code::DeviceCodes;
 pub use notice::{Notices, Participant};
+pub use parent::{Follows, Parent, RequestContext, Transfer};
 pub use record::{AccessTemplate, App, Entry, Grant, GrantId, Session, SessionKind};
 pub use refresh::{Presented, Refresh};
 pub use registry::{Change, Ended, Loaded, Sessions};
+pub use transfer::{TransferToken, TransferTokens};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::device::Device;
+use super::parent::Parent;
 use super::refresh::Refresh;
 use crate::clients::Client;
 use crate::clients::sharing::Ceiling;
@@ -83,6 +84,12 @@ pub struct Session {
     /// The browser session in which this one was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<SessionId>,
+    /// What it grew from, if nobody signed in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Box<Parent>>,
+    /// Whether others may have grown from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grown: bool,
     /// What each app was granted, by `client_id`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apps: BTreeMap<String, App>,
@@ -146,7 +153,7 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "AccessTemplate::is_default")]
     pub access: AccessTemplate,
     /// What the handler wants kept with it.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_within")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::json_within")]
     pub data: Option<Map<String, Value>>,
     /// Its refresh token, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,7 +176,7 @@ pub struct AccessTemplate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
     /// The `data` claim.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "json_within")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::json_within")]
     pub data: Option<Map<String, Value>>,
 }
 
@@ -235,6 +242,8 @@ impl Session {
             cookie: None,
             kept: false,
             browser: None,
+            parent: None,
+            grown: false,
             apps: BTreeMap::new(),
         }
     }
@@ -250,6 +259,8 @@ impl Session {
         let bound = |grant: &Grant| grant.refresh.as_ref().is_some_and(|refresh| refresh.bound.is_some());
         let mut grants = self.apps.values().flat_map(|app| &app.grants);
         self.device.as_ref().is_some_and(Device::is_bound)
+            || self.parent.is_some()
+            || self.grown
             || grants.any(|grant| bound(grant) || !grant.id_token_claims.is_empty())
     }
 
@@ -322,6 +333,17 @@ impl Session {
         self.apps.get(client_id)?.grants.iter().find(|grant| grant.id == *id)
     }
 
+    /// Whether some app has that grant.
+    #[must_use]
+    pub fn has_grant(&self, id: &GrantId) -> bool {
+        self.grant_ids().any(|own| own == id)
+    }
+
+    /// The names of all grants.
+    pub(super) fn grant_ids(&self) -> impl Iterator<Item = &GrantId> {
+        self.apps.values().flat_map(|app| &app.grants).map(|grant| &grant.id)
+    }
+
     /// Takes all grants of an app back; says how many there were. In a browser session the app stays without any, so that it is told of the
     /// session's end like all whom the person signed in to there.
     pub fn remove_app(&mut self, client_id: &str) -> usize {
@@ -355,28 +377,4 @@ pub struct Authentication {
     pub acr: String,
     /// By what means.
     pub amr: Vec<String>,
-}
-
-/// JSON of any shape in a record that is not JSON: as text, so that no number changes its kind on the way.
-mod json_within {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::{Map, Value};
-
-    type Object = Option<Map<String, Value>>;
-
-    pub(super) fn serialize<S: Serializer>(value: &Object, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return value.serialize(serializer);
-        }
-        let text = value.as_ref().map(serde_json::to_string).transpose().map_err(serde::ser::Error::custom)?;
-        text.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
-        if deserializer.is_human_readable() {
-            return Object::deserialize(deserializer);
-        }
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| serde_json::from_str(&text)).transpose().map_err(serde::de::Error::custom)
-    }
 }

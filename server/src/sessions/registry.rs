@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::device::VerifiedDevice;
 use super::notice::{Notices, Participant};
-use super::record::{Session, SessionKind};
+use super::record::Session;
 use crate::foundation::{Clock, Secret, Timestamp};
 use crate::storage::{Index, IndexKind, Key, Kind, SharedStore, StorageError, Version};
 use crate::tokens::handle::{HandleKind, SessionHandle};
@@ -75,11 +75,20 @@ impl Sessions {
         self.notices.as_ref()
     }
 
-    /// Reads a living session.
+    /// Reads a living session: one that grew from another lives no longer than that.
     ///
     /// # Errors
     /// When the store fails or the record cannot be read.
     pub async fn find(&self, id: SessionId) -> Result<Option<Loaded>, StorageError> {
+        let Some(loaded) = self.read(id).await? else { return Ok(None) };
+        if loaded.session.parent.is_some() && !self.is_carried(&loaded.session).await? {
+            return Ok(None);
+        }
+        Ok(Some(loaded))
+    }
+
+    /// Reads a session that has not expired, whatever became of what it grew from.
+    pub(super) async fn read(&self, id: SessionId) -> Result<Option<Loaded>, StorageError> {
         let Some(stored) = self.store.get(&key(id)).await? else { return Ok(None) };
         let session = decode(&stored.value)?;
         Ok(session.is_alive(self.clock.now()).then_some(Loaded { id, version: stored.version, session }))
@@ -142,6 +151,7 @@ impl Sessions {
         let mut next = Some(loaded);
         while let Some(Loaded { id, version, mut session }) = next {
             let latest = session.ends_at_latest();
+            let had = session.grown.then(|| session.grant_ids().cloned().collect::<Vec<_>>());
             match change(&mut session, self.clock.now()) {
                 Change::Keep(value) => return Ok(Some(value)),
                 Change::Settle(value) => {
@@ -159,6 +169,10 @@ impl Sessions {
                         self.index(id, &session).await?;
                     }
                     if self.store.compare_and_swap(key(id), version, encode(&session)?, session.ends()).await? {
+                        if let Some(mut lost) = had {
+                            lost.retain(|grant| !session.has_grant(grant));
+                            self.end_grown(id, &session.sub, &lost).await?;
+                        }
                         return Ok(Some(value));
                     }
                 }
@@ -182,15 +196,16 @@ impl Sessions {
     /// # Errors
     /// When the store fails.
     pub async fn end_of(&self, id: SessionId) -> Result<Option<Ended>, StorageError> {
-        let Some(loaded) = self.find(id).await? else { return self.settle(id).await.map(|()| None) };
+        let Some(loaded) = self.read(id).await? else { return self.settle(id).await.map(|()| None) };
         let mut participants = self.participants(&loaded).await?;
         if let Some(notices) = &self.notices {
             notices.announce(id, &loaded.session.sub, &participants).await?;
         }
         // Taken and not deleted: an app may have joined meanwhile.
-        let last = self.store.take(key(id), None).await?;
-        let index = Index::new(IndexKind::SessionsOfSubject, &loaded.session.sub);
-        self.store.index_remove(index, id.as_bytes().to_vec()).await?;
+        let last = self.forget(id, &loaded.session.sub).await?;
+        if loaded.session.grown {
+            self.forget_grown(id, &loaded.session.sub).await?;
+        }
         let Some(last) = last else { return Ok(None) };
         let session = decode(&last).unwrap_or(loaded.session);
         let late: Vec<Participant> = Participant::of(id, &session).filter(|late| !participants.contains(late)).collect();
@@ -202,18 +217,12 @@ impl Sessions {
         Ok(Some(Ended { session, participants }))
     }
 
-    /// The clients that take part in a session. With a browser session end also the sign-ins that offline sessions came from, though not these
-    /// themselves (Back-Channel Logout section 2.7); a device is signed in by itself.
-    async fn participants(&self, loaded: &Loaded) -> Result<Vec<Participant>, StorageError> {
-        let mut participants: Vec<Participant> = Participant::of(loaded.id, &loaded.session).collect();
-        if loaded.session.kind == SessionKind::Browser {
-            for grown in self.of_subject(&loaded.session.sub).await? {
-                if grown.session.kind == SessionKind::Offline && grown.session.browser == Some(loaded.id) {
-                    participants.extend(Participant::of(grown.id, &grown.session));
-                }
-            }
-        }
-        Ok(participants)
+    /// Takes a session's record and its entry; gives the record.
+    pub(super) async fn forget(&self, id: SessionId, sub: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        let last = self.store.take(key(id), None).await?;
+        let index = Index::new(IndexKind::SessionsOfSubject, sub);
+        self.store.index_remove(index, id.as_bytes().to_vec()).await?;
+        Ok(last)
     }
 
     /// Waits until what was read of a session, or that it has ended, holds for good: before somebody is told that it is done.
@@ -246,7 +255,7 @@ impl Sessions {
     }
 
     /// The sessions in the index of a person, of which some may have ended.
-    async fn entries(&self, sub: &str) -> Result<Vec<SessionId>, StorageError> {
+    pub(super) async fn entries(&self, sub: &str) -> Result<Vec<SessionId>, StorageError> {
         let members = self.store.index_list(&Index::new(IndexKind::SessionsOfSubject, sub)).await?;
         let ids = members.into_iter().filter_map(|member| <[u8; 16]>::try_from(member.as_slice()).ok());
         Ok(ids.map(SessionId::from_bytes).collect())

@@ -341,6 +341,13 @@ pub(super) const LEAVES: &[Leaf] = &[
         "The longest a browser session lives that outlives the browser, from sign-in.",
     ),
     leaf("sessions.kept.max_idle", LIMIT, "30d", "How long such a session lives without an authorization."),
+    leaf(
+        "sessions.transferred.max_lifetime",
+        LIMIT,
+        "30m",
+        "The longest a browser session lives that a session transfer token began. It ends before if what it grew from ends.",
+    ),
+    leaf("sessions.transferred.max_idle", LIMIT, "15m", "How long such a session lives without an authorization or a refresh."),
     leaf("sessions.offline.max_lifetime", LIMIT, "90d", "The longest an offline session lives, from sign-in."),
     leaf("sessions.offline.max_idle", LIMIT, "30d", "How long an offline session lives without a token request."),
     leaf(
@@ -456,6 +463,36 @@ pub(super) const LEAVES: &[Leaf] = &[
         Kind::Duration { min: SECOND, max: MINUTE, never: false },
         "5s",
         "The least between two polls of such a device.",
+    ),
+    leaf(
+        "session_transfer.lifetime",
+        Kind::Duration { min: SECOND, max: 10 * MINUTE, never: false },
+        "1m",
+        "How long a session transfer token may be used, with which a signed-in app signs a browser in.",
+    ),
+    leaf(
+        "session_transfer.interclient_lifetime",
+        Kind::Duration { min: SECOND, max: 10 * MINUTE, never: false },
+        "5m",
+        "The same of a token that was asked for as an interclient token.",
+    ),
+    leaf(
+        "session_transfer.binding",
+        Kind::Choice(&["enforce", "log"]),
+        "enforce",
+        "What becomes of a token that is used from another network than its client allows (`enforce_device_binding`): it is refused, or let          through with an audit event.",
+    ),
+    leaf(
+        "session_transfer.end_other_sessions",
+        Kind::Flag,
+        "false",
+        "Whether a good token ends the sessions of other people in the browser that brings it. A mere link can then sign somebody out.",
+    ),
+    leaf(
+        "session_transfer.hosts",
+        Kind::Texts,
+        "",
+        "Other names of this server in the audience `urn:HOST:session_transfer`, such as a custom domain. That of the issuer is known.",
     ),
     leaf(
         "registration.mode",

@@ -14,7 +14,7 @@ use super::meaning::{
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{backend, environment, file, network, outbound, overrides, registration, relations};
+use super::{backend, environment, file, network, outbound, overrides, registration, relations, session_transfer};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -253,6 +253,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
                 _ => return None,
             },
             kept: session_limits(layers, "kept")?,
+            transferred: session_limits(layers, "transferred")?,
             offline: session_limits(layers, "offline")?,
             offline_access: match layers.text("sessions.logout.offline_access")?.as_str() {
                 "keep" => OfflineAccess::Keep,
@@ -268,6 +269,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
             lifetime: layers.span("device_authorization.lifetime")?,
             interval: layers.span("device_authorization.interval")?,
         },
+        session_transfer: session_transfer::read(layers)?,
         registration: registration::read(layers, rest.statement_issuers)?,
         proxy: Proxy {
             trusted: layers.networks("proxy.trusted")?,

@@ -8,6 +8,7 @@ mod outbound;
 mod proxy;
 mod registration;
 mod scopes;
+mod session_transfer;
 mod sign_in;
 mod storage;
 
@@ -27,6 +28,7 @@ pub use outbound::Outbound;
 pub use proxy::Proxy;
 pub use registration::{Registration, RegistrationMode, StatementIssuer};
 pub use scopes::ScopeMeaning;
+pub use session_transfer::SessionTransfer;
 pub use sign_in::{LANGUAGES, SignIn};
 pub use storage::{Backend, Redis, RedisMode, RedisServer, SealingKeySource, Storage};
 
@@ -47,6 +49,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// `[userinfo]`
     pub user_info: UserInfo,
+    /// `[session_transfer]`
+    pub session_transfer: SessionTransfer,
     /// `[device_authorization]`
     pub device_authorization: DeviceAuthorization,
     /// `[registration]`
@@ -266,6 +270,8 @@ pub struct Sessions {
     pub browser_persistent: Persistent,
     /// `[sessions.kept]`: a browser session that outlives the browser. Default 90d, idle 30d.
     pub kept: SessionLimits,
+    /// `[sessions.transferred]`: a browser session that a session transfer token began. Default 30m, idle 15m.
+    pub transferred: SessionLimits,
     /// Default 90d, idle 30d.
     pub offline: SessionLimits,
     /// `sessions.logout.offline_access` = `keep` (default) | `end`.

@@ -31,6 +31,7 @@ mod relations;
 mod schema;
 mod scopes;
 mod sections;
+mod session_transfer;
 mod show;
 #[cfg(test)]
 mod tests;

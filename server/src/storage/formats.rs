@@ -57,6 +57,7 @@ impl Kind {
             | Self::SigningKeys
             | Self::PushedRequest
             | Self::InitialToken
+            | Self::TransferToken
             | Self::LogoutNotice => Some(Formats { reads: 1, writes: 1 }),
             Self::RevokedAccessToken | Self::UsedAssertion | Self::Store => None,
         }

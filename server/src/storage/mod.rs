@@ -65,13 +65,15 @@ pub enum Kind {
     UserCode = 16,
     /// Initial access tokens (RFC 7591), by their own id.
     InitialToken = 17,
+    /// Session transfer tokens and their tombstones, by digest.
+    TransferToken = 18,
     /// Clients that are to be told of a sign-out, by digest.
     LogoutNotice = 20,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Session,
         Self::Code,
         Self::Transaction,
@@ -89,6 +91,7 @@ impl Kind {
         Self::DeviceCode,
         Self::UserCode,
         Self::InitialToken,
+        Self::TransferToken,
         Self::LogoutNotice,
     ];
 
@@ -119,6 +122,7 @@ impl Kind {
             Self::DeviceCode => "device_code",
             Self::UserCode => "user_code",
             Self::InitialToken => "initial_token",
+            Self::TransferToken => "transfer_token",
             Self::LogoutNotice => "logout_notice",
         }
     }

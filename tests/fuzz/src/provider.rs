@@ -8,7 +8,7 @@ use symbolon::accounts::{PasswordPolicy, People, Throttle, ThrottleLimits};
 use symbolon::clients::Clients;
 use symbolon::foundation::{Clock, Secret};
 use symbolon::grants::authorize::sign_in::{Credentials, SignIn};
-use symbolon::grants::authorize::{Answer, Browser, Outcome, Refusal};
+use symbolon::grants::authorize::{Answer, Arriving, Browser, Outcome, Refusal};
 use symbolon::grants::{Engine, Facts, Outside, Parameters, Shown, TokenCall};
 use symbolon::issuance::{Handlers, Issuer};
 use symbolon::network::Networks;
@@ -56,7 +56,8 @@ fn clients() -> Vec<FileClient> {
     let [first, rest @ ..] = [
         json!({ "client_id": "app", "token_endpoint_auth_method": "none", "application_type": "native", "redirect_uris": REGISTERED,
             "grant_types": &grants[..3], "scope": "openid profile offline_access device_sso", "device_sso_family": "family",
-            "first_party": true, "jwks": { "keys": [signed::public_key()] } }),
+            "first_party": true, "jwks": { "keys": [signed::public_key()] },
+            "session_transfer": { "allowed_authentication_methods": ["query"], "can_create_session_transfer_token": true } }),
         json!({ "client_id": "backend", "client_secret": "a secret of sixteen", "token_endpoint_auth_method": "client_secret_post",
             "redirect_uris": REGISTERED, "grant_types": grants, "scope": "openid profile" }),
         json!({ "client_id": "signing", "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [signed::public_key()] },
@@ -83,7 +84,7 @@ impl Provider {
     /// Makes an authorization request, signed in and not; an answer goes to a registered address, or nowhere.
     fn authorize(&self, parameters: &Parameters) {
         for browser in [&self.browser, &new_browser()] {
-            match self.runtime.block_on(self.engine.authorize(parameters, browser)) {
+            match self.runtime.block_on(self.engine.authorize(parameters, browser, Arriving::default())).outcome {
                 Ok(Outcome::Client(answer)) => told(&answer),
                 Err(Refusal::Redirect(refusal)) => told(&self.engine.answer_with_error(*refusal)),
                 Ok(Outcome::Page(_)) | Err(Refusal::Page(_)) => {}
@@ -126,7 +127,9 @@ async fn sign_in(engine: &Engine) -> Browser {
           &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
     );
     let request = request.unwrap_or_else(|error| panic!("{error:?}"));
-    let Ok(Outcome::Page(page)) = engine.authorize(&request, &browser).await else { panic!("no page") };
+    let Ok(Outcome::Page(page)) = engine.authorize(&request, &browser, Arriving::default()).await.outcome else {
+        panic!("no page")
+    };
     let credentials = Credentials { username: "ada", password: Secret::new(PASSWORD.to_owned()), keep: false };
     match engine.sign_in(page.transaction, credentials, &browser, None).await {
         Ok(SignIn::Done { cookies, .. }) => browser.sessions = cookies.sessions,
@@ -181,7 +184,14 @@ pub fn token_request(bytes: &[u8]) {
     for parameters in [Parameters::from_form(body), Parameters::from_json(body)].into_iter().flatten() {
         with(|provider| {
             let (endpoint, mut facts) = ("http://127.0.0.1:8080/token", Facts::default());
-            let call = TokenCall { parameters: &parameters, authorization, endpoint, address: None, shown: Shown::default() };
+            let call = TokenCall {
+                parameters: &parameters,
+                authorization,
+                endpoint,
+                address: None,
+                user_agent: "fuzz",
+                shown: Shown::default(),
+            };
             if provider.runtime.block_on(provider.engine.token(&call, &mut facts)).is_ok() {
                 assert_eq!(parameters.get("grant_type"), Some("client_credentials"), "a token for something never issued");
             }

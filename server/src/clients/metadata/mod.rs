@@ -11,6 +11,7 @@ mod logout;
 mod reader;
 mod refusal;
 mod requests;
+mod session_transfer;
 mod subjects;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -181,6 +182,7 @@ pub(super) fn read(
         device_sso_sources: extensions::sources(r, known_scopes, basis.is_stored),
         compat_device_token: r.flag("compat_device_token").unwrap_or(false),
         first_party: r.flag("first_party").unwrap_or(false),
+        session_transfer: session_transfer::read(r),
         allow_dotless_redirect_schemes,
         introspection,
         client_uri: r.web_address("client_uri"),

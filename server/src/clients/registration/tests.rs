@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn no_metadata_at_all_becomes_a_privilege(members in prop::collection::btree_map(
         "(client_id|client_secret|jwks|grant_types|response_types|redirect_uris|scope|token_endpoint_auth_method|device_sso_family|\
-         device_sso_sources|first_party|introspection|compat_device_token|allow_dotless_redirect_schemes|policy_uri|tos_uri#de|\
+         device_sso_sources|session_transfer|first_party|introspection|compat_device_token|allow_dotless_redirect_schemes|policy_uri|tos_uri#de|\
          default_max_age|default_acr_values|initiate_login_uri|client_name#[a-z]{0,3}|[a-z_]{1,6})",
         any_json(), 0..8), is_app: bool)
     {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::answer::Answer;
 use super::browser::{Browser, SignedIn};
-use super::request::{AuthorizationRequest, RedirectError, Refusal};
+use super::request::{AuthorizationRequest, RedirectError};
 use super::step::Step;
 use super::transaction::{Progress, Transaction, Waiting};
 use crate::accounts::totp::Enrolment;
@@ -12,7 +12,6 @@ use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::logout::session_state;
-use crate::grants::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sessions::device::Device;
 use crate::sessions::record::Authentication;
@@ -98,31 +97,22 @@ pub enum Next {
 }
 
 impl Engine {
-    /// Processes an authorization request.
-    ///
-    /// # Errors
-    /// The refusal.
-    pub async fn authorize(&self, parameters: &Parameters, browser: &Browser) -> Result<Outcome, Refusal> {
-        let (parameters, provenance) = self.resolve(parameters, Digest::of(browser.binding.expose())).await?;
-        let mut request = self.parse_authorization_request(&parameters).await?;
-        request.pushed = provenance.pushed;
-        let (to, pushed) = (request.return_to(), request.pushed);
-        let mut proceeded = self.proceed(request, browser).await;
-        if let Err(error) = &proceeded
-            && !error.is_ours()
-        {
-            // An error is an answer, too; a second one is none.
-            proceeded = self.finish_pushed(pushed.as_ref()).await.map_or_else(Err, |()| proceeded);
-        }
-        proceeded.map_err(|error| Refusal::Redirect(Box::new(RedirectError { to, error })))
+    pub(super) async fn proceed(&self, request: AuthorizationRequest, browser: &Browser) -> Result<Outcome, OAuthError> {
+        let people = self.signed_in(browser).await?;
+        self.proceed_with(request, browser, &people, Progress::default()).await
     }
 
-    pub(super) async fn proceed(&self, request: AuthorizationRequest, browser: &Browser) -> Result<Outcome, OAuthError> {
+    pub(super) async fn proceed_with(
+        &self,
+        request: AuthorizationRequest,
+        browser: &Browser,
+        people: &[SignedIn],
+        progress: Progress,
+    ) -> Result<Outcome, OAuthError> {
         let client = self.client_of(&request).await?;
-        let people = self.signed_in(browser).await?;
-        let step = self.next_step(&request, &client, &Progress::default(), &people).await?;
+        let step = self.next_step(&request, &client, &progress, people).await?;
         if let Step::Answer(loaded) = step {
-            return self.answer_with_code(request, *loaded, &people, browser).await.map(Outcome::Client);
+            return self.answer_with_code(request, *loaded, people, browser).await.map(Outcome::Client);
         }
         if request.prompt.none
             && let Some(error) = step.without_interaction()
@@ -130,8 +120,8 @@ impl Engine {
             return Err(error);
         }
         // Whom the page is about stays who it is about, whoever signs in beside them meanwhile.
-        let progress = Progress { session: step.session(), ..Progress::default() };
-        let content = self.content(&request, step, &people).await?;
+        let progress = Progress { session: step.session(), ..progress };
+        let content = self.content(&request, step, people).await?;
         let transaction = Transaction { request, browser: Digest::of(browser.binding.expose()), progress };
         let handle = self.transactions().begin(&transaction, self.settings().sign_in.transaction_lifetime).await?;
         Ok(Outcome::Page(Page::new(handle, &client, &transaction.request, content)))
@@ -266,6 +256,7 @@ impl Engine {
         let origin = session_state::origin(&request.redirect_uri).filter(|_| request.scope.contains("openid"));
         let shown = origin.map(|origin| self.show_state(&request.client_id, &origin, people, browser));
         let (to, device) = (request.return_to(), request.device);
+        let scope = self.within_transfer(&request, &session.session).await?;
         self.finish_pushed(request.pushed.as_ref()).await?;
         let authentication =
             Authentication { acr: self.stated_acr(&request, &session.session), ..session.session.authentication() };
@@ -276,7 +267,7 @@ impl Engine {
             code_challenge: request.code_challenge,
             dpop_jkt: request.dpop_jkt,
             nonce: request.nonce,
-            scope: request.scope,
+            scope,
             resources: request.resources,
             sub: session.session.sub.clone(),
             authentication,

@@ -2,11 +2,13 @@
 //! OpenID Connect Core section 3.1.2). Says what to show; the pages themselves belong to http.
 
 pub mod answer;
+pub mod arrival;
 pub mod browser;
 pub mod claims;
 pub mod consent;
 pub mod device;
 mod effective;
+pub mod entry;
 pub mod flow;
 pub mod pushed;
 pub mod request;
@@ -17,7 +19,9 @@ mod step;
 pub mod transaction;
 
 pub use answer::Answer;
+pub use arrival::{Arriving, Brought, Means};
 pub use browser::{Browser, Cookies};
+pub use entry::Authorized;
 pub use flow::{Content, Next, Outcome, Page};
 pub use pushed::Pushed;
 pub use request::Refusal;

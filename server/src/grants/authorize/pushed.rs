@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::arrival::brought_by;
 use super::request::Refusal;
 use crate::clients::Client;
 use crate::foundation::{Clock, Digest, Secret, Timestamp, encoding, random};
@@ -118,6 +119,11 @@ impl Engine {
         let client = client.client();
         if call.parameters.get("request_uri").is_some() {
             return Err(OAuthError::invalid_request("A pushed request must not have request_uri."));
+        }
+        if brought_by(call.parameters).is_some() {
+            return Err(OAuthError::invalid_request(
+                "A session transfer token goes beside the request_uri, and not into the pushed request.",
+            ));
         }
         let given = call.parameters.without(&CREDENTIALS).with("client_id", &client.id);
         let (parameters, provenance) = self.resolve_pushed(&given, client).await?;

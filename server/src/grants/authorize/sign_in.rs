@@ -50,10 +50,10 @@ pub struct Credentials<'a> {
 }
 
 /// The session that a sign-in left the browser with.
-struct BrowserSession {
-    handle: SessionHandle,
+pub(super) struct BrowserSession {
+    pub(super) handle: SessionHandle,
     /// Not one that the person had in this browser before.
-    new: bool,
+    pub(super) new: bool,
 }
 
 impl Engine {
@@ -157,14 +157,19 @@ impl Engine {
         let limits = if kept { &settings.sessions.kept } else { &settings.sessions.browser };
         let begun = Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now);
         let fresh = Session { kept, device: Device::only_described(&Device::described(user_agent)), ..begun };
+        self.put_in_browser(own, fresh).await
+    }
+
+    /// Puts a session into a browser, in the place of the one that its person has there.
+    pub(super) async fn put_in_browser(&self, own: Option<SignedIn>, fresh: Session) -> Result<BrowserSession, OAuthError> {
         if let Some(own) = own {
             let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
             let digest = Digest::of(handle.secret.expose());
             let renewed = self
                 .sessions()
                 .change(own.loaded, |session, _| {
-                    let (apps, created) = (std::mem::take(&mut session.apps), session.created);
-                    *session = Session { cookie: Some(digest), apps, created, ..fresh.clone() };
+                    let (apps, created, grown) = (std::mem::take(&mut session.apps), session.created, session.grown);
+                    *session = Session { cookie: Some(digest), apps, created, grown, ..fresh.clone() };
                     Change::Write(())
                 })
                 .await?;

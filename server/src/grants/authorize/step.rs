@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// Whether the person proved who they are as lately as the request and the settings want it.
-    fn is_recent(&self, session: &Session, request: &AuthorizationRequest) -> bool {
+    pub(super) fn is_recent(&self, session: &Session, request: &AuthorizationRequest) -> bool {
         let age = self.age_of(session);
         let limit = self.settings().sessions.browser_auth_lifetime;
         !request.prompt.login

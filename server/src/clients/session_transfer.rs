@@ -1,0 +1,182 @@
+//! What a client may do with session transfer tokens: the member `session_transfer` of its metadata, with the names and defaults that Auth0
+//! describes (Native to Web SSO), and what two clients say together.
+
+use serde_json::{Map, Value, json};
+
+/// `session_transfer` of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a registered yes or no of its own, none depends on another")]
+pub struct SessionTransfer {
+    /// `can_create_session_transfer_token`: it may have such tokens made. Default: no.
+    pub can_create: bool,
+    /// `allowed_authentication_methods` has `cookie`: browsers may bring a token in a cookie.
+    pub by_cookie: bool,
+    /// `allowed_authentication_methods` has `query`: browsers may bring a token as a parameter of the request.
+    pub by_query: bool,
+    /// `enforce_device_binding`; `None` = it does not say.
+    pub binding: Option<DeviceBinding>,
+    /// `allow_refresh_token`: it may have refresh tokens for people who came with a token. Default: no.
+    pub allow_refresh_token: bool,
+    /// `enforce_cascade_revocation`: what grew from its tokens ends with its refresh token. Default: yes.
+    pub cascade: bool,
+    /// `enforce_online_refresh_tokens`: such refresh tokens end with their web session. Default: yes.
+    pub online_refresh_tokens: bool,
+    /// `allowed_origin_clients` (ours): the apps from which people may come; `None` = any that may make tokens.
+    pub origins: Option<Vec<String>>,
+}
+
+/// What must be the same where a token was made and where it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceBinding {
+    /// Nothing.
+    None,
+    /// The network operator (autonomous system).
+    Asn,
+    /// The leading bits of the address.
+    Prefix,
+    /// The address.
+    Ip,
+    /// Nothing of the network; but a key must have been proven to have the token made.
+    Key,
+}
+
+/// What must hold of a token's network, the laxest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NetworkBinding {
+    /// Nothing.
+    None,
+    /// The same network operator (autonomous system).
+    Asn,
+    /// The same leading bits of the address.
+    Prefix,
+    /// The same address.
+    Ip,
+}
+
+/// What two clients demand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demands {
+    /// Of the network.
+    pub network: NetworkBinding,
+    /// Whether a key must have been proven.
+    pub key: bool,
+}
+
+impl Default for SessionTransfer {
+    fn default() -> Self {
+        Self {
+            can_create: false,
+            by_cookie: false,
+            by_query: false,
+            binding: None,
+            allow_refresh_token: false,
+            cascade: true,
+            online_refresh_tokens: true,
+            origins: None,
+        }
+    }
+}
+
+impl DeviceBinding {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::None, Self::Asn, Self::Prefix, Self::Ip, Self::Key];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Asn => "asn",
+            Self::Prefix => "prefix",
+            Self::Ip => "ip",
+            Self::Key => "key",
+        }
+    }
+
+    /// The binding of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|binding| binding.as_str() == name)
+    }
+
+    const fn network(self) -> NetworkBinding {
+        match self {
+            Self::None | Self::Key => NetworkBinding::None,
+            Self::Asn => NetworkBinding::Asn,
+            Self::Prefix => NetworkBinding::Prefix,
+            Self::Ip => NetworkBinding::Ip,
+        }
+    }
+}
+
+impl Demands {
+    /// What the maker of a token and the client that it is used at demand: the stricter of the two, and the address if neither says.
+    #[must_use]
+    pub fn of(maker: &SessionTransfer, user: &SessionTransfer) -> Self {
+        let said: Vec<DeviceBinding> = [maker.binding, user.binding].into_iter().flatten().collect();
+        Self {
+            network: said.iter().map(|binding| binding.network()).max().unwrap_or(NetworkBinding::Ip),
+            key: said.contains(&DeviceBinding::Key),
+        }
+    }
+}
+
+impl SessionTransfer {
+    /// `allowed_authentication_methods`
+    #[must_use]
+    pub fn methods(&self) -> Vec<&'static str> {
+        [("cookie", self.by_cookie), ("query", self.by_query)].into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    }
+
+    /// Whether people may come from that app.
+    #[must_use]
+    pub fn admits(&self, origin: &str) -> bool {
+        self.origins.as_ref().is_none_or(|origins| origins.iter().any(|own| own == origin))
+    }
+
+    /// The member as it is shown, defaults filled in.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        let mut member = |name: &str, value: Value| out.insert(name.to_owned(), value);
+        member("can_create_session_transfer_token", self.can_create.into());
+        member("allowed_authentication_methods", json!(self.methods()));
+        member("enforce_device_binding", self.binding.unwrap_or(DeviceBinding::Ip).as_str().into());
+        member("allow_refresh_token", self.allow_refresh_token.into());
+        member("enforce_cascade_revocation", self.cascade.into());
+        member("enforce_online_refresh_tokens", self.online_refresh_tokens.into());
+        if let Some(origins) = &self.origins {
+            member("allowed_origin_clients", json!(origins));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(binding: Option<DeviceBinding>) -> SessionTransfer {
+        SessionTransfer { binding, ..SessionTransfer::default() }
+    }
+
+    #[test]
+    fn the_stricter_of_two_holds() {
+        use DeviceBinding as D;
+        use NetworkBinding as N;
+        let cases = [
+            (None, None, N::Ip, false),
+            (Some(D::None), None, N::None, false),
+            (None, Some(D::Asn), N::Asn, false),
+            (Some(D::Asn), Some(D::None), N::Asn, false),
+            (Some(D::Asn), Some(D::Prefix), N::Prefix, false),
+            (Some(D::Ip), Some(D::Prefix), N::Ip, false),
+            (Some(D::Key), None, N::None, true),
+            (Some(D::Key), Some(D::Ip), N::Ip, true),
+        ];
+        for (one, other, network, key) in cases {
+            assert_eq!(Demands::of(&says(one), &says(other)), Demands { network, key }, "{one:?} {other:?}");
+            assert_eq!(Demands::of(&says(other), &says(one)), Demands { network, key }, "{other:?} {one:?}");
+        }
+    }
+}

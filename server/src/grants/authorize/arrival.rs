@@ -1,0 +1,304 @@
+//! A browser that brings a session transfer token: the person of a signed-in app is signed in to it, if everything fits. What does not fit
+//! is never told to the web app: the sign-in page appears, and the audit log says why (sources/003, market 1.4).
+
+use std::net::IpAddr;
+
+use super::browser::{Browser, SignedIn, with_subject};
+use super::request::AuthorizationRequest;
+use crate::clients::{Client, Demands, NetworkBinding};
+use crate::foundation::{Digest, Secret};
+use crate::grants::engine::Engine;
+use crate::grants::parameters::Parameters;
+use crate::protocol::{OAuthError, Scope, names};
+use crate::sessions::device::Device;
+use crate::sessions::transfer::Presented;
+use crate::sessions::{RequestContext, Session, SessionKind, Transfer, TransferToken};
+use crate::telemetry::{AuditEvent, codes};
+use crate::tokens::session_id::SessionId;
+
+/// A session transfer token as a browser brings it.
+#[derive(Debug)]
+pub struct Brought {
+    /// The token.
+    pub token: Secret<String>,
+    /// How it came.
+    pub means: Means,
+}
+
+/// How a browser brings a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// In a cookie that the app has set.
+    Cookie,
+    /// As a parameter of the request.
+    Query,
+}
+
+impl Means {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cookie => "cookie",
+            Self::Query => "query",
+        }
+    }
+}
+
+/// Where a browser is, and what it brings beside its request.
+#[derive(Debug, Default)]
+pub struct Arriving {
+    /// The browser's address.
+    pub address: Option<IpAddr>,
+    /// The tokens that it brings: at most one in the request, at most one in a cookie.
+    pub brought: Vec<Brought>,
+}
+
+/// What became of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Nothing was brought that counts here: whoever is signed in is signed in.
+    Nothing,
+    /// This is the session of the person.
+    SignedIn {
+        /// Its id.
+        session: SessionId,
+        /// Whether the browser has it from now on.
+        new: bool,
+    },
+    /// Somebody must sign in, whoever is signed in.
+    Refused {
+        /// Whether people were signed out of the browser.
+        ended: bool,
+    },
+}
+
+/// Why a token is not taken: a word for machines, and a sentence.
+type Reason = (&'static str, &'static str);
+
+const REUSED: Reason = ("reused", "it was used before, by another browser");
+const UNKNOWN: Reason = ("unknown", "there is no such token, or it has expired");
+const TARGET: Reason = ("target_mismatch", "it was made for another client");
+const ORIGIN: Reason = ("origin_not_allowed", "people may not come to this client from the app that had it made");
+const ORIGIN_GONE: Reason = ("origin_gone", "the app that had it made is gone, or may have none made any more");
+const PARENT: Reason = ("parent_gone", "the session or grant that it was made in has ended");
+const PERSON: Reason = ("person_unavailable", "the person is disabled or gone");
+const USER: Reason = ("user_mismatch", "the browser or the request is about another person");
+const KEY: Reason = ("key_missing", "no key was proven when it was made, and the client demands one");
+const AGE: Reason = ("too_old", "the person signed in to the app longer ago than the request allows");
+const PROMPT: Reason = ("prompt", "the request wants the person to sign in or to choose");
+const METHOD: Reason = ("method_not_allowed", "the client does not take tokens that come so");
+const ADDRESS_UNKNOWN: Reason = ("address_unknown", "an address is not known, so that it cannot be compared");
+
+impl Engine {
+    /// Signs a person in by what their browser brings, if anything of that counts for this client. New people of the browser are
+    /// put first among `people`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn arrive(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        arriving: &Arriving,
+        browser: &Browser,
+        people: &mut Vec<SignedIn>,
+    ) -> Result<Arrival, OAuthError> {
+        let rules = &client.session_transfer;
+        if !(rules.by_cookie || rules.by_query) {
+            return Ok(Arrival::Nothing);
+        }
+        let counts = |brought: &&Brought| match brought.means {
+            Means::Cookie => rules.by_cookie,
+            Means::Query => rules.by_query,
+        };
+        let Some(first) = arriving.brought.first() else { return Ok(Arrival::Nothing) };
+        let Some(brought) = arriving.brought.iter().find(counts) else {
+            not_taken(client, None, METHOD, arriving, first.means);
+            return Ok(Arrival::Nothing);
+        };
+        let token = match self.transfer_tokens().present(&brought.token, Digest::of(browser.binding.expose())).await? {
+            Presented::Fresh(token) => *token,
+            // The page is loaded again: what the token brought then is among the people of the browser.
+            Presented::UsedHere => return Ok(Arrival::Nothing),
+            used => {
+                let reason = if matches!(used, Presented::Used) { REUSED } else { UNKNOWN };
+                not_taken(client, None, reason, arriving, brought.means);
+                return Ok(Arrival::Refused { ended: false });
+            }
+        };
+        if request.prompt.login || request.prompt.select_account {
+            not_taken(client, Some(&token.sub), PROMPT, arriving, brought.means);
+            return Ok(Arrival::Nothing);
+        }
+        let sub = token.sub.clone();
+        match self.admit(request, client, arriving, browser, people, token, brought.means).await? {
+            Ok(arrival) => Ok(arrival),
+            Err(reason) => {
+                not_taken(client, Some(&sub), reason, arriving, brought.means);
+                self.transfer_tokens().disown(&brought.token).await?;
+                let ended = reason == USER && self.settings().session_transfer.end_other_sessions && !people.is_empty();
+                if ended {
+                    self.sign_others_out(client, people, arriving.address).await?;
+                }
+                Ok(Arrival::Refused { ended })
+            }
+        }
+    }
+
+    /// The one place where a token becomes a session.
+    #[expect(clippy::too_many_arguments, reason = "everything that is compared")]
+    async fn admit(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        arriving: &Arriving,
+        browser: &Browser,
+        people: &mut Vec<SignedIn>,
+        token: TransferToken,
+        means: Means,
+    ) -> Result<Result<Arrival, Reason>, OAuthError> {
+        let Some(made) = token.made().cloned() else { return Ok(Err(UNKNOWN)) };
+        if let Err(reason) = self.check_token(client, &token, &made, arriving).await? {
+            return Ok(Err(reason));
+        }
+        if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {
+            return Ok(Err(PERSON));
+        }
+        let others = !people.is_empty() && with_subject(people, &token.sub).is_none();
+        if others || !self.is_hinted(request, client, &token.sub) || self.is_hinted_at_another(request, &token.sub).await? {
+            return Ok(Err(USER));
+        }
+        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(arriving.address);
+        let detail = format!("from {} by {}", made.client_id, means.as_str());
+        if let Some(own) = with_subject(people, &token.sub)
+            && self.is_recent(&own.loaded.session, request)
+        {
+            event.sid(&own.loaded.id).detail(&detail).emit();
+            return Ok(Ok(Arrival::SignedIn { session: own.loaded.id, new: false }));
+        }
+        let now = self.clock().now();
+        let begun =
+            Session::begin(SessionKind::Browser, token.sub, token.authentication, &self.settings().sessions.transferred, now);
+        let until = token.parent.until;
+        let session = Session {
+            expires: [begun.expires, until].into_iter().flatten().min(),
+            device: Device::only_described(&Device::described(&browser.user_agent)),
+            parent: Some(Box::new(token.parent)),
+            ..begun
+        };
+        if !self.is_recent(&session, request) {
+            return Ok(Err(AGE));
+        }
+        let own = people.iter().position(|other| other.loaded.session.sub == session.sub).map(|at| people.remove(at));
+        let (sub, put) = (session.sub.clone(), self.put_in_browser(own, session).await?);
+        // What it grew from may have ended while it was written.
+        let Some(loaded) = self.sessions().find(put.handle.session).await? else { return Ok(Err(PARENT)) };
+        let id = loaded.id;
+        people.insert(0, SignedIn { handle: put.handle, loaded });
+        if put.new {
+            let started = AuditEvent::granted(codes::BROWSER_SESSION_STARTED).client_id(&client.id);
+            started.subject(&sub).sid(&id).address(arriving.address).emit();
+        }
+        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(arriving.address);
+        event.sid(&id).detail(&detail).emit();
+        Ok(Ok(Arrival::SignedIn { session: id, new: true }))
+    }
+
+    /// Whether a token is good at this client, from this place.
+    async fn check_token(
+        &self,
+        client: &Client,
+        token: &TransferToken,
+        made: &Transfer,
+        arriving: &Arriving,
+    ) -> Result<Result<(), Reason>, OAuthError> {
+        if token.target.as_ref().is_some_and(|target| *target != client.id) {
+            return Ok(Err(TARGET));
+        }
+        let origin = self.clients().find(&made.client_id).await?;
+        let Some(origin) = origin.filter(|origin| origin.stood_at(token.issued) && origin.session_transfer.can_create) else {
+            return Ok(Err(ORIGIN_GONE));
+        };
+        if token.target.is_none() && !client.session_transfer.admits(&origin.id) {
+            return Ok(Err(ORIGIN));
+        }
+        // Whatever it follows later: a token is no better than the sign-in that it was made in.
+        let above = self.sessions().find(token.parent.session).await?;
+        let grant = token.parent.grant.as_ref();
+        if above.is_none_or(|above| grant.is_some_and(|grant| !above.session.has_grant(grant))) {
+            return Ok(Err(PARENT));
+        }
+        let demands = Demands::of(&origin.session_transfer, &client.session_transfer);
+        if demands.key && !token.key_proven {
+            return Ok(Err(KEY));
+        }
+        let here = self.context(arriving.address, "");
+        let Err(reason) = self.compare(demands.network, &made.context, &here) else { return Ok(Ok(())) };
+        if self.settings().session_transfer.enforce_binding {
+            return Ok(Err(reason));
+        }
+        let event = AuditEvent::granted(codes::TRANSFER_FROM_ELSEWHERE).client_id(&client.id).subject(&token.sub);
+        event.address(arriving.address).reason(reason.0).detail(reason.1).emit();
+        Ok(Ok(()))
+    }
+
+    /// Whether two requests come from the same network, as far as that is demanded.
+    #[expect(clippy::unused_self, reason = "networks are looked up soon")]
+    fn compare(&self, demanded: NetworkBinding, made: &RequestContext, here: &RequestContext) -> Result<(), Reason> {
+        if demanded == NetworkBinding::None {
+            return Ok(());
+        }
+        let (Some(one), Some(other)) = (made.address, here.address) else { return Err(ADDRESS_UNKNOWN) };
+        if one.to_canonical() == other.to_canonical() {
+            Ok(())
+        } else {
+            Err(("address_mismatch", "it comes from another address"))
+        }
+    }
+
+    /// What of the requested scope goes out in a session: where a token began it no refresh token unless the client may have one
+    /// (`allow_refresh_token`), and no device secret, from which more could grow. The app is not refused for asking.
+    pub(super) async fn within_transfer(&self, request: &AuthorizationRequest, session: &Session) -> Result<Scope, OAuthError> {
+        if session.parent.is_none() {
+            return Ok(request.scope.clone());
+        }
+        let may_refresh = self.client_of(request).await?.session_transfer.allow_refresh_token;
+        let goes_out = |value: &&str| *value != names::DEVICE_SSO && (may_refresh || *value != names::OFFLINE_ACCESS);
+        Ok(request.scope.iter().filter(goes_out).collect())
+    }
+
+    /// Whether `login_hint` is the sign-in name of somebody else. A hint that is nobody's name says nothing.
+    async fn is_hinted_at_another(&self, request: &AuthorizationRequest, sub: &str) -> Result<bool, OAuthError> {
+        let Some(name) = &request.login_hint else { return Ok(false) };
+        Ok(self.issuer().people().subject_of(name).await?.is_some_and(|hinted| hinted != sub))
+    }
+
+    async fn sign_others_out(
+        &self,
+        client: &Client,
+        people: &mut Vec<SignedIn>,
+        address: Option<IpAddr>,
+    ) -> Result<(), OAuthError> {
+        for person in std::mem::take(people) {
+            let id = person.loaded.id;
+            if let Some(session) = self.sessions().end(id).await? {
+                let event = AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id).subject(&session.sub).sid(&id);
+                event.address(address).detail("another person came by a session transfer token").emit();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The token among the parameters of a request, by either of its names.
+pub fn brought_by(parameters: &Parameters) -> Option<Brought> {
+    let token = ["session_transfer_token", "interclient_token"].into_iter().find_map(|name| parameters.secret(name))?;
+    Some(Brought { token, means: Means::Query })
+}
+
+/// Says why a token was not taken. Whoever brought it is told nothing.
+fn not_taken(client: &Client, sub: Option<&str>, reason: Reason, arriving: &Arriving, means: Means) {
+    let detail = format!("{}; by {}", reason.1, means.as_str());
+    let event = AuditEvent::refused(codes::TRANSFER_NOT_TAKEN).client_id(&client.id).address(arriving.address);
+    let event = event.reason(reason.0).detail(&detail);
+    sub.map_or(event, |sub| event.subject(sub)).emit();
+}

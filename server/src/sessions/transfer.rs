@@ -1,0 +1,196 @@
+//! Session transfer tokens: a signed-in app has one made and hands it to a browser, which is signed in by it, once. Stored by digest, with
+//! what is to be compared when it is used; a used one leaves a tombstone until it would have expired. Must not know who may have one made.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::parent::{Parent, Transfer};
+use super::record::Authentication;
+use crate::foundation::{Clock, Digest, Secret, Timestamp, encoding, random};
+use crate::storage::{Key, Kind, SharedStore, StorageError};
+
+/// What tells a token from the other handles in a log of somebody else's.
+const PREFIX: &str = "st_";
+
+/// What a token stands for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TransferToken {
+    /// The person.
+    pub sub: String,
+    /// How they authenticated, as far as a browser is believed that: the first factor.
+    pub authentication: Authentication,
+    /// What the web session will hang on, and who had the token made where.
+    pub parent: Parent,
+    /// The only client that it may be used at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whether a key was proven to have it made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_proven: bool,
+    /// When it was made.
+    pub issued: Timestamp,
+}
+
+impl TransferToken {
+    /// What it says of its making; none only in a damaged record.
+    #[must_use]
+    pub const fn made(&self) -> Option<&Transfer> {
+        self.parent.transfer.as_ref()
+    }
+}
+
+/// As stored: one of the two.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<Box<TransferToken>>,
+    /// The browser that used it, by the digest of its binding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_by: Option<Digest>,
+}
+
+/// What a presented token turned out to be.
+#[derive(Debug)]
+pub enum Presented {
+    /// Good, and used up now.
+    Fresh(Box<TransferToken>),
+    /// Unknown, or expired.
+    Unknown,
+    /// Used before, by another browser.
+    Used,
+    /// Used before, by this browser: a page that is loaded again.
+    UsedHere,
+}
+
+/// The session transfer tokens of the store.
+#[derive(Debug, Clone)]
+pub struct TransferTokens {
+    store: SharedStore,
+    clock: Clock,
+}
+
+impl TransferTokens {
+    /// The tokens kept in `store`.
+    #[must_use]
+    pub const fn new(store: SharedStore, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Makes a token of 256 random bits that lives for `lifetime`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn issue(&self, token: TransferToken, lifetime: Duration) -> Result<Secret<String>, StorageError> {
+        let text = Secret::new(format!("{PREFIX}{}", encoding::encode(random::secret().expose())));
+        let record = Kind::TransferToken.write_json(&Record { waiting: Some(Box::new(token)), used_by: None })?;
+        self.store.insert(key(&text), record, Some(self.clock.now().plus(lifetime))).await?;
+        Ok(text)
+    }
+
+    /// Makes a used token strange to the browser that used it: it was not taken there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn disown(&self, text: &Secret<String>) -> Result<(), StorageError> {
+        let Some(stored) = self.store.get(&key(text)).await? else { return Ok(()) };
+        // The digest of what no browser holds.
+        let used = Kind::TransferToken.write_json(&Record { waiting: None, used_by: Some(Digest::of("")) })?;
+        self.store.compare_and_swap(key(text), stored.version, used, stored.expires).await.map(drop)
+    }
+
+    /// Uses a token up: of many callers one is given [`Presented::Fresh`]. `browser` is the digest of the binding of who brings it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn present(&self, text: &Secret<String>, browser: Digest) -> Result<Presented, StorageError> {
+        if !text.expose().starts_with(PREFIX) {
+            return Ok(Presented::Unknown);
+        }
+        loop {
+            let Some(stored) = self.store.get(&key(text)).await? else { return Ok(Presented::Unknown) };
+            let token = match Kind::TransferToken.read_json(&stored.value)? {
+                Record { used_by: Some(user), .. } if user == browser => return Ok(Presented::UsedHere),
+                Record { used_by: Some(_), .. } => return Ok(Presented::Used),
+                Record { waiting: Some(token), .. } => token,
+                Record { .. } => return Err(StorageError::Damaged("a transfer token neither waits nor was used".to_owned())),
+            };
+            let used = Kind::TransferToken.write_json(&Record { waiting: None, used_by: Some(browser) })?;
+            if self.store.compare_and_swap(key(text), stored.version, used, stored.expires).await? {
+                return Ok(Presented::Fresh(token));
+            }
+        }
+    }
+}
+
+fn key(text: &Secret<String>) -> Key {
+    Key::new(Kind::TransferToken, Digest::of(text.expose()).as_bytes())
+}
+
+/// Whether a stored token can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check(bytes: &[u8]) -> Result<(), StorageError> {
+    Kind::TransferToken.read_json::<Record>(bytes).map(drop)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sessions::parent::{Follows, RequestContext};
+    use crate::storage::memory::Memory;
+    use crate::tokens::session_id::SessionId;
+
+    fn token() -> TransferToken {
+        TransferToken {
+            sub: "alice".to_owned(),
+            authentication: Authentication { time: Timestamp(1), acr: "a".to_owned(), amr: vec!["pwd".to_owned()] },
+            parent: Parent {
+                session: SessionId::from_bytes([7; 16]),
+                grant: None,
+                follows: Follows::Session,
+                until: None,
+                transfer: Some(Transfer {
+                    client_id: "app".to_owned(),
+                    scope: ["openid"].into_iter().collect(),
+                    context: RequestContext::new(Some([192, 0, 2, 1].into()), Some(64500), &"x".repeat(300)),
+                }),
+            },
+            target: None,
+            key_proven: false,
+            issued: Timestamp(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_of_many_uses_it_and_a_tombstone_knows_who() {
+        let clock = Clock::manual(1_000_000);
+        let tokens = TransferTokens::new(Arc::new(Memory::new(clock.clone())), clock.clone());
+        let text = tokens.issue(token(), Duration::from_secs(60)).await.unwrap();
+        let (here, there) = (Digest::of("here"), Digest::of("there"));
+        let both = futures_util::future::join(tokens.present(&text, here), tokens.present(&text, there)).await;
+        let fresh = [both.0.unwrap(), both.1.unwrap()].iter().filter(|found| matches!(found, Presented::Fresh(_))).count();
+        assert_eq!(fresh, 1);
+        let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
+        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere)));
+        assert!(again.iter().any(|found| matches!(found, Presented::Used)));
+        clock.advance(Duration::from_secs(60));
+        assert!(matches!(tokens.present(&text, here).await.unwrap(), Presented::Unknown));
+    }
+
+    #[tokio::test]
+    async fn an_expired_one_and_one_made_up_are_unknown() {
+        let clock = Clock::manual(1_000_000);
+        let tokens = TransferTokens::new(Arc::new(Memory::new(clock.clone())), clock.clone());
+        let text = tokens.issue(token(), Duration::from_secs(60)).await.unwrap();
+        clock.advance(Duration::from_secs(60));
+        for wrong in [text.expose().as_str(), "", "st_", "x", "st_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            let found = tokens.present(&Secret::new(wrong.to_owned()), Digest::of("here")).await.unwrap();
+            assert!(matches!(found, Presented::Unknown), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What grew from a session: whether it is still carried, who takes part in it, and that it ends with what it grew from. A session whose parent is
+//! gone is dead at once, because whoever reads it looks; ending it besides is for those who are to be told.
+
+use std::time::Duration;
+
+use super::notice::Participant;
+use super::record::{GrantId, SessionKind, TOUCH_EVERY};
+use super::registry::{Change, Loaded, Sessions};
+use crate::storage::StorageError;
+use crate::tokens::session_id::SessionId;
+
+/// The longest way up: refresh token, web session, app. One more than there can be.
+const DEPTH: usize = 4;
+
+impl Sessions {
+    /// Whether everything above a session that it needs is there.
+    pub(super) async fn is_carried(&self, session: &super::Session) -> Result<bool, StorageError> {
+        let mut parent = session.parent.clone();
+        for _ in 0..DEPTH {
+            let Some(edge) = parent else { return Ok(true) };
+            let above = self.read(edge.session).await?.map(|above| above.session);
+            if !edge.carries(above.as_ref()) {
+                return Ok(false);
+            }
+            parent = above.and_then(|above| above.parent);
+        }
+        Ok(false)
+    }
+
+    /// The clients that take part in a session, and in what grew from it. With a browser session end also the sign-ins that offline sessions
+    /// came from, though not these themselves (Back-Channel Logout section 2.7); a device is signed in by itself.
+    pub(super) async fn participants(&self, loaded: &Loaded) -> Result<Vec<Participant>, StorageError> {
+        let mut participants: Vec<Participant> = Participant::of(loaded.id, &loaded.session).collect();
+        let is_browser = loaded.session.kind == SessionKind::Browser;
+        if !is_browser && !loaded.session.grown {
+            return Ok(participants);
+        }
+        let all = self.all_of(&loaded.session.sub).await?;
+        let grown = grown_from(&all, loaded.id);
+        for other in &all {
+            let came = is_browser && other.session.kind == SessionKind::Offline && other.session.browser == Some(loaded.id);
+            if came || grown.contains(&other.id) {
+                participants.extend(Participant::of(other.id, &other.session));
+            }
+        }
+        Ok(participants)
+    }
+
+    /// Notes that a session was used, because what grew from it was. One that is gone is nobody's business here.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn touch(&self, id: SessionId) -> Result<(), StorageError> {
+        self.update(id, |session, now| {
+            let within = session.max_idle.map_or(TOUCH_EVERY, |idle| TOUCH_EVERY.min(Duration::from_secs(idle / 10)));
+            if now.since(session.last_used) < within {
+                return Change::Keep(());
+            }
+            session.last_used = now;
+            Change::Write(())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Ends what grew from these grants of a session that goes on, and tells the clients.
+    pub(super) async fn end_grown(&self, id: SessionId, sub: &str, lost: &[GrantId]) -> Result<(), StorageError> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        for other in self.all_of(sub).await? {
+            if other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(id, Some(lost))) {
+                Box::pin(self.end(other.id)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what grew from a session that has ended. Its clients were announced with those of the session itself.
+    pub(super) async fn forget_grown(&self, id: SessionId, sub: &str) -> Result<(), StorageError> {
+        let all = self.all_of(sub).await?;
+        for grown in grown_from(&all, id) {
+            self.forget(grown, sub).await?;
+        }
+        Ok(())
+    }
+
+    /// The sessions of a person that have not expired, whatever became of what they grew from.
+    async fn all_of(&self, sub: &str) -> Result<Vec<Loaded>, StorageError> {
+        let mut found = Vec::new();
+        for id in self.entries(sub).await? {
+            found.extend(self.read(id).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// Everything among these that hangs on a session, at whatever remove.
+fn grown_from(all: &[Loaded], id: SessionId) -> Vec<SessionId> {
+    let mut found = Vec::new();
+    let mut next = vec![id];
+    while let Some(above) = next.pop() {
+        for other in all {
+            let hangs = other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(above, None));
+            if hangs && !found.contains(&other.id) {
+                found.push(other.id);
+                next.push(other.id);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,412 @@
+//! Session transfer tokens at the authorization endpoint: every combination of browser session and token, and what a request may want besides.
+//! What does not fit is never told to the web app: the sign-in page appears, and the audit log says why.
+
+use serde_json::{Value, json};
+
+use crate::harness::app::now;
+use crate::harness::page::Page;
+use crate::harness::{Answer, Authorization, Browser, Client, Form, Person, Server, Setup, Tokens, jwt, shared};
+use crate::second_factor::equipped;
+use crate::session_transfer::{APP, SHOP, WEB, ask_from, exchange, form, setup, token_from};
+
+const HERE: &str = "203.0.113.7";
+const ELSEWHERE: &str = "198.51.100.9";
+
+/// A person who is signed in to the native app.
+struct SignedIn {
+    person: Person,
+    tokens: Tokens,
+}
+
+fn app(server: &Server) -> SignedIn {
+    let person = server.person();
+    let tokens = server.sign_in(APP, &person, "openid offline_access");
+    SignedIn { person, tokens }
+}
+
+/// The request of the web app that was opened with that token.
+fn with(token: &str) -> Authorization {
+    Authorization::new(WEB, "openid").set("session_transfer_token", token)
+}
+
+fn token(server: &Server, app: &SignedIn) -> String {
+    token_from(server, HERE, &app.tokens)
+}
+
+/// A browser where the token was made.
+fn here() -> Browser {
+    Browser::behind(HERE)
+}
+
+#[track_caller]
+fn is_sign_in(page: &Page) {
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(page.form("username").is_some(), "{}", page.body);
+}
+
+/// The person that the web app was told.
+#[track_caller]
+fn sub(server: &Server, request: &Authorization, code: &str) -> Value {
+    jwt::claims(Tokens(server.token(request.client, request.redeem(code)).ok()).id())["sub"].clone()
+}
+
+#[track_caller]
+fn refused(server: &Server, client: Client, reason: &str) {
+    server.trail().one("w", &[("client_id", client.id), ("reason", reason), ("outcome", "refused")]);
+}
+
+#[test]
+fn no_session_and_a_good_token() {
+    let server = setup().start();
+    let app = app(&server);
+    let (browser, request) = (here(), with(&token(&server, &app)));
+    let parameters = browser.ask(&server, &request).parameters();
+    assert_eq!(parameters["state"], request.state);
+    assert_eq!(sub(&server, &request, &parameters["code"]), jwt::claims(app.tokens.id())["sub"]);
+    server.trail().one("SI2041", &[("client_id", WEB.id), ("address", HERE)]);
+    // It is a browser session like any other: the next web app finds it, silently.
+    let shop = Authorization::new(SHOP, "openid").set("prompt", "none");
+    browser.ask(&server, &shop).code();
+}
+
+#[test]
+fn the_persons_own_session_and_a_good_token() {
+    let server = setup().start();
+    let app = app(&server);
+    let browser = here();
+    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &app.person).code();
+    let before = browser.cookies(&server.issuer.parse().expect("a URL"));
+    let request = with(&token(&server, &app));
+    let code = browser.ask(&server, &request).code();
+    assert_eq!(sub(&server, &request, &code), jwt::claims(app.tokens.id())["sub"]);
+    assert_eq!(browser.cookies(&server.issuer.parse().expect("a URL")), before, "their own session goes on");
+}
+
+#[test]
+fn another_persons_session_and_a_good_token() {
+    let server = setup().start();
+    let (app, other) = (app(&server), server.person());
+    let browser = here();
+    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &other).code();
+    let request = with(&token(&server, &app));
+    is_sign_in(&browser.ask(&server, &request).page());
+    refused(&server, WEB, "user_mismatch");
+    // A mere link has signed nobody out, and nobody in.
+    let request = Authorization::new(SHOP, "openid").set("prompt", "none");
+    let code = browser.ask(&server, &request).code();
+    let told = jwt::claims(Tokens(server.token(SHOP, request.redeem(&code)).ok()).id())["sub"].clone();
+    assert_ne!(told, jwt::claims(app.tokens.id())["sub"]);
+}
+
+#[test]
+fn another_persons_session_ends_if_the_operator_wants_that() {
+    let server = setup().set("session_transfer.end_other_sessions", true).start();
+    let (app, other) = (app(&server), server.person());
+    let browser = here();
+    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &other).code();
+    // Not by a token that is no good.
+    is_sign_in(&browser.ask(&server, &with("st_made-up")).page());
+    let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
+    browser.ask(&server, &silent).code();
+    is_sign_in(&browser.ask(&server, &with(&token(&server, &app))).page());
+    assert_eq!(browser.ask(&server, &silent).error(&silent, &server), "login_required");
+    server.trail().one("SE3011", &[("client_id", WEB.id)]);
+}
+
+#[test]
+fn any_session_and_a_bad_token() {
+    let server = setup().start();
+    let app = app(&server);
+    for browser in [here(), {
+        let own = here();
+        own.authorize(&server, &Authorization::new(SHOP, "openid"), &app.person).code();
+        own
+    }] {
+        let page = browser.ask(&server, &with("st_made-up")).page();
+        is_sign_in(&page);
+        // From there it goes on as ever.
+        browser.submit_password(&server, &page, &app.person.name, &app.person.password).code();
+    }
+    assert_eq!(server.trail().all("w", &[("reason", "unknown")]).len(), 2);
+}
+
+#[test]
+fn a_cookie_is_taken_by_either_name_and_then_removed() {
+    let server = setup().start();
+    let issuer = server.issuer.parse().expect("a URL");
+    for name in ["auth0_session_transfer_token", "session_transfer_token"] {
+        let app = app(&server);
+        let browser = here();
+        browser.plant(&issuer, &format!("{name}={}", token(&server, &app)));
+        let request = Authorization::new(SHOP, "openid");
+        let code = browser.ask(&server, &request).code();
+        let told = jwt::claims(Tokens(server.token(SHOP, request.redeem(&code)).ok()).id())["sub"].clone();
+        assert_eq!(told, jwt::claims(app.tokens.id())["sub"]);
+        assert!(!browser.cookies(&issuer).unwrap_or_default().contains(name));
+    }
+}
+
+#[test]
+fn a_client_takes_what_it_has_registered_and_nothing_else() {
+    let server = setup().start();
+    let (app, issuer) = (app(&server), server.issuer.parse().expect("a URL"));
+    // SHOP takes cookies.
+    let own = token(&server, &app);
+    is_sign_in(&here().ask(&server, &Authorization::new(SHOP, "openid").set("session_transfer_token", &own)).page());
+    refused(&server, SHOP, "method_not_allowed");
+    // It was not used up by that, nor by a client that takes none at all.
+    let browser = here();
+    browser.plant(&issuer, &format!("session_transfer_token={own}"));
+    let none = crate::harness::cast::FIRST_PARTY;
+    is_sign_in(&browser.ask(&server, &Authorization::new(none, "openid")).page());
+    assert!(browser.cookies(&issuer).is_some_and(|cookies| cookies.contains(&own)), "it waits for the one that takes it");
+    browser.ask(&server, &Authorization::new(SHOP, "openid")).code();
+}
+
+#[test]
+fn a_token_beside_a_pushed_request_counts() {
+    let server = setup().start();
+    let app = app(&server);
+    let request = Authorization::new(WEB, "openid");
+    let pushed = server.post_as(WEB, "/par", request.form.clone().without("client_id"));
+    assert_eq!(pushed.status, 201, "{}", pushed.body);
+    let uri = pushed.json()["request_uri"].as_str().expect("a reference").to_owned();
+    let outer = [("client_id", WEB.id), ("request_uri", &uri), ("session_transfer_token", &token(&server, &app))];
+    let beside = Authorization { form: Form::of(&outer), ..request.clone() };
+    here().ask(&server, &beside).code();
+    // Inside it would lie about until somebody opens the page.
+    let inside = request.form.without("client_id").and("session_transfer_token", &token(&server, &self::app(&server)));
+    server.post_as(WEB, "/par", inside).refused(400, "invalid_request");
+}
+
+#[test]
+fn prompts_have_their_way() {
+    let server = setup().start();
+    let app = app(&server);
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app)).set("prompt", "login")).page());
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app)).set("prompt", "select_account")).page());
+    assert_eq!(server.trail().all("w", &[("reason", "prompt")]).len(), 2);
+    // The token is gone all the same.
+    let own = token(&server, &app);
+    is_sign_in(&here().ask(&server, &with(&own).set("prompt", "login")).page());
+    is_sign_in(&here().ask(&server, &with(&own)).page());
+    // Nothing is shown, and nothing need be.
+    here().ask(&server, &with(&token(&server, &app)).set("prompt", "none")).code();
+    let bad = with("st_made-up").set("prompt", "none");
+    assert_eq!(here().ask(&server, &bad).error(&bad, &server), "login_required");
+    // Whoever is signed in to the browser is not taken instead.
+    let browser = here();
+    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &app.person).code();
+    let bad = with("st_made-up").set("prompt", "none");
+    assert_eq!(browser.ask(&server, &bad).error(&bad, &server), "login_required");
+    // Consent is asked all the same.
+    let page = here().ask(&server, &with(&token(&server, &app)).set("prompt", "consent")).page();
+    assert!(page.form("decision").is_some(), "{}", page.body);
+}
+
+#[test]
+fn an_app_of_somebody_else_still_asks_consent() {
+    let server = setup().client(WEB.id, "first_party", false).start();
+    let app = app(&server);
+    let (browser, request) = (here(), with(&token(&server, &app)));
+    let page = browser.ask(&server, &request).page();
+    assert!(page.form("decision").is_some() && page.body.contains(&app.person.name), "{}", page.body);
+    // A reload of either page is no second use.
+    assert!(browser.get(&page.url).form("decision").is_some());
+    assert!(browser.ask(&server, &request).page().form("decision").is_some());
+    browser.decide(&server, &page, "allow").code();
+}
+
+#[test]
+fn max_age_is_measured_from_the_sign_in_to_the_app() {
+    let server = setup().start();
+    let app = app(&server);
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app)).set("max_age", "1")).page());
+    refused(&server, WEB, "too_old");
+    let (browser, request) = (here(), with(&token(&server, &app)).set("max_age", "1000"));
+    let code = browser.ask(&server, &request).code();
+    let claims = jwt::claims(Tokens(server.token(WEB, request.redeem(&code)).ok()).id());
+    assert_eq!(claims["auth_time"], jwt::claims(app.tokens.id())["auth_time"]);
+    // max_age=0 is prompt=login by another name.
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app)).set("max_age", "0")).page());
+}
+
+#[test]
+fn a_session_that_is_too_old_takes_on_the_later_sign_in_to_the_app() {
+    let server = setup().start();
+    let person = server.person();
+    let browser = here();
+    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &person).code();
+    // The second sign-in is at least three seconds younger, so that two seconds more than its age are less than the age of the first.
+    std::thread::sleep(std::time::Duration::from_millis(3100));
+    let tokens = server.sign_in(APP, &person, "openid offline_access");
+    let own = token_from(&server, HERE, &tokens);
+    let age = now() - jwt::claims(tokens.id())["auth_time"].as_u64().expect("a time");
+    let request = with(&own).set("max_age", &(age + 2).to_string());
+    let code = browser.ask(&server, &request).code();
+    let claims = jwt::claims(Tokens(server.token(WEB, request.redeem(&code)).ok()).id());
+    assert_eq!(claims["auth_time"], jwt::claims(tokens.id())["auth_time"]);
+}
+
+#[test]
+fn hints_of_another_person_are_a_mismatch() {
+    let server = setup().start();
+    let (app, other) = (app(&server), server.person());
+    let page = here().ask(&server, &with(&token(&server, &app)).set("login_hint", &other.name)).page();
+    is_sign_in(&page);
+    assert!(!page.body.contains(&app.person.name), "the page does not tell whose token it was");
+    let hint = server.sign_in(WEB, &other, "openid");
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app)).set("id_token_hint", hint.id())).page());
+    assert_eq!(server.trail().all("w", &[("reason", "user_mismatch")]).len(), 2);
+    here().ask(&server, &with(&token(&server, &app)).set("login_hint", &app.person.name)).code();
+    here().ask(&server, &with(&token(&server, &app)).set("login_hint", "nobody-of-that-name")).code();
+}
+
+#[test]
+fn a_higher_level_asks_for_the_missing_factor_alone() {
+    let server = setup().set("sign_in.second_factor", "on_request").start();
+    let (person, authenticator, _) = equipped(&server);
+    let tokens = server.sign_in(APP, &person, "openid offline_access");
+    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
+    let (browser, request) = (here(), with(&token_from(&server, HERE, &tokens)).set("claims", claims));
+    let page = browser.ask(&server, &request).page();
+    assert!(page.form("username").is_none(), "no password is asked");
+    let form = page.form("otp").expect("a field for a code");
+    let answer = browser.post(&form.action, &form.fields.set("otp", &authenticator.code()));
+    let code = browser.follow(&server, answer).code();
+    let claims = jwt::claims(Tokens(server.token(WEB, request.redeem(&code)).ok()).id());
+    assert_eq!(claims["acr"], "urn:symbolon:acr:two-factor");
+    assert_eq!(claims["auth_time"], jwt::claims(tokens.id())["auth_time"]);
+}
+
+#[test]
+fn the_second_factor_of_the_app_is_not_carried_over() {
+    let server = setup().set("sign_in.second_factor", "on_request").start();
+    let (person, authenticator, _) = equipped(&server);
+    let browser = Browser::new();
+    let request = Authorization::new(APP, "openid offline_access").set("acr_values", "urn:symbolon:acr:two-factor");
+    let page = browser.ask(&server, &request).page();
+    let page = browser.submit_password(&server, &page, &person.name, &person.password).page();
+    let form = page.form("otp").expect("a field for a code");
+    let answer = browser.post(&form.action, &form.fields.set("otp", &authenticator.code()));
+    let page = browser.follow(&server, answer).page();
+    let code = browser.decide(&server, &page, "allow").code();
+    let tokens = Tokens(server.token(APP, request.redeem(&code)).ok());
+    assert_eq!(jwt::claims(tokens.id())["acr"], "urn:symbolon:acr:two-factor");
+    let request = with(&token_from(&server, HERE, &tokens));
+    let code = here().ask(&server, &request).code();
+    let claims = jwt::claims(Tokens(server.token(WEB, request.redeem(&code)).ok()).id());
+    assert_eq!((claims["acr"].as_str(), &claims["amr"]), (Some("urn:symbolon:acr:password"), &json!(["pwd"])));
+}
+
+/// Says how the web app is bound, and signs in from elsewhere.
+#[track_caller]
+fn from_elsewhere(native: Option<&str>, web: Option<&str>, made: &str, used: &str) -> (Server, bool) {
+    let with_binding = |mut rules: Value, binding: Option<&str>| {
+        if let Some(binding) = binding {
+            rules["enforce_device_binding"] = binding.into();
+        }
+        rules
+    };
+    let app_rules = with_binding(json!({ "can_create_session_transfer_token": true }), native);
+    let web_rules = with_binding(json!({ "allowed_authentication_methods": ["query"] }), web);
+    let server = setup().client(APP.id, "session_transfer", app_rules).client(WEB.id, "session_transfer", web_rules).start();
+    let app = app(&server);
+    let own = token_from(&server, made, &app.tokens);
+    let landing = Browser::behind(used).ask(&server, &with(&own));
+    let done = matches!(landing, crate::harness::Landing::Client(..));
+    (server, done)
+}
+
+#[test]
+fn the_address_is_compared_unless_a_client_says_otherwise() {
+    let (server, done) = from_elsewhere(None, None, HERE, ELSEWHERE);
+    assert!(!done);
+    refused(&server, WEB, "address_mismatch");
+    for (native, web, done) in [
+        (None, Some("none"), true),
+        (Some("none"), None, true),
+        (Some("none"), Some("ip"), false),
+        (Some("ip"), Some("none"), false),
+    ] {
+        assert_eq!(from_elsewhere(native, web, HERE, ELSEWHERE).1, done, "{native:?} {web:?}");
+    }
+    assert!(from_elsewhere(None, Some("ip"), HERE, HERE).1);
+    // The same address, written as IPv6.
+    assert!(from_elsewhere(None, Some("ip"), HERE, "::ffff:203.0.113.7").1);
+}
+
+#[test]
+fn only_trusted_proxies_say_where_somebody_is() {
+    let server = setup().set("proxy.trusted", json!([])).start();
+    let app = app(&server);
+    // Whatever the header says, both requests come from this machine.
+    let own = token_from(&server, HERE, &app.tokens);
+    Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
+}
+
+#[test]
+fn a_log_only_binding_lets_through_and_tells() {
+    let server = setup().set("session_transfer.binding", "log").start();
+    let app = app(&server);
+    Browser::behind(ELSEWHERE).ask(&server, &with(&token(&server, &app))).code();
+    server.trail().one("SI2042", &[("client_id", WEB.id), ("reason", "address_mismatch"), ("address", ELSEWHERE)]);
+}
+
+#[test]
+fn a_key_binding_wants_a_key_proven_where_the_token_is_made() {
+    let rules = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "key" });
+    let server = setup().client(WEB.id, "session_transfer", rules).start();
+    let app = app(&server);
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app))).page());
+    refused(&server, WEB, "key_missing");
+    let key = crate::harness::dpop::DeviceKey::new();
+    let person = server.person();
+    let request = Authorization::new(APP, "openid offline_access");
+    let code = Browser::new().authorize(&server, &request, &person).code();
+    let tokens = Tokens(server.token_by(&key, APP, request.redeem(&code)).ok());
+    let made: Answer = server.token_by(&key, APP, form(&server, tokens.refresh()));
+    let own = made.ok()["access_token"].as_str().expect("a token").to_owned();
+    // From anywhere: nothing of the network is demanded.
+    Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
+}
+
+#[test]
+fn a_web_session_has_its_own_shorter_life_and_no_refresh_token_unless_allowed() {
+    let server = setup().set("sessions.transferred.max_lifetime", "10m").start();
+    let app = app(&server);
+    let request = with(&token(&server, &app)).set("scope", "openid offline_access device_sso");
+    let code = here().ask(&server, &request).code();
+    let told = Tokens(server.token(WEB, request.redeem(&code)).ok());
+    assert!(!told.has("refresh_token") && !told.has("device_secret"), "{:?}", told.0);
+    assert_eq!(told.get("scope"), "openid");
+    let sid = jwt::claims(told.id())["sid"].as_str().expect("a sid").to_owned();
+    let shown = server.command(&["session", "show", &sid, "--json"]).fine().json();
+    let seconds = |name: &str| shown[name].as_u64().unwrap_or_else(|| panic!("no {name}: {shown}"));
+    assert!(seconds("expires") <= seconds("created") + 600, "{shown}");
+}
+
+#[test]
+fn without_tokens_nothing_has_changed() {
+    let server = shared::usual();
+    let request = Authorization::new(WEB, "openid").set("session_transfer_token", "st_made-up");
+    is_sign_in(&Browser::new().ask(server, &request).page());
+    let person = server.person();
+    let browser = Browser::new();
+    browser.authorize(server, &Authorization::new(WEB, "openid"), &person).code();
+    // The feature is off for this client: the parameter means nothing to it.
+    browser.ask(server, &request).code();
+}
+
+#[test]
+fn an_exchanged_token_is_as_good_as_another() {
+    let server: Server = Setup::start(setup());
+    let device = server.device(APP);
+    let told = ask_from(&server, HERE, APP, exchange(&server, &device, &[])).ok();
+    let request = with(told["access_token"].as_str().expect("a token"));
+    let code = here().ask(&server, &request).code();
+    assert_eq!(sub(&server, &request, &code), jwt::claims(device.id())["sub"]);
+    is_sign_in(&here().ask(&server, &request).page());
+    refused(&server, WEB, "reused");
+}
