@@ -9,37 +9,37 @@ use crate::harness::{Answer, Authorization, Browser, Client, Form, Person, Serve
 use crate::second_factor::equipped;
 use crate::session_transfer::{APP, SHOP, WEB, ask_from, exchange, form, setup, token_from};
 
-const HERE: &str = "203.0.113.7";
-const ELSEWHERE: &str = "198.51.100.9";
+pub(crate) const HERE: &str = "203.0.113.7";
+pub(crate) const ELSEWHERE: &str = "198.51.100.9";
 
 /// A person who is signed in to the native app.
-struct SignedIn {
-    person: Person,
-    tokens: Tokens,
+pub(crate) struct SignedIn {
+    pub(crate) person: Person,
+    pub(crate) tokens: Tokens,
 }
 
-fn app(server: &Server) -> SignedIn {
+pub(crate) fn app(server: &Server) -> SignedIn {
     let person = server.person();
     let tokens = server.sign_in(APP, &person, "openid offline_access");
     SignedIn { person, tokens }
 }
 
 /// The request of the web app that was opened with that token.
-fn with(token: &str) -> Authorization {
+pub(crate) fn with(token: &str) -> Authorization {
     Authorization::new(WEB, "openid").set("session_transfer_token", token)
 }
 
-fn token(server: &Server, app: &SignedIn) -> String {
+pub(crate) fn token(server: &Server, app: &SignedIn) -> String {
     token_from(server, HERE, &app.tokens)
 }
 
 /// A browser where the token was made.
-fn here() -> Browser {
+pub(crate) fn here() -> Browser {
     Browser::behind(HERE)
 }
 
 #[track_caller]
-fn is_sign_in(page: &Page) {
+pub(crate) fn is_sign_in(page: &Page) {
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(page.form("username").is_some(), "{}", page.body);
 }
@@ -51,7 +51,7 @@ fn sub(server: &Server, request: &Authorization, code: &str) -> Value {
 }
 
 #[track_caller]
-fn refused(server: &Server, client: Client, reason: &str) {
+pub(crate) fn refused(server: &Server, client: Client, reason: &str) {
     server.trail().one("w", &[("client_id", client.id), ("reason", reason), ("outcome", "refused")]);
 }
 
@@ -298,78 +298,6 @@ fn the_second_factor_of_the_app_is_not_carried_over() {
     let code = here().ask(&server, &request).code();
     let claims = jwt::claims(Tokens(server.token(WEB, request.redeem(&code)).ok()).id());
     assert_eq!((claims["acr"].as_str(), &claims["amr"]), (Some("urn:symbolon:acr:password"), &json!(["pwd"])));
-}
-
-/// Says how the web app is bound, and signs in from elsewhere.
-#[track_caller]
-fn from_elsewhere(native: Option<&str>, web: Option<&str>, made: &str, used: &str) -> (Server, bool) {
-    let with_binding = |mut rules: Value, binding: Option<&str>| {
-        if let Some(binding) = binding {
-            rules["enforce_device_binding"] = binding.into();
-        }
-        rules
-    };
-    let app_rules = with_binding(json!({ "can_create_session_transfer_token": true }), native);
-    let web_rules = with_binding(json!({ "allowed_authentication_methods": ["query"] }), web);
-    let server = setup().client(APP.id, "session_transfer", app_rules).client(WEB.id, "session_transfer", web_rules).start();
-    let app = app(&server);
-    let own = token_from(&server, made, &app.tokens);
-    let landing = Browser::behind(used).ask(&server, &with(&own));
-    let done = matches!(landing, crate::harness::Landing::Client(..));
-    (server, done)
-}
-
-#[test]
-fn the_address_is_compared_unless_a_client_says_otherwise() {
-    let (server, done) = from_elsewhere(None, None, HERE, ELSEWHERE);
-    assert!(!done);
-    refused(&server, WEB, "address_mismatch");
-    for (native, web, done) in [
-        (None, Some("none"), true),
-        (Some("none"), None, true),
-        (Some("none"), Some("ip"), false),
-        (Some("ip"), Some("none"), false),
-    ] {
-        assert_eq!(from_elsewhere(native, web, HERE, ELSEWHERE).1, done, "{native:?} {web:?}");
-    }
-    assert!(from_elsewhere(None, Some("ip"), HERE, HERE).1);
-    // The same address, written as IPv6.
-    assert!(from_elsewhere(None, Some("ip"), HERE, "::ffff:203.0.113.7").1);
-}
-
-#[test]
-fn only_trusted_proxies_say_where_somebody_is() {
-    let server = setup().set("proxy.trusted", json!([])).start();
-    let app = app(&server);
-    // Whatever the header says, both requests come from this machine.
-    let own = token_from(&server, HERE, &app.tokens);
-    Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
-}
-
-#[test]
-fn a_log_only_binding_lets_through_and_tells() {
-    let server = setup().set("session_transfer.binding", "log").start();
-    let app = app(&server);
-    Browser::behind(ELSEWHERE).ask(&server, &with(&token(&server, &app))).code();
-    server.trail().one("SI2042", &[("client_id", WEB.id), ("reason", "address_mismatch"), ("address", ELSEWHERE)]);
-}
-
-#[test]
-fn a_key_binding_wants_a_key_proven_where_the_token_is_made() {
-    let rules = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "key" });
-    let server = setup().client(WEB.id, "session_transfer", rules).start();
-    let app = app(&server);
-    is_sign_in(&here().ask(&server, &with(&token(&server, &app))).page());
-    refused(&server, WEB, "key_missing");
-    let key = crate::harness::dpop::DeviceKey::new();
-    let person = server.person();
-    let request = Authorization::new(APP, "openid offline_access");
-    let code = Browser::new().authorize(&server, &request, &person).code();
-    let tokens = Tokens(server.token_by(&key, APP, request.redeem(&code)).ok());
-    let made: Answer = server.token_by(&key, APP, form(&server, tokens.refresh()));
-    let own = made.ok()["access_token"].as_str().expect("a token").to_owned();
-    // From anywhere: nothing of the network is demanded.
-    Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
 }
 
 #[test]

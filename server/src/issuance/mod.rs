@@ -8,10 +8,12 @@ pub mod id_token;
 pub mod mint;
 pub mod proposal;
 mod protection;
+pub mod response;
 mod subject;
 
 pub use access::{AccessClaims, VerifiedAccessToken};
 pub use guard::{IssuePlan, Limits};
 pub use handler::Handlers;
-pub use mint::{Issuer, TokenResponse};
+pub use mint::Issuer;
 pub use proposal::Proposal;
+pub use response::TokenResponse;

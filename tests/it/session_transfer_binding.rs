@@ -1,0 +1,80 @@
+//! What must be the same where a session transfer token is made and where it is used: nothing, the address, a key; and who says which address that is.
+
+use serde_json::{Value, json};
+
+use crate::harness::dpop::DeviceKey;
+use crate::harness::{Answer, Authorization, Browser, Landing, Server, Tokens};
+use crate::session_transfer::{APP, WEB, form, setup, token_from};
+use crate::session_transfer_browser::{ELSEWHERE, HERE, app, here, is_sign_in, refused, token, with};
+
+/// Says how the web app is bound, and signs in from elsewhere.
+#[track_caller]
+fn from_elsewhere(native: Option<&str>, web: Option<&str>, made: &str, used: &str) -> (Server, bool) {
+    let with_binding = |mut rules: Value, binding: Option<&str>| {
+        if let Some(binding) = binding {
+            rules["enforce_device_binding"] = binding.into();
+        }
+        rules
+    };
+    let app_rules = with_binding(json!({ "can_create_session_transfer_token": true }), native);
+    let web_rules = with_binding(json!({ "allowed_authentication_methods": ["query"] }), web);
+    let server = setup().client(APP.id, "session_transfer", app_rules).client(WEB.id, "session_transfer", web_rules).start();
+    let app = app(&server);
+    let own = token_from(&server, made, &app.tokens);
+    let landing = Browser::behind(used).ask(&server, &with(&own));
+    let done = matches!(landing, Landing::Client(..));
+    (server, done)
+}
+
+#[test]
+fn the_address_is_compared_unless_a_client_says_otherwise() {
+    let (server, done) = from_elsewhere(None, None, HERE, ELSEWHERE);
+    assert!(!done);
+    refused(&server, WEB, "address_mismatch");
+    for (native, web, done) in [
+        (None, Some("none"), true),
+        (Some("none"), None, true),
+        (Some("none"), Some("ip"), false),
+        (Some("ip"), Some("none"), false),
+    ] {
+        assert_eq!(from_elsewhere(native, web, HERE, ELSEWHERE).1, done, "{native:?} {web:?}");
+    }
+    assert!(from_elsewhere(None, Some("ip"), HERE, HERE).1);
+    // The same address, written as IPv6.
+    assert!(from_elsewhere(None, Some("ip"), HERE, "::ffff:203.0.113.7").1);
+}
+
+#[test]
+fn only_trusted_proxies_say_where_somebody_is() {
+    let server = setup().set("proxy.trusted", json!([])).start();
+    let app = app(&server);
+    // Whatever the header says, both requests come from this machine.
+    let own = token_from(&server, HERE, &app.tokens);
+    Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
+}
+
+#[test]
+fn a_log_only_binding_lets_through_and_tells() {
+    let server = setup().set("session_transfer.binding", "log").start();
+    let app = app(&server);
+    Browser::behind(ELSEWHERE).ask(&server, &with(&token(&server, &app))).code();
+    server.trail().one("SI2042", &[("client_id", WEB.id), ("reason", "address_mismatch"), ("address", ELSEWHERE)]);
+}
+
+#[test]
+fn a_key_binding_wants_a_key_proven_where_the_token_is_made() {
+    let rules = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "key" });
+    let server = setup().client(WEB.id, "session_transfer", rules).start();
+    let app = app(&server);
+    is_sign_in(&here().ask(&server, &with(&token(&server, &app))).page());
+    refused(&server, WEB, "key_missing");
+    let key = DeviceKey::new();
+    let person = server.person();
+    let request = Authorization::new(APP, "openid offline_access");
+    let code = Browser::new().authorize(&server, &request, &person).code();
+    let tokens = Tokens(server.token_by(&key, APP, request.redeem(&code)).ok());
+    let made: Answer = server.token_by(&key, APP, form(&server, tokens.refresh()));
+    let own = made.ok()["access_token"].as_str().expect("a token").to_owned();
+    // From anywhere: nothing of the network is demanded.
+    Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
+}
