@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::harness::app::now;
 use crate::harness::page::Page;
-use crate::harness::{Answer, Authorization, Browser, Client, Form, Person, Server, Setup, Tokens, jwt, shared};
+use crate::harness::{Authorization, Browser, Client, Form, Person, Server, Setup, Tokens, jwt, shared};
 use crate::second_factor::equipped;
-use crate::session_transfer::{APP, SHOP, WEB, ask_from, exchange, form, setup, token_from};
+use crate::session_transfer::{APP, SHOP, WEB, ask_from, exchange, setup, token_from};
 
 pub(crate) const HERE: &str = "203.0.113.7";
 pub(crate) const ELSEWHERE: &str = "198.51.100.9";
