@@ -82,6 +82,7 @@ mod second_factor;
 mod session_end;
 mod session_management;
 mod session_transfer;
+mod session_transfer_admin;
 mod session_transfer_binding;
 mod session_transfer_browser;
 mod session_transfer_tree;

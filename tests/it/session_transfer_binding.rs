@@ -3,13 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::harness::dpop::DeviceKey;
-use crate::harness::{Answer, Authorization, Browser, Landing, Server, Tokens};
+use crate::harness::maxmind::{asn, database};
+use crate::harness::{Answer, Authorization, Browser, Landing, Server, Setup, Tokens};
 use crate::session_transfer::{APP, WEB, form, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, here, is_sign_in, refused, token, with};
 
 /// Says how the web app is bound, and signs in from elsewhere.
 #[track_caller]
 fn from_elsewhere(native: Option<&str>, web: Option<&str>, made: &str, used: &str) -> (Server, bool) {
+    bound(setup(), [native, web], made, used)
+}
+
+/// The same on a server of one's own.
+#[track_caller]
+fn bound(setup: Setup, [native, web]: [Option<&str>; 2], made: &str, used: &str) -> (Server, bool) {
     let with_binding = |mut rules: Value, binding: Option<&str>| {
         if let Some(binding) = binding {
             rules["enforce_device_binding"] = binding.into();
@@ -18,7 +25,7 @@ fn from_elsewhere(native: Option<&str>, web: Option<&str>, made: &str, used: &st
     };
     let app_rules = with_binding(json!({ "can_create_session_transfer_token": true }), native);
     let web_rules = with_binding(json!({ "allowed_authentication_methods": ["query"] }), web);
-    let server = setup().client(APP.id, "session_transfer", app_rules).client(WEB.id, "session_transfer", web_rules).start();
+    let server = setup.client(APP.id, "session_transfer", app_rules).client(WEB.id, "session_transfer", web_rules).start();
     let app = app(&server);
     let own = token_from(&server, made, &app.tokens);
     let landing = Browser::behind(used).ask(&server, &with(&own));
@@ -77,4 +84,49 @@ fn a_key_binding_wants_a_key_proven_where_the_token_is_made() {
     let own = made.ok()["access_token"].as_str().expect("a token").to_owned();
     // From anywhere: nothing of the network is demanded.
     Browser::behind(ELSEWHERE).ask(&server, &with(&own)).code();
+}
+
+/// A server that knows the operators of a few networks.
+fn knowing(folder: &tempfile::TempDir) -> Setup {
+    let file = folder.path().join("asn.mmdb");
+    let networks = [
+        ("203.0.113.0/24", asn(64_500, "One")),
+        ("2001:db8:1::/48", asn(64_500, "One")),
+        ("198.51.100.0/24", asn(64_501, "Other")),
+    ];
+    std::fs::write(&file, database("Test-ASN", &networks)).expect("a file");
+    setup().set("network.databases", json!([file]))
+}
+
+#[test]
+fn the_operator_of_the_network_is_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = |made: &str, used: &str| bound(knowing(&folder), [Some("asn"), None], made, used);
+    assert!(from(HERE, "203.0.113.200").1);
+    assert!(from(HERE, "2001:db8:1::7").1, "the same operator, by the other protocol");
+    let (server, done) = from(HERE, ELSEWHERE);
+    assert!(!done);
+    refused(&server, WEB, "asn_mismatch");
+    let (server, done) = from(HERE, "192.0.2.1");
+    assert!(!done, "nobody knows whose address that is");
+    refused(&server, WEB, "asn_unknown");
+}
+
+#[test]
+fn leading_bits_are_compared_and_protocols_fairly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = |made: &str, used: &str| bound(knowing(&folder), [None, Some("prefix")], made, used);
+    assert!(from(HERE, "203.0.113.200").1);
+    assert!(from("2001:db8:1::7", "2001:db8:1::1:2:3:4").1);
+    let (server, done) = from("2001:db8:1::7", "2001:db8:2::7");
+    assert!(!done);
+    refused(&server, WEB, "prefix_mismatch");
+    assert!(from(HERE, "2001:db8:1::7").1, "the browser chose the other protocol");
+    let (server, done) = from(HERE, "2001:db8:9::7");
+    assert!(!done);
+    refused(&server, WEB, "address_family");
+    // Without a database an address of the other protocol is another address.
+    let (server, done) = from_elsewhere(None, Some("ip"), HERE, "2001:db8:1::7");
+    assert!(!done);
+    refused(&server, WEB, "address_family");
 }

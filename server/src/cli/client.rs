@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::admin::{self, AdminCommand};
 use super::arguments::Place;
 use super::output::{Failure, Output};
+use super::session_transfer::SessionTransferCommand;
 use crate::settings;
 
 /// What to do with clients.
@@ -42,6 +43,9 @@ pub enum ClientCommand {
     /// Initial access tokens, with which clients register over HTTP (RFC 7591)
     #[command(subcommand)]
     InitialToken(InitialTokenCommand),
+    /// What a client may do with session transfer tokens, with which a signed-in app signs a browser in
+    #[command(subcommand)]
+    SessionTransfer(SessionTransferCommand),
 }
 
 /// What to do with initial access tokens.
@@ -100,6 +104,7 @@ pub async fn run(command: ClientCommand, place: &Place, output: Output) -> Resul
             AdminCommand::InitialTokenAdd { note, uses: Some(uses).filter(|uses| *uses > 0), lifetime_seconds: lifetime.0 }
         }
         ClientCommand::InitialToken(InitialTokenCommand::Remove { id }) => AdminCommand::InitialTokenRemove { id },
+        ClientCommand::SessionTransfer(command) => command.into_admin(),
         ClientCommand::Add { from } => AdminCommand::ClientAdd { metadata: read_object(&from)? },
         ClientCommand::Show { client_id } => AdminCommand::ClientShow { client_id },
         ClientCommand::Update { client_id, from } => AdminCommand::ClientUpdate { client_id, metadata: read_object(&from)? },

@@ -16,6 +16,7 @@ pub mod reload;
 pub mod scaffold;
 pub mod serve;
 pub mod session;
+pub mod session_transfer;
 pub mod store;
 pub mod user;
 

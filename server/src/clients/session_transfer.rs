@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::network::Binding;
+
 /// `session_transfer` of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a registered yes or no of its own, none depends on another")]
@@ -40,24 +42,11 @@ pub enum DeviceBinding {
     Key,
 }
 
-/// What must hold of a token's network, the laxest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NetworkBinding {
-    /// Nothing.
-    None,
-    /// The same network operator (autonomous system).
-    Asn,
-    /// The same leading bits of the address.
-    Prefix,
-    /// The same address.
-    Ip,
-}
-
 /// What two clients demand together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demands {
     /// Of the network.
-    pub network: NetworkBinding,
+    pub network: Binding,
     /// Whether a key must have been proven.
     pub key: bool,
 }
@@ -99,12 +88,12 @@ impl DeviceBinding {
         Self::ALL.into_iter().find(|binding| binding.as_str() == name)
     }
 
-    const fn network(self) -> NetworkBinding {
+    const fn network(self) -> Binding {
         match self {
-            Self::None | Self::Key => NetworkBinding::None,
-            Self::Asn => NetworkBinding::Asn,
-            Self::Prefix => NetworkBinding::Prefix,
-            Self::Ip => NetworkBinding::Ip,
+            Self::None | Self::Key => Binding::None,
+            Self::Asn => Binding::Asn,
+            Self::Prefix => Binding::Prefix,
+            Self::Ip => Binding::Ip,
         }
     }
 }
@@ -115,7 +104,7 @@ impl Demands {
     pub fn of(maker: &SessionTransfer, user: &SessionTransfer) -> Self {
         let said: Vec<DeviceBinding> = [maker.binding, user.binding].into_iter().flatten().collect();
         Self {
-            network: said.iter().map(|binding| binding.network()).max().unwrap_or(NetworkBinding::Ip),
+            network: said.iter().map(|binding| binding.network()).max().unwrap_or(Binding::Ip),
             key: said.contains(&DeviceBinding::Key),
         }
     }
@@ -162,8 +151,8 @@ mod tests {
 
     #[test]
     fn the_stricter_of_two_holds() {
+        use Binding as N;
         use DeviceBinding as D;
-        use NetworkBinding as N;
         let cases = [
             (None, None, N::Ip, false),
             (Some(D::None), None, N::None, false),

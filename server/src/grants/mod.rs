@@ -12,6 +12,7 @@ pub mod explanation;
 mod hint;
 pub mod introspection;
 pub mod logout;
+pub mod management;
 pub mod parameters;
 pub mod pipeline;
 pub mod possession;

@@ -19,6 +19,7 @@ pub mod interaction;
 pub mod introspect;
 pub mod jwks;
 pub mod logout;
+pub mod management;
 pub mod origin;
 pub mod pages;
 pub mod par;

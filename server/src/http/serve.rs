@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer, web};
 use super::discovery::Documents;
 use super::{
     account, authorize, check_session, choose_account, consent, device, device_authorization, discovery, health, interaction,
-    introspect, jwks, logout, par, register, respond, revoke, second_factor, sign_in, token, userinfo,
+    introspect, jwks, logout, management, par, register, respond, revoke, second_factor, sign_in, token, userinfo,
 };
 use crate::grants::Engine;
 use crate::telemetry::metrics::Handle as Metrics;
@@ -130,6 +130,7 @@ fn routes(config: &mut web::ServiceConfig, path: &str) {
             .service(consent::resource())
             .service(logout::resource())
             .service(check_session::resource())
+            .service(management::resource())
             .configure(account::routes)
             .configure(health::routes),
     );

@@ -55,3 +55,9 @@ pub const DEVICE_SSO: &str = "device_sso";
 pub const ACCOUNT: &str = "symbolon:account";
 /// Scope that lets an app have interclient tokens made (Okta).
 pub const INTERCLIENT_ACCESS: &str = "interclient_access";
+/// Scope with which a service sees clients through the management API (the name is Auth0's).
+pub const READ_CLIENTS: &str = "read:clients";
+/// Scope with which it changes them.
+pub const UPDATE_CLIENTS: &str = "update:clients";
+/// Where the management API is, below the issuer.
+pub const MANAGEMENT_PATH: &str = "/api/v2/";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::meaning::ScopeMeaning;
 use crate::protocol::names;
 
-const STANDARD: [(&str, &[&str], &str); 8] = [
+const STANDARD: [(&str, &[&str], &str); 10] = [
     (names::OPENID, &["sub"], "Sign you in."),
     (
         "profile",
@@ -32,6 +32,8 @@ const STANDARD: [(&str, &[&str], &str); 8] = [
     ("phone", &["phone_number", "phone_number_verified"], "See your telephone number."),
     (names::OFFLINE_ACCESS, &[], "Stay signed in when you are not using the app."),
     (names::DEVICE_SSO, &[], "Sign you in to other apps of the same family on this device."),
+    (names::READ_CLIENTS, &[], "See the registered clients."),
+    (names::UPDATE_CLIENTS, &[], "Change the registered clients."),
     (names::ACCOUNT, &[], "See where you are signed in and which apps have access, and end both."),
 ];
 

@@ -19,6 +19,8 @@ pub enum AdminCommand {
     ClientShow { client_id: String },
     ClientUpdate { client_id: String, metadata: Map<String, Value> },
     ClientDelete { client_id: String },
+    ClientTransferShow { client_id: String },
+    ClientTransferSet { client_id: String, changes: Map<String, Value> },
     InitialTokenAdd { note: Option<String>, uses: Option<u32>, lifetime_seconds: Option<u64> },
     InitialTokenList,
     InitialTokenRemove { id: String },

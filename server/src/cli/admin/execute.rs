@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::command::{AdminCommand, AdminRefusal};
-use super::{consents, factors, initial_tokens, keys};
+use super::{consents, factors, initial_tokens, keys, transfers};
 use crate::accounts::Person;
 use crate::cli::store::work;
 use crate::clients::Client;
@@ -93,6 +93,9 @@ pub async fn execute(engine: &Engine, command: AdminCommand) -> Result<Value, Ad
         AdminCommand::HandlerExplain { wanted } => engine.explain(&wanted).await.map_err(AdminRefusal),
         AdminCommand::HandlerReload => {
             Err(AdminRefusal("no server is running here: handlers are loaded when it starts".to_owned()))
+        }
+        command @ (AdminCommand::ClientTransferShow { .. } | AdminCommand::ClientTransferSet { .. }) => {
+            transfers::execute(engine, command).await
         }
         command @ (AdminCommand::InitialTokenAdd { .. }
         | AdminCommand::InitialTokenList
@@ -212,7 +215,7 @@ pub(super) fn session_ended(sid: SessionId, sub: &str, why: &str) {
     AuditEvent::granted(codes::SESSION_ENDED_BY_ADMINISTRATOR).sid(&sid).subject(sub).actor(ACTOR).detail(why).emit();
 }
 
-fn changed(code: Code, client_id: Option<&str>, subject: Option<&str>) {
+pub(super) fn changed(code: Code, client_id: Option<&str>, subject: Option<&str>) {
     let mut event = AuditEvent::granted(code).actor(ACTOR);
     if let Some(client_id) = client_id {
         event = event.client_id(client_id);

@@ -8,6 +8,7 @@ mod factors;
 mod initial_tokens;
 mod keys;
 pub mod socket;
+mod transfers;
 
 pub use command::{AdminCommand, AdminRefusal};
 pub use execute::execute;

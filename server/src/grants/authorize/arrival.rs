@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use super::browser::{Browser, SignedIn, with_subject};
 use super::request::AuthorizationRequest;
-use crate::clients::{Client, Demands, NetworkBinding};
+use crate::clients::{Client, Demands};
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
+use crate::network::{Binding, Difference, Origin};
 use crate::protocol::{OAuthError, Scope, names};
 use crate::sessions::device::Device;
 use crate::sessions::transfer::Presented;
@@ -86,7 +87,6 @@ const KEY: Reason = ("key_missing", "no key was proven when it was made, and the
 const AGE: Reason = ("too_old", "the person signed in to the app longer ago than the request allows");
 const PROMPT: Reason = ("prompt", "the request wants the person to sign in or to choose");
 const METHOD: Reason = ("method_not_allowed", "the client does not take tokens that come so");
-const ADDRESS_UNKNOWN: Reason = ("address_unknown", "an address is not known, so that it cannot be compared");
 
 impl Engine {
     /// Signs a person in by what their browser brings, if anything of that counts for this client. New people of the browser are
@@ -231,8 +231,7 @@ impl Engine {
         if demands.key && !token.key_proven {
             return Ok(Err(KEY));
         }
-        let here = self.context(arriving.address, "");
-        let Err(reason) = self.compare(demands.network, &made.context, &here) else { return Ok(Ok(())) };
+        let Err(reason) = self.compare(demands.network, &made.context, arriving.address) else { return Ok(Ok(())) };
         if self.settings().session_transfer.enforce_binding {
             return Ok(Err(reason));
         }
@@ -242,16 +241,20 @@ impl Engine {
     }
 
     /// Whether two requests come from the same network, as far as that is demanded.
-    #[expect(clippy::unused_self, reason = "networks are looked up soon")]
-    fn compare(&self, demanded: NetworkBinding, made: &RequestContext, here: &RequestContext) -> Result<(), Reason> {
-        if demanded == NetworkBinding::None {
-            return Ok(());
-        }
-        let (Some(one), Some(other)) = (made.address, here.address) else { return Err(ADDRESS_UNKNOWN) };
-        if one.to_canonical() == other.to_canonical() {
-            Ok(())
-        } else {
-            Err(("address_mismatch", "it comes from another address"))
+    fn compare(&self, demanded: Binding, made: &RequestContext, address: Option<IpAddr>) -> Result<(), Reason> {
+        let then = Origin { address: made.address, asn: made.asn };
+        match self.networks().compare(demanded, then, self.networks().origin(address)).difference() {
+            None => Ok(()),
+            Some(Difference::Address) => Err(("address_mismatch", "it comes from another address")),
+            Some(Difference::Prefix) => Err(("prefix_mismatch", "it comes from another network")),
+            Some(Difference::Asn) => Err(("asn_mismatch", "it comes from the network of another operator")),
+            Some(Difference::AsnUnknown) => Err(("asn_unknown", "no database tells in whose network one of the addresses is")),
+            Some(Difference::AddressFamily) => {
+                Err(("address_family", "one address is IPv4 and one IPv6, and nothing tells more"))
+            }
+            Some(Difference::AddressUnknown) => {
+                Err(("address_unknown", "an address is not known, so that it cannot be compared"))
+            }
         }
     }
 

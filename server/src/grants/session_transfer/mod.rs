@@ -49,7 +49,7 @@ struct Proven {
 impl Engine {
     /// Where a request came from.
     pub(super) fn context(&self, address: Option<IpAddr>, user_agent: &str) -> RequestContext {
-        RequestContext::new(address, None, user_agent)
+        RequestContext::new(address, self.networks().origin(address).asn, user_agent)
     }
 
     /// Whether an audience asks for a session transfer token of this server.
