@@ -18,7 +18,7 @@ use crate::harness::{Browser, Person, Server, Setup, binaries, jwt, shared, unti
 const SIGNED_OUT: &str = "http://127.0.0.1:9/signed-out";
 
 /// What each script is told: where the server is and whom to play.
-fn brief(server: &Server, person: &Person) -> Value {
+pub(crate) fn brief(server: &Server, person: &Person) -> Value {
     let client = |client: crate::harness::Client| json!({ "client_id": client.id, "redirect_uri": client.redirect, "signed_out_uri": SIGNED_OUT });
     json!({
         "issuer": server.issuer,
@@ -234,7 +234,7 @@ fn merged(mut brief: Value, kind: &str) -> Value {
 
 /// Registers an application of its own on that port, with what else its registration says; what its script is told of it.
 #[track_caller]
-fn web(server: &Server, port: &Port, more: &Value) -> Value {
+pub(crate) fn web(server: &Server, port: &Port, more: &Value) -> Value {
     let mut client = json!({
         "client_id": unique("web"), "client_name": "A web application", "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],

@@ -52,6 +52,7 @@ pub struct Changes {
 
 impl SessionTransferCommand {
     /// The command that crosses the local socket.
+    #[must_use]
     pub fn into_admin(self) -> AdminCommand {
         match self {
             Self::Show { client_id } => AdminCommand::ClientTransferShow { client_id },

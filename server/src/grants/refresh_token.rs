@@ -61,7 +61,7 @@ impl Engine {
         let transfers = self.transfers(&request)?;
         if transfers {
             facts.codes = Some((codes::TRANSFER_ISSUED, codes::TRANSFER_REFUSED));
-            self.check_may_transfer(client)?;
+            Self::check_may_transfer(client)?;
         }
         let handle =
             RefreshHandle::parse(request.token.expose()).ok_or_else(|| OAuthError::invalid_grant("this is no refresh token"))?;

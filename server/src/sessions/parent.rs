@@ -81,9 +81,8 @@ impl Parent {
     #[must_use]
     pub(super) fn carries(&self, above: Option<&Session>) -> bool {
         match (self.follows, above) {
-            (Follows::Nothing, _) => true,
+            (Follows::Nothing, _) | (Follows::Session, Some(_)) => true,
             (_, None) => false,
-            (Follows::Session, Some(_)) => true,
             (Follows::Grant, Some(above)) => self.grant.as_ref().is_some_and(|grant| above.has_grant(grant)),
         }
     }

@@ -83,7 +83,7 @@ codes! {
     PUSHED_AUTHORIZATION_REFUSED = "SI2023": "pushed authorization request refused" ("client_id? address reason detail");
 
     TRANSFERRED = "SI2041": "person signed in to a browser by a session transfer token" ("client_id subject sid address detail");
-    TRANSFER_FROM_ELSEWHERE = "SI2042": "session transfer token used from another network than its client allows; let through, because session_transfer.binding is log" ("client_id subject address reason detail");
+    TRANSFER_FROM_ELSEWHERE = "SI2042": "session transfer token used from another network than its client allows; let through, because the binding is only logged" ("client_id subject address reason detail");
     TRANSFER_NOT_TAKEN = "w": "session transfer token of a browser not taken; the reason is one word" ("client_id subject? address reason detail?");
 
     DEVICE_AUTHORIZATION_STARTED = "SI2031": "device asked to be signed in" ("client_id address");

@@ -265,6 +265,8 @@ fn session_json(loaded: &Loaded) -> Value {
         "acr": session.acr,
         "amr": session.amr,
         "created": session.created,
+        // What it grew from, and ends with.
+        "parent": session.parent.as_ref().map(|parent| parent.session),
         "last_used": session.last_used,
         "expires": session.ends(),
         "device": session.device.as_ref().map(|device| device.description.clone()),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::DemoOptions;
+use super::web_page::WebApp;
 use crate::cli::admin::command::Password;
 use crate::cli::admin::{AdminCommand, socket};
 use crate::cli::arguments::Place;
@@ -26,6 +27,8 @@ pub(super) struct Cast {
     pub(super) two: String,
     /// `client_id` of an app that shares nothing with the two.
     pub(super) outsider: String,
+    /// A web page of the vendor, which only a cast of the demo's own has.
+    pub(super) web: Option<WebApp>,
     /// Where app one receives its code.
     pub(super) redirect_uri: String,
     /// Who signs in.
@@ -54,7 +57,7 @@ impl Cast {
             ));
         };
         let Password(password) = read_password(&password_file)?;
-        Ok(Self { one, two, outsider, redirect_uri, person, password, interactive_scope, is_new: false })
+        Ok(Self { one, two, outsider, web: None, redirect_uri, person, password, interactive_scope, is_new: false })
     }
 }
 
@@ -69,7 +72,7 @@ impl Backstage {
     /// Finds the server that runs with these settings; gives its issuer.
     ///
     /// # Errors
-    /// Findings in the settings, or when they have no scope for the third act.
+    /// Findings in the settings, or when they have no scope for the fourth act.
     pub(super) fn open(&mut self, place: &Place, interactive_scope: &str) -> Result<String, Failure> {
         let settings = settings::from_process(place.config.as_deref(), &place.define)?.settings;
         if !settings.scopes.contains_key(interactive_scope) {
@@ -97,6 +100,10 @@ impl Backstage {
             one: format!("demo-one-{suffix}"),
             two: format!("demo-two-{suffix}"),
             outsider: format!("demo-outsider-{suffix}"),
+            web: Some(WebApp {
+                client_id: format!("demo-web-{suffix}"),
+                redirect_uri: "https://web.example.com/callback".to_owned(),
+            }),
             redirect_uri: "com.example.one:/callback".to_owned(),
             person: format!("demo-{suffix}"),
             password: Secret::new(encoding::encode(random::bytes::<24>())),
@@ -117,11 +124,25 @@ impl Backstage {
             })
         };
         let with_interaction = format!("{SCOPE} {interactive_scope}");
-        for metadata in [
+        let mut two = app(&cast.two, "Demo app two", "com.example.two:/callback", &with_interaction, Some(&family));
+        two["session_transfer"] = json!({ "can_create_session_transfer_token": true });
+        let web = cast.web.as_ref().map(|web| {
+            json!({
+                "client_id": web.client_id,
+                "client_name": "Demo web page",
+                "token_endpoint_auth_method": "none",
+                "redirect_uris": [web.redirect_uri],
+                "scope": "openid profile",
+                "first_party": true,
+                "session_transfer": { "allowed_authentication_methods": ["query"] },
+            })
+        });
+        let apps = [
             app(&cast.one, "Demo app one", &cast.redirect_uri, SCOPE, Some(&family)),
-            app(&cast.two, "Demo app two", "com.example.two:/callback", &with_interaction, Some(&family)),
+            two,
             app(&cast.outsider, "Demo outsider", "com.example.outsider:/callback", SCOPE, None),
-        ] {
+        ];
+        for metadata in apps.into_iter().chain(web) {
             let client_id = metadata["client_id"].as_str().unwrap_or_default().to_owned();
             self.add(AdminCommand::ClientAdd { metadata: object(metadata) }, AdminCommand::ClientDelete { client_id }).await?;
         }

@@ -11,6 +11,7 @@ mod refusals;
 mod sign_in;
 mod story;
 mod walk;
+mod web_page;
 
 use std::path::PathBuf;
 

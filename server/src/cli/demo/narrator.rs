@@ -6,7 +6,7 @@ use url::Url;
 use crate::cli::output::Output;
 
 /// Parameters and members whose value opens something: only their beginning is printed.
-const SECRET: [&str; 15] = [
+const SECRET: [&str; 16] = [
     "access_token",
     "actor_token",
     "client_secret",
@@ -19,6 +19,7 @@ const SECRET: [&str; 15] = [
     "id_token_hint",
     "proof",
     "refresh_token",
+    "session_transfer_token",
     "subject_token",
     "token",
     "transaction",

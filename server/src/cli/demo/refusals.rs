@@ -1,4 +1,4 @@
-//! The third act: what must not work. To a stranger all wrong credentials read the same.
+//! The fourth act: what must not work. To a stranger all wrong credentials read the same.
 
 use reqwest::StatusCode;
 
@@ -14,7 +14,7 @@ use crate::cli::output::Failure;
 /// When one of them succeeds, or is refused in another way.
 pub(super) async fn play(walk: &mut Walk, server: &Server, cast: &Cast, shared: &Shared) -> Result<(), Failure> {
     walk.narrator
-        .act("3. What is refused", "Both halves must be genuine, fit together, and come from an app that may have them.");
+        .act("4. What is refused", "Both halves must be genuine, fit together, and come from an app that may have them.");
     let Shared { id_token, device_secret, .. } = shared;
 
     walk.narrator.say("A thief has the ID token and guesses the device secret.");

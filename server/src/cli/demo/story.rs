@@ -1,5 +1,5 @@
-//! The story: app one signs the person in with the browser, app two is signed in by one request, thieves and strangers are
-//! refused, tokens rotate, and signing the device out ends it all.
+//! The story: app one signs the person in with the browser, app two is signed in by one request and opens a web page, thieves and
+//! strangers are refused, tokens rotate, and signing the device out ends it all.
 
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use url::Url;
 
 use super::cast::{Cast, SCOPE};
 use super::walk::{Answer, Show, Walk, Who};
-use super::{id_token, refusals, sign_in};
+use super::{id_token, refusals, sign_in, web_page};
 use crate::cli::output::Failure;
 use crate::foundation::{Digest, encoding, random};
 use crate::protocol::names;
@@ -28,7 +28,7 @@ const TOKENS: Show = Show::Only(&[
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) issuer: String,
-    authorize: Url,
+    pub(super) authorize: Url,
     pub(super) token: Url,
     user_info: Url,
     jwks: Url,
@@ -41,14 +41,14 @@ pub(super) struct Server {
 pub(super) struct Shared {
     pub(super) id_token: String,
     pub(super) device_secret: String,
-    claims: Map<String, Value>,
+    pub(super) claims: Map<String, Value>,
 }
 
 /// What app two holds.
 #[derive(Debug)]
-struct Received {
-    access_token: String,
-    refresh_token: String,
+pub(super) struct Received {
+    pub(super) access_token: String,
+    pub(super) refresh_token: String,
 }
 
 /// Reads the discovery document.
@@ -91,7 +91,7 @@ pub(super) async fn discover(walk: &mut Walk, issuer: &str) -> Result<Server, Fa
     })
 }
 
-/// Plays all five acts.
+/// Plays all six acts.
 ///
 /// # Errors
 /// The first answer that is not as it should be.
@@ -99,6 +99,7 @@ pub(super) async fn play(walk: &mut Walk, server: &Server, cast: &Cast) -> Resul
     let jwks = Value::Object(walk.get(Who::AppOne, &server.jwks, None, Show::Only(&[])).await?.members);
     let shared = app_one_signs_in(walk, server, cast, &jwks).await?;
     let received = app_two_is_signed_in(walk, server, cast, &shared, &jwks).await?;
+    let received = web_page::play(walk, server, cast, &shared, received, &jwks).await?;
     refusals::play(walk, server, cast, &shared).await?;
     let received = app_two_refreshes(walk, server, cast, &received).await?;
     app_one_signs_the_device_out(walk, server, cast, &shared, &received).await
@@ -219,7 +220,7 @@ async fn app_two_is_signed_in(
 
 async fn app_two_refreshes(walk: &mut Walk, server: &Server, cast: &Cast, received: &Received) -> Result<Received, Failure> {
     let lesson = "Each refresh gives a new refresh token. When the answer is lost on the way, asking again is no sign-out.";
-    walk.narrator.act("4. App two refreshes", lesson);
+    walk.narrator.act("5. App two refreshes", lesson);
     let form =
         [("grant_type", names::REFRESH_TOKEN), ("client_id", cast.two.as_str()), ("refresh_token", &received.refresh_token)];
     let first = walk.post(Who::AppTwo, &server.token, &form, TOKENS).await?;
@@ -244,7 +245,7 @@ async fn app_one_signs_the_device_out(
     received: &Received,
 ) -> Result<(), Failure> {
     let lesson = "Revoking the device secret ends the device session, and with it every token of every app.";
-    walk.narrator.act("5. App one signs the device out", lesson);
+    walk.narrator.act("6. App one signs the device out", lesson);
     let answer = walk.get(Who::AppTwo, &server.user_info, Some(&received.access_token), Show::All).await?;
     walk.granted(&answer, "until now the access token of app two is alive")?;
     let form = [("client_id", cast.one.as_str()), ("token", &shared.device_secret), ("token_type_hint", "device_secret")];
@@ -265,6 +266,7 @@ async fn app_one_signs_the_device_out(
     let form = exchange(server, &cast.two, &shared.id_token, &shared.device_secret, SCOPE);
     let answer = walk.post(Who::AppTwo, &server.token, &form, TOKENS).await?;
     walk.refused(&answer, StatusCode::BAD_REQUEST, "invalid_grant", "ID token and device secret admit nobody any more")?;
+    web_page::is_over(walk, server, cast).await?;
 
     if let Some(mut url) = server.log_out.clone() {
         walk.narrator.say("The browser is signed out too, so that the demo leaves no session behind.");
@@ -276,7 +278,7 @@ async fn app_one_signs_the_device_out(
 }
 
 /// The claims of an answer's ID token, which must be the server's and for this app.
-fn verified(
+pub(super) fn verified(
     walk: &mut Walk,
     answer: &Answer,
     server: &Server,

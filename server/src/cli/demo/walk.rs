@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Who {
     /// The person's browser, with its cookies.
     Browser,
+    /// Another one, that a web page is opened in.
+    OtherBrowser,
+    WebPage,
     AppOne,
     AppTwo,
     Outsider,
@@ -28,6 +31,8 @@ impl Who {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Browser => "browser",
+            Self::OtherBrowser => "other browser",
+            Self::WebPage => "web page",
             Self::AppOne => "app one",
             Self::AppTwo => "app two",
             Self::Outsider => "outsider",
@@ -78,6 +83,7 @@ impl Answer {
 pub(super) struct Walk {
     pub(super) narrator: Narrator,
     browser: Client,
+    other_browser: Client,
     apps: Client,
 }
 
@@ -100,7 +106,7 @@ impl Walk {
             }
             builder.build().map_err(|error| Failure::refusal(format!("requests cannot be sent: {error}")))
         };
-        Ok(Self { narrator: Narrator::new(output), browser: client(true)?, apps: client(false)? })
+        Ok(Self { narrator: Narrator::new(output), browser: client(true)?, other_browser: client(true)?, apps: client(false)? })
     }
 
     /// Sends a GET request.
@@ -130,7 +136,8 @@ impl Walk {
     const fn client(&self, who: Who) -> &Client {
         match who {
             Who::Browser => &self.browser,
-            Who::AppOne | Who::AppTwo | Who::Outsider => &self.apps,
+            Who::OtherBrowser => &self.other_browser,
+            Who::WebPage | Who::AppOne | Who::AppTwo | Who::Outsider => &self.apps,
         }
     }
 

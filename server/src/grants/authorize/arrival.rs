@@ -293,6 +293,7 @@ impl Engine {
 }
 
 /// The token among the parameters of a request, by either of its names.
+#[must_use]
 pub fn brought_by(parameters: &Parameters) -> Option<Brought> {
     let token = ["session_transfer_token", "interclient_token"].into_iter().find_map(|name| parameters.secret(name))?;
     Some(Brought { token, means: Means::Query })

@@ -40,7 +40,7 @@ pub(super) struct Maker<'a> {
 }
 
 /// What an exchange turned out to stand on.
-struct Proven {
+struct SignedInApp {
     loaded: Loaded,
     grant: Option<Grant>,
     key_proven: bool,
@@ -147,7 +147,7 @@ impl Engine {
     ///
     /// # Errors
     /// `unauthorized_client` when not.
-    pub(super) fn check_may_transfer(&self, client: &Client) -> Result<(), OAuthError> {
+    pub(super) fn check_may_transfer(client: &Client) -> Result<(), OAuthError> {
         if client.session_transfer.can_create {
             return Ok(());
         }
@@ -167,7 +167,7 @@ impl Engine {
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
         facts.codes = Some((codes::TRANSFER_EXCHANGED, codes::TRANSFER_EXCHANGE_REFUSED));
-        self.check_may_transfer(client)?;
+        Self::check_may_transfer(client)?;
         let target = self.target(client, &request).await?;
         let proven = match &request.actor {
             Actor::DeviceSecret(_) => self.prove_device(client, &request, confirmation, facts).await?,
@@ -234,7 +234,7 @@ impl Engine {
         request: &TransferRequest,
         confirmation: &Confirmation,
         facts: &mut Facts,
-    ) -> Result<Proven, OAuthError> {
+    ) -> Result<SignedInApp, OAuthError> {
         let Actor::DeviceSecret(secret) = &request.actor else { return Err(OAuthError::invalid_grant("no device secret")) };
         let pair = self.verify_pair(&request.id_token, secret, facts).await?;
         let standing = self.check_keys(client, &pair.device, confirmation, request.voucher.as_ref());
@@ -251,7 +251,7 @@ impl Engine {
         if !signed_in {
             return Err(OAuthError::invalid_grant("the app is not signed in on this device"));
         }
-        Ok(Proven { loaded, grant: None, key_proven: standing == Standing::Enrolled })
+        Ok(SignedInApp { loaded, grant: None, key_proven: standing == Standing::Enrolled })
     }
 
     /// ID token and access token of one sign-in of this client, the access token with the scope `interclient_access`.
@@ -261,7 +261,7 @@ impl Engine {
         request: &TransferRequest,
         confirmation: &Confirmation,
         facts: &mut Facts,
-    ) -> Result<Proven, OAuthError> {
+    ) -> Result<SignedInApp, OAuthError> {
         let Actor::AccessToken(text) = &request.actor else { return Err(OAuthError::invalid_grant("no access token")) };
         let token = self.verify_access_token(text.expose()).await?;
         let token = token.ok_or_else(|| OAuthError::invalid_grant("the access token is not active"))?;
@@ -289,7 +289,7 @@ impl Engine {
         {
             return Err(OAuthError::invalid_grant("ID token and access token are not of the same sign-in"));
         }
-        Ok(Proven { loaded, grant, key_proven })
+        Ok(SignedInApp { loaded, grant, key_proven })
     }
 }
 
