@@ -170,7 +170,7 @@ mod tests {
     async fn one_of_many_uses_it_and_a_tombstone_knows_who() {
         let clock = Clock::manual(1_000_000);
         let tokens = TransferTokens::new(Arc::new(Memory::new(clock.clone())), clock.clone());
-        let text = tokens.issue(token(), Duration::from_secs(60)).await.unwrap();
+        let text = tokens.issue(token(), Duration::from_mins(1)).await.unwrap();
         let (here, there) = (Digest::of("here"), Digest::of("there"));
         let both = futures_util::future::join(tokens.present(&text, here), tokens.present(&text, there)).await;
         let fresh = [both.0.unwrap(), both.1.unwrap()].iter().filter(|found| matches!(found, Presented::Fresh(_))).count();
@@ -178,7 +178,7 @@ mod tests {
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
         assert!(again.iter().any(|found| matches!(found, Presented::UsedHere)));
         assert!(again.iter().any(|found| matches!(found, Presented::Used)));
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         assert!(matches!(tokens.present(&text, here).await.unwrap(), Presented::Unknown));
     }
 
@@ -186,8 +186,8 @@ mod tests {
     async fn an_expired_one_and_one_made_up_are_unknown() {
         let clock = Clock::manual(1_000_000);
         let tokens = TransferTokens::new(Arc::new(Memory::new(clock.clone())), clock.clone());
-        let text = tokens.issue(token(), Duration::from_secs(60)).await.unwrap();
-        clock.advance(Duration::from_secs(60));
+        let text = tokens.issue(token(), Duration::from_mins(1)).await.unwrap();
+        clock.advance(Duration::from_mins(1));
         for wrong in [text.expose().as_str(), "", "st_", "x", "st_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
             let found = tokens.present(&Secret::new(wrong.to_owned()), Digest::of("here")).await.unwrap();
             assert!(matches!(found, Presented::Unknown), "{wrong}");
