@@ -233,3 +233,19 @@ fn nothing_is_sent_in_the_clear_because_a_key_cannot_be_fetched() {
     let server = encrypting(&party);
     redeem(&server, ONE, "openid").refused(503, "temporarily_unavailable");
 }
+
+#[test]
+fn a_code_that_could_not_be_answered_for_want_of_a_key_is_still_good() {
+    let party = RelyingParty::answering(&[Reply::Status(500)]);
+    party.publish(PATH, json!({ "keys": [encryption_key().1] }).to_string());
+    let server = encrypting(&party);
+    let request = Authorization::new(ONE, "openid");
+    let code = Browser::new().authorize(&server, &request, &server.person()).code();
+    server.token(ONE, request.redeem(&code)).refused(503, "temporarily_unavailable");
+    // Another server of the store, or this one in a while: it has not asked that address yet.
+    server.kill();
+    server.start_again();
+    let tokens = Tokens(server.token(ONE, request.redeem(&code)).ok());
+    jwt::opened(&encryption_key().0, tokens.id());
+    server.token(ONE, request.redeem(&code)).refused(400, "invalid_grant");
+}

@@ -81,13 +81,6 @@ impl Engine {
 
         let tag = random::bytes::<16>();
         let grant_id = GrantId::of_tag(&tag);
-        let tombstone = Tombstone { session: home.id(), client_id: client.id.clone(), grant: grant_id.clone(), replayed: false };
-        match self.codes().redeem(&request.code, tombstone).await? {
-            Some(Found::Waiting(_)) => {}
-            Some(Found::Redeemed(theirs)) => return Err(self.punish_replay(&request.code, &theirs, client, facts).await?),
-            None => return Err(OAuthError::invalid_grant("the code expired")),
-        }
-
         let plan = self.plan_code(&grant, client, &home, resources);
         facts.clamps = plan.clamps().to_vec();
         // In a browser session, which may since have reached another level, what holds is what was reached when the person agreed.
@@ -103,7 +96,14 @@ impl Engine {
             device_secret: home.device_secret(),
             confirmation,
         };
+        // Before the code is used up: what cannot be minted now, because the client's keys cannot be had, can be later, by the same code.
         let minted = self.issuer().mint(&plan, &bearer).await?;
+        let tombstone = Tombstone { session: home.id(), client_id: client.id.clone(), grant: grant_id.clone(), replayed: false };
+        match self.codes().redeem(&request.code, tombstone).await? {
+            Some(Found::Waiting(_)) => {}
+            Some(Found::Redeemed(theirs)) => return Err(self.punish_replay(&request.code, &theirs, client, facts).await?),
+            None => return Err(OAuthError::invalid_grant("the code expired")),
+        }
         let secret = random::secret();
         let now = self.clock().now();
         let stored = plan.grant(&tag, &secret, self.settings(), now).bound(client, confirmation);
