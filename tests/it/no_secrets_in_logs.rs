@@ -4,7 +4,8 @@ use crate::harness::app::basic;
 use crate::harness::audit::Promises;
 use crate::harness::browser::sign_in_form;
 use crate::harness::cast::{BACKEND, BACKEND_JWT, BACKEND_POST, ONE, OPAQUE, SECRET, TWO};
-use crate::harness::{Authorization, Browser, Form, Server, Setup, Tokens, jwt};
+use crate::harness::{Authorization, Browser, Form, Server, Tokens, jwt};
+use crate::session_transfer::{WEB, exchange, form, setup};
 
 /// Everything that must not be found, with a name for the message.
 #[derive(Default)]
@@ -112,6 +113,24 @@ fn clients(server: &Server, secrets: &mut Secrets) {
     }
 }
 
+/// A native app hands its sign-in to browsers, in every way, twice, and a thief tries a guess.
+fn transfers(server: &Server, secrets: &mut Secrets) {
+    let device = server.device(ONE);
+    let made = Tokens(server.token(ONE, form(server, device.refresh())).ok());
+    secrets.keep_all(&device);
+    secrets.keep_all(&made);
+    let guess = "st_".to_owned() + &"4713".repeat(12);
+    secrets.keep("guessed transfer token", &guess);
+    for token in [made.access(), made.access(), &guess] {
+        Browser::new().ask(server, &Authorization::new(WEB, "openid").set("session_transfer_token", token));
+    }
+    let exchanged = Tokens(server.token(ONE, exchange(server, &device, &[])).ok());
+    secrets.keep("exchanged transfer token", exchanged.access());
+    let browser = Browser::new();
+    browser.plant(&server.issuer.parse().expect("a URL"), &format!("auth0_session_transfer_token={}", exchanged.access()));
+    browser.ask(server, &Authorization::new(WEB, "openid"));
+}
+
 /// A client registers itself, changes and ends that; others try.
 fn registrations(server: &Server, secrets: &mut Secrets) {
     let made = server.command(&["client", "initial-token", "add", "--json"]).fine().json();
@@ -144,19 +163,20 @@ fn registrations(server: &Server, secrets: &mut Secrets) {
 #[test]
 fn nothing_secret_is_ever_logged() {
     for format in ["pretty", "json"] {
-        let server = Setup::new()
-            .set("telemetry.level", "trace")
-            .set("telemetry.format", format)
-            .set("registration.mode", "token")
-            .start();
+        let server =
+            setup().set("telemetry.level", "trace").set("telemetry.format", format).set("registration.mode", "token").start();
         let mut secrets = Secrets::default();
         walk(&server, &mut secrets);
         refusals(&server, &mut secrets);
         clients(&server, &mut secrets);
         registrations(&server, &mut secrets);
+        transfers(&server, &mut secrets);
         assert_eq!(server.stop(), Some(0));
         let log = server.log();
-        assert!(log.contains("refused") && log.contains("TK1032"), "the log tells of the refusals:\n{log}");
+        assert!(
+            log.contains("refused") && log.contains("TK1032") && log.contains("SI2041"),
+            "the log tells of the refusals:\n{log}"
+        );
         assert!(log.contains(TWO.id), "the log tells of the clients");
         assert!(secrets.0.len() > 25, "the net is wide enough");
         secrets.are_not_in(&log);
