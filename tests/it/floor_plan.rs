@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::binaries::repository;
 
 /// The rooms of the server from the cellar to the roof: a room may import its own and earlier ones.
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 16] = [
     "foundation",
     "protocol",
     "settings",
@@ -14,6 +14,7 @@ const FLOORS: [&str; 15] = [
     "storage",
     "outbound",
     "network",
+    "audit",
     "tokens",
     "clients",
     "accounts",
@@ -44,7 +45,7 @@ const OWNERS: [(&str, &[&str]); 32] = [
     ("qrcode", &["http"]),
     ("toml", &["settings"]),
     ("java_properties", &["settings"]),
-    ("humantime", &["settings"]),
+    ("humantime", &["settings", "foundation/clock"]),
     ("tracing_subscriber", &["telemetry"]),
     ("reqwest", &["cli", "outbound"]),
     ("symbolon_sdk", &["issuance", "cli"]),

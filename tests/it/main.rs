@@ -10,6 +10,7 @@ mod attacks;
 mod attacks_on_browsers;
 mod audit;
 mod audit_administration;
+mod audit_trail;
 mod authorize;
 mod authorize_parameters;
 mod browser_accounts;

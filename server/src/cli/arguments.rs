@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{client, config, consent, demo, handler, key, session, store, user};
+use super::{audit, client, config, consent, demo, handler, key, session, store, user};
 
 /// The sign-on server for families of apps.
 #[derive(Debug, Parser)]
@@ -58,6 +58,9 @@ pub enum Command {
     /// Count, check, save, restore and move what is stored
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Ask what happened, from the audit file
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Look at device-SSO handlers
     #[command(subcommand)]
     Handler(handler::HandlerCommand),

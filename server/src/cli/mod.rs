@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod arguments;
 pub mod assemble;
+pub mod audit;
 pub mod client;
 pub mod config;
 pub mod consent;
@@ -81,6 +82,7 @@ fn say_where(arguments: &Arguments, output: Output) {
             | Command::Session(_)
             | Command::Key(_)
             | Command::Store(_)
+            | Command::Audit(_)
     );
     if !of_a_store || arguments.place.config.is_some() {
         return;
@@ -108,6 +110,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Command::Session(command) => session::run(command, place, output).await,
         Command::Key(command) => key::run(command, place, output).await,
         Command::Store(command) => store::run(command, place, output).await,
+        Command::Audit(command) => audit::run(command, place, output).await,
         Command::Handler(command) => handler::run(command, place, output).await,
         Command::Demo(options) => demo::run(options, place, output).await,
     }

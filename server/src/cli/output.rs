@@ -1,6 +1,7 @@
 //! The only place that prints: results to standard output, failures to standard error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program prints")]
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -90,6 +91,12 @@ impl Output {
         if !self.json {
             println!("{text}");
         }
+    }
+
+    /// Prints lines one by one, for whoever may stop listening; `false` when they have.
+    #[must_use]
+    pub fn goes_on(&self, line: impl std::fmt::Display) -> bool {
+        writeln!(std::io::stdout().lock(), "{line}").is_ok()
     }
 
     /// Prints text as it is.

@@ -142,7 +142,7 @@ async fn look(settings: HandlerSettings) -> Picture {
 /// Settings outside of `[handlers]` that were written anew: they hold from the next start on.
 fn waiting(began_with: &[Shown], now: &[Shown]) -> Option<Finding> {
     const OURS: &str = "handlers.";
-    const SECTIONS: [&str; 11] = [
+    const SECTIONS: [&str; 12] = [
         "server.",
         "storage.",
         "tokens.",
@@ -150,6 +150,7 @@ fn waiting(began_with: &[Shown], now: &[Shown]) -> Option<Finding> {
         "sign_in.",
         "proxy.",
         "network.",
+        "audit.",
         "telemetry.",
         "scopes.",
         "resource_servers.",

@@ -12,6 +12,7 @@ use super::assemble;
 use super::examine::examine;
 use super::output::{Failure, Output};
 use super::reload::Reloader;
+use crate::audit::Trail;
 use crate::grants::Engine;
 use crate::issuance::handler::process::keep_memory_to_itself;
 use crate::telemetry::{AuditEvent, codes};
@@ -34,6 +35,8 @@ pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
     let (loaded, networks, handlers) = examine(draft).finish(output)?;
     let metrics = telemetry::metrics::install();
     let began_with = loaded.show();
+    // Dropped last, when everything has been said.
+    let _trail = Trail::begin(&loaded.settings.audit).map_err(Failure::refusal_of)?;
     let engine = assemble::serving(loaded.settings, networks, handlers).await?;
     let server = &engine.settings().server;
     let listener = TcpListener::bind(server.listen).map_err(|error| {

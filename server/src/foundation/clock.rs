@@ -73,3 +73,39 @@ impl Clock {
         }
     }
 }
+
+/// A moment in milliseconds since 1970-01-01 UTC as RFC 3339 text, always of the same length: `2026-11-28T14:18:11.123Z`.
+#[must_use]
+pub fn rfc3339(millis: u64) -> String {
+    // Text cannot say more than four digits of a year.
+    const LAST: u64 = 253_402_300_799_999;
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(millis.min(LAST))).to_string()
+}
+
+/// The moment, in milliseconds, of RFC 3339 text in UTC.
+#[must_use]
+pub fn read_rfc3339(text: &str) -> Option<u64> {
+    let moment = humantime::parse_rfc3339(text).ok()?;
+    u64::try_from(moment.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_text_of_one_length() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_795_875_491_023, "2026-11-28T14:18:11.023Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(millis), text);
+            assert_eq!(read_rfc3339(text).map(rfc3339).as_deref(), Some(text));
+        }
+        assert_eq!(read_rfc3339("2026-11-28T14:18:11Z"), Some(1_795_875_491_000));
+        for wrong in ["", "2026-11-28", "2026-11-28T14:18:11", "2026-11-28T14:18:11+01:00", "1969-12-31T23:59:59Z", "yesterday"] {
+            assert_eq!(read_rfc3339(wrong), None, "{wrong}");
+        }
+    }
+}

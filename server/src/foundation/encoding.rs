@@ -1,7 +1,7 @@
-//! Base64url without padding (RFC 4648 section 5), the text form of every handle and digest.
+//! Base64url without padding (RFC 4648 section 5), the text form of every handle and digest; and base64 (section 4) where others have it so.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// Bytes as base64url text.
 #[must_use]
@@ -23,4 +23,16 @@ pub fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     decode(text)?.try_into().ok()
+}
+
+/// Bytes as base64 text with padding.
+#[must_use]
+pub fn encode_standard(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// Base64 text as bytes; `None` unless it is canonical and padded.
+#[must_use]
+pub fn decode_standard(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }

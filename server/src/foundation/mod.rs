@@ -5,6 +5,7 @@ pub mod clock;
 pub mod digest;
 pub mod ed25519;
 pub mod encoding;
+pub mod mac;
 pub mod random;
 pub mod secret;
 

@@ -106,7 +106,8 @@ impl RedisServer {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the address names this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

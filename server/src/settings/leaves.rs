@@ -671,6 +671,65 @@ pub(super) const LEAVES: &[Leaf] = &[
         "Files with Ed25519 public keys (PEM): a library may be loaded when the file of the same name with `.sig` holds the signature of one \
          of them over it. A library with a trusted digest needs none.",
     ),
+    leaf(
+        "audit.file.path",
+        Kind::Path { required: false },
+        "",
+        "The file that audit events are written to besides the log, whatever `telemetry.level` says: one JSON object a line. Each server has its own. Not \
+         set: none.",
+    ),
+    leaf(
+        "audit.file.max_size",
+        Kind::Bytes { min: 4096, max: 64 * 1024 * MIB },
+        "64MiB",
+        "The size at which the file is put aside under its name and the time, and another is begun.",
+    ),
+    leaf(
+        "audit.file.keep",
+        Kind::Number { min: 1, max: 10_000 },
+        "10",
+        "How many files that were put aside are kept; the oldest goes, delivered by the webhook or not.",
+    ),
+    leaf(
+        "audit.file.queue",
+        Kind::Number { min: 16, max: 10_000_000 },
+        "65536",
+        "How many events may wait in memory while the file cannot be written. What is more is lost from the file, which is counted and told there; the \
+         log still has it.",
+    ),
+    leaf(
+        "audit.webhook.url",
+        Kind::Text { required: false },
+        "",
+        "Where audit events are posted, signed as Standard Webhooks has it: https, or http on a loopback address. Needs `audit.file.path`. Not set: nowhere.",
+    ),
+    leaf(
+        "audit.webhook.secret_file",
+        Kind::Path { required: false },
+        "",
+        "A file with the secret of the signatures: `whsec_` and 24 to 64 bytes as base64. Each further line is another secret that signs too, for the \
+         time in which the receiver changes to a new one.",
+    ),
+    Leaf {
+        key: "audit.webhook.secret",
+        kind: Kind::Text { required: false },
+        default: "",
+        doc: "The secret itself.",
+        secret: true,
+    },
+    leaf(
+        "audit.webhook.codes",
+        Kind::Texts,
+        "",
+        "The codes of the events that are posted, or what their codes begin with, such as `SE` or `TK103`. Not set: all.",
+    ),
+    leaf("audit.webhook.batch", Kind::Number { min: 1, max: 1000 }, "100", "The most events in one request."),
+    leaf(
+        "audit.webhook.timeout",
+        Kind::Duration { min: 100, max: MINUTE, never: false },
+        "10s",
+        "How long the receiver may take to answer; then it is asked again, less and less often, up to every five minutes.",
+    ),
     leaf("telemetry.format", Kind::Choice(&["pretty", "json"]), "pretty", "How log lines are written on standard error."),
     leaf(
         "telemetry.level",

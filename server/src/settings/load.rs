@@ -7,14 +7,14 @@ use super::finding::{Finding, Findings};
 use super::layers::{Layer, Layers, Origin};
 use super::leaves::LEAVES;
 use super::meaning::{
-    AccessTokenFormat, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, LANGUAGES, Levels,
+    AccessTokenFormat, Audit, Authorization, Backend, DeviceAuthorization, Dpop, Handlers, KeyEnrolment, LANGUAGES, Levels,
     OfflineAccess, Outbound, Persistent, Proxy, SealingKeySource, SecondFactor, Server, SessionLimits, Sessions, Settings,
     Shadow, SignIn, SigningAlg, StatementIssuer, Storage, Telemetry, Tokens, UserInfo,
 };
 use super::properties::Properties;
 use super::sections::Sections;
 use super::show::{self, Shown};
-use super::{backend, environment, file, network, outbound, overrides, registration, relations, session_transfer};
+use super::{audit, backend, environment, file, network, outbound, overrides, registration, relations, session_transfer, shadow};
 use crate::foundation::Secret;
 
 /// Settings as far as they could be read, with everything that is wrong with them: what was not understood has its default, so that
@@ -124,15 +124,20 @@ pub(super) fn load_document(
         properties.read_file(&path, &named_at, &mut layers);
     }
     properties.apply_aliases(&mut layers);
-    let shadow = shadow(&properties, &mut layers);
+    let shadow = shadow::read(&properties, &mut layers);
     if whole {
         relations::check(&mut layers);
     }
     let sealing_key = sealing_key(&mut layers);
     let statement_issuers = registration::issuers(&mut layers);
-    let (backend, outbound) = (backend::read(&mut layers), outbound::read(&mut layers));
+    let (backend, outbound, audit) = (backend::read(&mut layers), outbound::read(&mut layers), audit::read(&mut layers));
     let handlers_are_known = whole && !layers.handlers_in_doubt;
-    finish(layers, sections, properties, Rest { shadow, sealing_key, statement_issuers, backend, outbound, handlers_are_known })
+    finish(
+        layers,
+        sections,
+        properties,
+        Rest { shadow, sealing_key, statement_issuers, backend, outbound, audit, handlers_are_known },
+    )
 }
 
 /// What takes more than one setting to tell.
@@ -142,31 +147,8 @@ struct Rest {
     statement_issuers: Vec<StatementIssuer>,
     backend: Option<Backend>,
     outbound: Option<Outbound>,
+    audit: Option<Audit>,
     handlers_are_known: bool,
-}
-
-/// The shadow handler with its properties: all, and over them those of its own files.
-fn shadow(properties: &Properties, layers: &mut Layers) -> Option<Shadow> {
-    let named_at = |layers: &Layers, key: &str| layers.origin(key).map(|origin| origin.place.clone()).unwrap_or_default();
-    let files = layers.paths("handlers.shadow_properties").unwrap_or_default();
-    let Some(name) = layers.text("handlers.shadow").filter(|name| !name.is_empty()) else {
-        if !files.is_empty() {
-            layers.find(
-                "config.relation",
-                &named_at(layers, "handlers.shadow_properties"),
-                "handlers.shadow_properties without handlers.shadow",
-                "both, or neither",
-                "name the handler that they are for in handlers.shadow",
-            );
-        }
-        return None;
-    };
-    let mut own = properties.clone();
-    let place = named_at(layers, "handlers.shadow_properties");
-    for path in files {
-        own.read_file(&path, &place, layers);
-    }
-    Some(Shadow { name, properties: own.into_map() })
 }
 
 /// Built from every layer. A value that was not understood never replaced the one below it.
@@ -278,6 +260,7 @@ fn meaning(layers: &Layers, sections: Sections, properties: Properties, rest: Re
         },
         network: network::read(layers)?,
         outbound: rest.outbound?,
+        audit: rest.audit?,
         handlers: handlers(layers, properties, rest.shadow)?,
         telemetry: Telemetry { json: layers.text("telemetry.format")? == "json", level: layers.text("telemetry.level")? },
         scopes: sections.scopes,

@@ -1,5 +1,6 @@
 //! What the settings mean, after every layer was merged and every value checked. Read-only for the rest of the server.
 
+mod audit;
 mod handlers;
 mod levels;
 mod logout;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 
+pub use audit::{Audit, AuditFile, AuditWebhook};
 pub use handlers::{Handlers, Isolation, IsolationMode, Property, Shadow};
 pub use levels::{Factor, Level, Levels, amr};
 pub use logout::OfflineAccess;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub network: NetworkData,
     /// `[outbound]`
     pub outbound: Outbound,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[handlers]`
     pub handlers: Handlers,
     /// `[telemetry]`

@@ -8,6 +8,7 @@
 //! file of an installation that moves here) and our own name wins in the environment and in `-D`.
 
 mod address;
+mod audit;
 mod backend;
 mod document;
 mod duration;
@@ -32,6 +33,7 @@ mod schema;
 mod scopes;
 mod sections;
 mod session_transfer;
+mod shadow;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Audit events: one log line for each decision, with a stable code and ids. There is no field for a secret.
 
+pub mod handoff;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -149,6 +151,12 @@ impl<'a> AuditEvent<'a> {
 
     /// Writes the event.
     pub fn emit(self) {
+        handoff::offer(&self, self.code.meaning);
+        self.log();
+    }
+
+    /// Writes it to the log alone, for whoever writes down what was handed over.
+    pub fn log(self) {
         tracing::info!(
             target: "symbolon::audit",
             code = self.code.id,
@@ -173,7 +181,9 @@ impl<'a> AuditEvent<'a> {
 pub fn handler_loaded(class: &str, enabled: bool) {
     let code = codes::HANDLER_LOADED.id;
     let outcome = Outcome::Granted.as_str();
-    tracing::info!(target: "symbolon::audit", code, outcome, handler = class, "[{code}] Loaded device SSO handler: class={class} enabled={enabled}");
+    let message = format!("[{code}] Loaded device SSO handler: class={class} enabled={enabled}");
+    handoff::offer(&AuditEvent::granted(codes::HANDLER_LOADED).handler(class), &message);
+    tracing::info!(target: "symbolon::audit", code, outcome, handler = class, "{message}");
 }
 
 #[cfg(test)]

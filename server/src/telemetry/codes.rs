@@ -50,6 +50,11 @@ codes! {
     NETWORK_DATABASES_RELOADED = "OP7121": "databases of addresses taken over from their files" ("detail");
     NETWORK_DATABASE_REFUSED = "OP7122": "changed database of addresses not taken over; what was known stays" ("reason");
 
+    AUDIT_LOST = "OP7131": "audit events missing in the audit file: it could not be written for longer than they could wait" ("detail");
+    AUDIT_NOT_DELIVERED = "OP7132": "audit webhook takes no events; they wait in the audit file and are tried again" ("reason");
+    AUDIT_DELIVERED_AGAIN = "OP7133": "audit webhook takes events again" ("detail");
+    AUDIT_REMOVED = "OP7134": "audit events removed with the oldest audit file before the webhook took them" ("detail");
+
     CODE_GRANT_ISSUED = "TK1001": "tokens issued for an authorization code" ("client_id subject sid address grant detail?");
     CODE_GRANT_REFUSED = "TK1002": "authorization code grant refused" ("client_id? subject? sid? address grant reason detail?");
     REFRESH_GRANT_ISSUED = "TK1011": "tokens issued for a refresh token" ("client_id subject sid address grant detail?");

@@ -18,6 +18,11 @@ const HANDLER_SHADOW: &str = "symbolon_handler_shadow_total";
 const HANDLER_RESTARTS: &str = "symbolon_handler_restarts_total";
 const HANDLER_SUSPENDED: &str = "symbolon_handler_suspended";
 const HANDLER_RELOADS: &str = "symbolon_handler_reloads_total";
+const AUDIT_WRITTEN: &str = "symbolon_audit_written_total";
+const AUDIT_LOST: &str = "symbolon_audit_lost_total";
+const AUDIT_REQUESTS: &str = "symbolon_audit_webhook_requests_total";
+const AUDIT_DELIVERED: &str = "symbolon_audit_webhook_delivered_total";
+const AUDIT_WAITING: &str = "symbolon_audit_webhook_waiting";
 
 /// Upper bounds of the latency buckets, in seconds.
 const BUCKETS: [f64; 13] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -70,6 +75,14 @@ fn begin() -> Handle {
     describe_counter!(HANDLER_RESTARTS, "Processes that host a device SSO handler, started again after one ended.");
     describe_gauge!(HANDLER_SUSPENDED, "1 while a device SSO handler is left alone for failing too often.");
     describe_counter!(HANDLER_RELOADS, "Reloads of the device SSO handlers: ok or refused.");
+    describe_counter!(AUDIT_WRITTEN, "Audit events written to the audit file.");
+    describe_counter!(
+        AUDIT_LOST,
+        "Audit events that are missing in the audit file, or were removed from it before the webhook took them."
+    );
+    describe_counter!(AUDIT_REQUESTS, "Requests to the audit webhook, by outcome (ok, failed).");
+    describe_counter!(AUDIT_DELIVERED, "Audit events that the webhook took.");
+    describe_gauge!(AUDIT_WAITING, "Audit events in the audit file that the webhook has not come to.");
     handle
 }
 
@@ -180,6 +193,29 @@ fn count(series: &Mutex<BTreeMap<&'static str, Counter>>, label: &'static str, n
 /// A reload of the handlers: `ok` or `refused`.
 pub fn handler_reload(outcome: &'static str) {
     counter!(HANDLER_RELOADS, "outcome" => outcome).increment(1);
+}
+
+/// So many audit events were written to the audit file.
+pub fn audit_written(events: u64) {
+    counter!(AUDIT_WRITTEN).increment(events);
+}
+
+/// So many are missing: in the `file`, or at the `webhook`.
+pub fn audit_lost(sink: &'static str, events: u64) {
+    counter!(AUDIT_LOST, "sink" => sink).increment(events);
+}
+
+/// A request to the audit webhook: so many events were taken, or it failed.
+pub fn audit_request(delivered: Option<u64>) {
+    counter!(AUDIT_REQUESTS, "outcome" => if delivered.is_some() { "ok" } else { "failed" }).increment(1);
+    counter!(AUDIT_DELIVERED).increment(delivered.unwrap_or(0));
+}
+
+/// How many audit events the webhook has not come to.
+pub fn audit_waiting(events: u64) {
+    // Exact up to 2^53, which no file holds.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    gauge!(AUDIT_WAITING).set(events as f64);
 }
 
 fn sort_now_and_then() {

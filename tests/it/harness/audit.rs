@@ -1,6 +1,7 @@
 //! The audit trail of a server whose log is JSON, and the table that says what each of its events must hold.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -15,6 +16,16 @@ impl Trail {
     pub(crate) fn of(log: &str) -> Self {
         let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         Self(events.filter(|event| event["target"] == "symbolon::audit").collect())
+    }
+
+    /// These events.
+    pub(crate) fn of_events(events: Vec<Value>) -> Self {
+        Self(events)
+    }
+
+    /// The events, oldest first.
+    pub(crate) fn events(&self) -> &[Value] {
+        &self.0
     }
 
     /// The events of that code with these members.
@@ -60,6 +71,21 @@ impl Server {
     }
 }
 
+/// The events in an audit file and in those beside it that begin with its name, in the order of their ids.
+#[track_caller]
+pub(crate) fn file_lines(path: &Path) -> Vec<Value> {
+    let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+    let files = std::fs::read_dir(path.parent().expect("a folder")).into_iter().flatten().flatten();
+    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(name));
+    // One may be renamed while it is looked for.
+    let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
+    // What is not finished is not there yet.
+    let lines = texts.iter().flat_map(|text| text.split_inclusive('\n')).filter(|line| line.ends_with('\n'));
+    let mut events: Vec<Value> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    events.sort_by_key(|event| event["id"].as_str().unwrap_or_default().to_owned());
+    events
+}
+
 /// The table of audit events as the program prints it.
 #[derive(Debug)]
 pub(crate) struct Promises(BTreeMap<String, Promise>);
@@ -93,7 +119,7 @@ impl Promises {
 
     #[track_caller]
     fn check(&self, event: &Value) {
-        const ALWAYS: [&str; 6] = ["timestamp", "level", "target", "message", "code", "outcome"];
+        const ALWAYS: [&str; 8] = ["timestamp", "level", "target", "id", "time", "message", "code", "outcome"];
         let code = event["code"].as_str().unwrap_or_else(|| panic!("no code: {event}"));
         let Promise { meaning, members } = self.0.get(code).unwrap_or_else(|| panic!("not in the table: {event}"));
         assert!(matches!(event["outcome"].as_str(), Some("granted" | "refused")), "{event}");

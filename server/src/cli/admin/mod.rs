@@ -18,8 +18,8 @@ use serde_json::Value;
 use super::arguments::Place;
 use super::assemble;
 use super::output::Failure;
-use crate::settings;
-use crate::settings::meaning::Telemetry;
+use crate::audit::Trail;
+use crate::settings::{self, Settings};
 use crate::telemetry::{self, InitError};
 
 impl From<AdminRefusal> for Failure {
@@ -38,7 +38,7 @@ pub async fn call(place: &Place, command: AdminCommand) -> Result<Value, Failure
         return answer.map_err(Failure::from);
     }
     // No server is there to write down what this command does, so the command does, where its other words to the operator go.
-    listen(&loaded.settings.telemetry)?;
+    let _trail = listen(&loaded.settings)?;
     let with_handlers = matches!(command, AdminCommand::HandlerExplain { .. });
     let engine = assemble::offline(loaded.settings, with_handlers).await?;
     let answer = execute(&engine, command).await;
@@ -47,11 +47,13 @@ pub async fn call(place: &Place, command: AdminCommand) -> Result<Value, Failure
     answer.map_err(Failure::from)
 }
 
-/// Sends log lines to standard error in the server's format and at its level; results stay alone on standard output.
-pub(super) fn listen(settings: &Telemetry) -> Result<(), Failure> {
-    match telemetry::init(settings) {
+/// Sends log lines to standard error in the server's format and at its level; results stay alone on standard output. Audit events go to the audit file,
+/// too, until what is given back is dropped.
+pub(super) fn listen(settings: &Settings) -> Result<Option<Trail>, Failure> {
+    match telemetry::init(&settings.telemetry) {
         // A second command of the same process.
-        Ok(()) | Err(InitError::Again(_)) => Ok(()),
-        Err(error) => Err(Failure::refusal_of(error)),
+        Ok(()) | Err(InitError::Again(_)) => {}
+        Err(error) => return Err(Failure::refusal_of(error)),
     }
+    Trail::begin(&settings.audit).map_err(Failure::refusal_of)
 }

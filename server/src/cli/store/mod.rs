@@ -151,7 +151,7 @@ fn fits(entry: &Entry, target: &Opened) -> Result<(), Failure> {
 
 async fn restore(place: &Place, file: &Path) -> Result<Counts, Failure> {
     let settings = settings::from_process(place.config.as_deref(), &place.define)?.settings;
-    admin::listen(&settings.telemetry)?;
+    let _trail = admin::listen(&settings)?;
     // All of it is read before any of it is written.
     Reader::verify(file).map_err(Failure::refusal_of)?;
     let target = empty(&settings).await?;
@@ -169,7 +169,7 @@ async fn restore(place: &Place, file: &Path) -> Result<Counts, Failure> {
 
 async fn migrate(place: &Place, to: &Path) -> Result<Counts, Failure> {
     let settings = settings::from_process(place.config.as_deref(), &place.define)?.settings;
-    admin::listen(&settings.telemetry)?;
+    let _trail = admin::listen(&settings)?;
     // What the operator overrides on the command line is about the store that is left.
     let other = settings::from_process(Some(to), &[])?.settings;
     let source = stopped(&settings).await?;
