@@ -11,6 +11,7 @@ mod attacks_on_browsers;
 mod audit;
 mod audit_administration;
 mod audit_trail;
+mod audit_webhook;
 mod authorize;
 mod authorize_parameters;
 mod browser_accounts;

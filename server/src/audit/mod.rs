@@ -3,14 +3,16 @@
 //!
 //! An event goes from [`crate::telemetry::AuditEvent::emit`] through a bounded queue to one thread (`writer`), which gives it an id and
 //! appends it to the file (`file`). Everybody else reads the files (`files`, `follower`): the commands, and the webhook, which keeps in a file of its
-//! own how far it came (`webhook`). So what was written is delivered whatever ends.
+//! own how far it came (`webhook`, `cursor`). So what was written is delivered whatever ends.
 
+mod cursor;
 pub mod event;
 mod file;
 mod files;
 pub mod filter;
 pub mod follower;
 pub mod id;
+pub mod webhook;
 mod writer;
 
 use std::io;
@@ -23,10 +25,13 @@ pub use event::Event;
 pub use filter::Filter;
 pub use follower::Follower;
 pub use id::EventId;
+pub use webhook::Webhook;
 
 use self::file::TrailFile;
 use self::writer::{Progress, Writer};
 use crate::foundation::Clock;
+use crate::outbound::Outbound;
+use crate::settings::Settings;
 use crate::settings::meaning::Audit;
 use crate::telemetry::audit::handoff::{self, Taken};
 
@@ -59,12 +64,26 @@ impl Trail {
         let file = TrailFile::open(path, &clock).map_err(failed)?;
         let last = files::last_event(path).map_err(failed)?.unwrap_or_else(|| EventId::new_series(&clock));
         let (handoff, taken) = Taken::queue(settings.queue);
-        let progress = Arc::<Progress>::default();
+        let progress = Arc::new(Progress::of(&last));
         let writer = Writer::new(settings.clone(), file, last, taken, Arc::clone(&progress)).map_err(failed)?;
         let thread = std::thread::Builder::new().name("audit".to_owned());
         let writer = thread.spawn(move || writer.run()).map_err(failed)?;
         handoff::begin(handoff);
         Ok(Some(Self { progress, writer: Some(writer) }))
+    }
+
+    /// Who delivers what is in the file, if somebody is to have it.
+    #[must_use]
+    pub fn webhook(&self, settings: &Settings, outbound: &Outbound) -> Option<Webhook> {
+        let (webhook, file) = settings.audit.webhook.clone().zip(settings.audit.file.as_ref())?;
+        Some(Webhook {
+            settings: webhook,
+            folder: settings.storage.path.clone(),
+            trail: file.path.clone(),
+            issuer: settings.server.issuer.text.clone(),
+            outbound: outbound.clone(),
+            progress: Arc::clone(&self.progress),
+        })
     }
 }
 

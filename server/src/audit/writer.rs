@@ -28,14 +28,24 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const BATCH: usize = 256 * 1024;
 
 /// What others may know of the writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
+    /// The series that it gives ids of.
+    pub(super) series: String,
     /// The number of the last event that is in the file.
     pub(super) written: AtomicU64,
     /// Rung when there is more.
     pub(super) more: Notify,
     /// Set before the end of the process, so that nobody waits for a disk that is full.
     pub(super) closing: AtomicBool,
+}
+
+impl Progress {
+    /// Before the first event after `last`.
+    pub(super) fn of(last: &EventId) -> Self {
+        let written = AtomicU64::new(last.number);
+        Self { series: last.series.clone(), written, more: Notify::new(), closing: AtomicBool::new(false) }
+    }
 }
 
 /// The writer.
@@ -65,7 +75,6 @@ impl Writer {
     ) -> io::Result<Self> {
         // An event that was cut off by the end of a process stays as it is; the next one begins a line of its own.
         let pending = if file.is_torn()? { b"\n".to_vec() } else { Vec::new() };
-        progress.written.store(last.number, Ordering::Relaxed);
         Ok(Self { settings, file, taken, progress, last, pending, done: 0, unsynced: None, failing: false })
     }
 
@@ -218,7 +227,7 @@ mod tests {
             let last = files::last_event(path).unwrap().unwrap_or_else(|| EventId::new_series(&clock));
             let (handoff, taken) = Taken::queue(queue);
             let settings = AuditFile { path: path.to_owned(), max_size, keep: 100, queue };
-            let progress = Arc::<Progress>::default();
+            let progress = Arc::new(Progress::of(&last));
             let writer = Writer::new(settings, file, last, taken, Arc::clone(&progress)).unwrap();
             let thread = Some(std::thread::spawn(move || writer.run()));
             Self { path: path.to_owned(), handoff: Some(handoff), progress, thread }

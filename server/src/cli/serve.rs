@@ -36,7 +36,7 @@ pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
     let metrics = telemetry::metrics::install();
     let began_with = loaded.show();
     // Dropped last, when everything has been said.
-    let _trail = Trail::begin(&loaded.settings.audit).map_err(Failure::refusal_of)?;
+    let trail = Trail::begin(&loaded.settings.audit).map_err(Failure::refusal_of)?;
     let engine = assemble::serving(loaded.settings, networks, handlers).await?;
     let server = &engine.settings().server;
     let listener = TcpListener::bind(server.listen).map_err(|error| {
@@ -47,13 +47,15 @@ pub async fn run(place: &Place, output: Output) -> Result<(), Failure> {
         .map_err(|error| Failure::refusal(format!("the administration socket cannot be made: {error}")))?;
     let reloader = Arc::new(Reloader::new(place.clone(), Arc::clone(&engine), began_with));
     let administration = tokio::spawn(socket.serve(Arc::clone(&reloader)));
-    let keepers = [
+    let webhook = trail.as_ref().and_then(|trail| trail.webhook(engine.settings(), engine.outbound()));
+    let mut keepers = vec![
         tokio::spawn(look_after_keys(Arc::clone(&engine))),
         tokio::spawn(Arc::clone(&engine).deliver_logout_notices()),
         tokio::spawn(engine.networks().clone().watch()),
         tokio::spawn(reload_when_told(Arc::clone(&reloader))),
         tokio::spawn(async move { reloader.watch().await }),
     ];
+    keepers.extend(webhook.map(|webhook| tokio::spawn(webhook.deliver())));
     let running = http::start(Arc::clone(&engine), listener, metrics).map_err(Failure::refusal_of)?;
     tracing::info!("listening on http://{address} issuer {}", server.issuer.text);
     let detail = format!("release {} at http://{address} as {}", env!("CARGO_PKG_VERSION"), server.issuer.text);

@@ -1,4 +1,4 @@
-//! Requests that the server itself makes, to addresses that clients registered. Owns the limits: no private address unless the operator allows
+//! Requests that the server itself makes, to addresses that clients registered or the operator named. Owns the limits: no private address unless the operator allows
 //! it, no redirect, no proxy of the environment, an upper bound of time and of bytes. Must not know what is said.
 
 pub mod address;
@@ -82,6 +82,22 @@ impl Outbound {
         let client = self.client_for(url)?;
         let request =
             client.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).timeout(limit);
+        request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| unreachable(&error))
+    }
+
+    /// Posts JSON with these headers besides; gives the status of the answer, whose body is not read.
+    ///
+    /// # Errors
+    /// When there is no answer within `limit`.
+    pub async fn post_json(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: String,
+        limit: Duration,
+    ) -> Result<u16, OutboundError> {
+        let request = self.client_for(url)?.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body).timeout(limit);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| unreachable(&error))
     }
 

@@ -40,18 +40,24 @@ impl RelyingParty {
     /// Begins to listen; answers these first, and then 200.
     #[track_caller]
     pub(crate) fn answering(replies: &[Reply]) -> Self {
-        Self::listening(replies, None)
+        Self::listening(0, replies, None)
+    }
+
+    /// The same at a port that was kept free for it.
+    #[track_caller]
+    pub(crate) fn at(port: u16) -> Self {
+        Self::listening(port, &[], None)
     }
 
     /// The same behind TLS, with this certificate.
     #[track_caller]
     pub(crate) fn over_tls(certificate: &Certificate) -> Self {
-        Self::listening(&[], Some(certificate.shown()))
+        Self::listening(0, &[], Some(certificate.shown()))
     }
 
     #[track_caller]
-    fn listening(replies: &[Reply], tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    fn listening(port: u16, replies: &[Reply], tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let state = Arc::new(Mutex::new(State { replies: replies.iter().copied().collect(), ..State::default() }));
         let party = Self { scheme: if tls.is_some() { "https" } else { "http" }, port, state };
@@ -88,6 +94,12 @@ impl RelyingParty {
     /// The bodies it was sent, oldest first.
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.lock().bodies.clone()
+    }
+
+    /// Its requests, oldest first: all before the body, and the body.
+    pub(crate) fn requests(&self) -> Vec<(String, String)> {
+        let state = self.lock();
+        state.heads.iter().cloned().zip(state.bodies.iter().cloned()).collect()
     }
 
     /// The first lines of its requests, oldest first.
