@@ -163,8 +163,12 @@ fn registrations(server: &Server, secrets: &mut Secrets) {
 #[test]
 fn nothing_secret_is_ever_logged() {
     for format in ["pretty", "json"] {
-        let server =
-            setup().set("telemetry.level", "trace").set("telemetry.format", format).set("registration.mode", "token").start();
+        let server = setup()
+            .set("telemetry.level", "trace")
+            .set("telemetry.format", format)
+            .set("registration.mode", "token")
+            .set("audit.file.path", "audit/audit.jsonl")
+            .start();
         let mut secrets = Secrets::default();
         walk(&server, &mut secrets);
         refusals(&server, &mut secrets);
@@ -180,6 +184,9 @@ fn nothing_secret_is_ever_logged() {
         assert!(log.contains(TWO.id), "the log tells of the clients");
         assert!(secrets.0.len() > 25, "the net is wide enough");
         secrets.are_not_in(&log);
+        let written = std::fs::read_to_string(server.folder().join("audit/audit.jsonl")).expect("the audit file");
+        assert!(written.contains("TK1032") && written.contains(TWO.id), "the audit file tells of them too");
+        secrets.are_not_in(&written);
         if format == "json" {
             server.trail().keeps(&Promises::of(&server));
         }

@@ -173,7 +173,7 @@ pub fn reference() -> String {
                     (`granted` or `refused`) and the members of its row; one in brackets is there when it is known. A request may be several \
                     events: what came of it, and each thing that began, changed, ended or was remarkable with it. A `client_id` or `subject` is one that \
                     exists here, except that `SI2021` repeats the `client_id` of its request. A command on a stopped server writes its events to its \
-                    own standard error.\n\n| code | meaning | members |\n|---|---|---|\n"
+                    own standard error. In the audit file (`audit.file.path`) an event has `id` and `time` besides.\n\n| code | meaning | members |\n|---|---|---|\n"
         .to_owned();
     for code in ALL {
         let members: Vec<String> =
