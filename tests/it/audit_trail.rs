@@ -14,6 +14,9 @@ use crate::harness::{Server, Setup, jwt, until};
 
 const SCOPE: &str = "openid profile email offline_access device_sso";
 
+/// Whether an event is one of those that were asked for.
+type Fits<'a> = &'a dyn Fn(&Value) -> bool;
+
 /// Where the servers of this suite have their audit file, relative to their settings file.
 const FILE: &str = "audit/audit.jsonl";
 
@@ -89,7 +92,7 @@ fn the_file_does_not_care_about_the_level_of_the_log() {
     let server = setup().set("telemetry.level", "off").start();
     server.device(ONE);
     assert_eq!(server.log(), "");
-    let ids: Vec<String> = with(&server, "TK1001").iter().map(|event| text(event, "id").to_owned()).collect();
+    let ids: Vec<String> = with(&server, "SE3001").iter().map(|event| text(event, "id").to_owned()).collect();
     server.kill();
     // A command that works on the store of a stopped server, and the next server, go on in it.
     let password = server.folder().join("password");
@@ -130,11 +133,11 @@ fn a_full_file_is_put_aside_and_the_oldest_goes() {
 fn a_file_that_somebody_has_put_away_is_begun_anew() {
     let server = setup().start();
     server.device(ONE);
-    let before = with(&server, "TK1001").len();
+    let before = with(&server, "SE3001").len();
     let away = server.folder().join("audit/audit.jsonl.1");
     fs::rename(path(&server), &away).expect("the file is moved");
     let device = server.device(ONE);
-    until("it is there again", || path(&server).exists() && with(&server, "TK1001").len() > before);
+    until("it is there again", || path(&server).exists() && with(&server, "SE3001").len() > before);
     server.exchange(STRANGER, &device, "openid").refused(400, "invalid_grant");
     let all = with(&server, "CL5002");
     assert_eq!(fs::read_to_string(&away).expect("the file").lines().count(), before, "nothing was added to it");
@@ -163,7 +166,7 @@ fn the_commands_find_what_is_asked_for() {
     let all = ask(&[]);
     assert_eq!(all, events(&server));
     let check = || {
-        let asked: [(&[&str], &dyn Fn(&Value) -> bool); 8] = [
+        let asked: [(&[&str], Fits); 8] = [
             (&["--code", "SI2001"], &|event| event["code"] == "SI2001"),
             (&["--code", "si", "--code", "SE3001"], &|event| text(event, "code").starts_with("SI") || event["code"] == "SE3001"),
             (&["--client", TWO.id], &|event| event["client_id"] == TWO.id),
@@ -253,7 +256,7 @@ impl Drop for Following {
 fn a_tail_goes_on_through_files_that_are_put_aside() {
     let server = setup().set("audit.file.max_size", 4096).start();
     let device = server.device(ONE);
-    let there = with(&server, "TK1001");
+    let there = with(&server, "SE3001");
     let following = Following::new(&server, &["audit", "tail", "--follow", "--limit", "2", "--json"]);
     assert_eq!([following.next(), following.next()], there[there.len() - 2..]);
     for _ in 0..40 {
@@ -287,7 +290,7 @@ fn a_server_without_its_file_does_not_start() {
 fn a_file_that_cannot_be_written_stops_nobody_and_says_what_it_missed() {
     let server = setup().set("telemetry.format", "json").set("audit.file.queue", 16).start();
     let device = server.device(ONE);
-    let before = with(&server, "TK1001").len();
+    let before = with(&server, "SE3001").len();
     // Whoever opens it finds that it is no file.
     fs::rename(path(&server), server.folder().join("audit/audit.jsonl.1")).expect("the file is moved");
     fs::create_dir(path(&server)).expect("a folder");
@@ -307,4 +310,15 @@ fn a_file_that_cannot_be_written_stops_nobody_and_says_what_it_missed() {
     assert_eq!(server.trail().all("CL5002", &[]).len(), 60, "the log has them all");
     assert!(server.log().contains("the audit file cannot be written") && server.log().contains("is written again"));
     server.trail().keeps(&Promises::of(&server));
+}
+
+#[test]
+fn a_server_that_is_stopped_does_not_wait_for_a_disk_that_is_full() {
+    let server = setup().start();
+    with(&server, "OP7001");
+    fs::rename(path(&server), server.folder().join("audit/audit.jsonl.1")).expect("the file is moved");
+    fs::create_dir(path(&server)).expect("a folder");
+    server.device(ONE);
+    assert_eq!(server.stop(), Some(0));
+    assert!(server.log().contains("audit events are not in the audit file; the log has them"), "{}", server.log());
 }

@@ -110,7 +110,7 @@ pub(super) fn last_event(path: &Path) -> io::Result<Option<EventId>> {
         let mut end = Vec::new();
         file.by_ref().take(reach).read_to_end(&mut end)?;
         // One that was cut off has used its number, too.
-        let last = end.split(|byte| *byte == b'\n').filter_map(EventId::of_line).last();
+        let last = end.split(|byte| *byte == b'\n').filter_map(EventId::of_line).next_back();
         if last.is_some() || reach >= length {
             return Ok(Some(last.unwrap_or(newest.first)));
         }

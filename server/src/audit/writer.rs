@@ -81,11 +81,12 @@ impl Writer {
     /// Writes until nobody can hand anything over any more.
     pub(super) fn run(mut self) {
         while self.take_some() {
-            self.write_down();
+            if !self.write_down() {
+                return;
+            }
             self.sync_if_due();
             std::thread::sleep(GATHER);
         }
-        self.write_down();
         if self.unsynced.is_some() {
             self.sync();
         }
@@ -129,8 +130,8 @@ impl Writer {
         self.last = id;
     }
 
-    /// Writes everything that was taken, however long that takes while the process runs.
-    fn write_down(&mut self) {
+    /// Writes everything that was taken, however long that takes while the process runs; `false` when it was given up because that ends.
+    fn write_down(&mut self) -> bool {
         let mut since_closing: Option<Instant> = None;
         while self.done < self.pending.len() {
             match self.write_some() {
@@ -146,9 +147,10 @@ impl Writer {
                     self.failing = true;
                     let closing = self.progress.closing.load(Ordering::Relaxed);
                     if closing && since_closing.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
-                        let lines = self.pending[self.done..].iter().filter(|byte| **byte == b'\n').count();
-                        tracing::error!("{lines} audit events and those behind them are not in the audit file; the log has them");
-                        return;
+                        let events = self.last.number - self.progress.written.load(Ordering::Relaxed);
+                        let waiting = self.taken.queue.try_iter().count() as u64;
+                        tracing::error!("{} audit events are not in the audit file; the log has them", events + waiting);
+                        return false;
                     }
                     std::thread::sleep(AGAIN);
                 }
@@ -162,6 +164,7 @@ impl Writer {
         }
         self.pending.clear();
         self.done = 0;
+        true
     }
 
     /// Writes as much as goes, to the file that has the name now.

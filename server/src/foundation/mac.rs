@@ -8,7 +8,9 @@ use super::Secret;
 #[must_use]
 pub fn hmac_sha256(key: &Secret<Vec<u8>>, parts: &[&[u8]]) -> Vec<u8> {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()));
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     context.sign().as_ref().to_vec()
 }
 

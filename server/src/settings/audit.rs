@@ -77,51 +77,40 @@ fn url(layers: &mut Layers) -> Option<Url> {
     url
 }
 
-/// The keys: of a value and a file those from the stronger layer, and the value where both are of one. One a line, so that a receiver can be
-/// given another before the old one goes.
+/// The keys, one a line, so that a receiver can be given another before the old one goes.
 fn secrets(layers: &mut Layers) -> Vec<Secret<Vec<u8>>> {
-    let layer = |key: &str| layers.origin(key).map_or(Layer::BuiltIn, |origin| origin.layer);
-    let stronger = layer(SECRET) >= layer(SECRET_FILE);
-    let value = layers.text(SECRET).filter(|text| stronger && !text.is_empty());
-    let (key, text) = match value {
-        Some(value) => (SECRET, value),
-        None => match layers.path(SECRET_FILE).flatten() {
-            Some(path) => match readable(layers, SECRET_FILE, &path) {
-                Some(text) => (SECRET_FILE, text),
-                None => return Vec::new(),
-            },
-            None => {
-                if layers.text(URL).is_some_and(|text| !text.is_empty()) {
-                    let expected = "a secret, by which the receiver knows that it was this server";
-                    let remedy = "make one with: (printf whsec_; openssl rand -base64 32) > FILE, and name it in audit.webhook.secret_file";
-                    find(layers, URL, ID, format!("{URL} without {SECRET_FILE}"), expected, remedy);
-                }
-                return Vec::new();
-            }
-        },
-    };
-    let text = Secret::new(text);
-    let lines: Vec<&str> = text.expose().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let Some((key, text)) = written(layers) else { return Vec::new() };
+    let lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
     let read = |line: &str| {
         let bytes = encoding::decode_standard(line.strip_prefix(PREFIX)?)?;
         LENGTH.contains(&bytes.len()).then(|| Secret::new(bytes))
     };
-    let secrets: Option<Vec<_>> = lines.iter().map(|line| read(line)).collect();
-    match secrets.filter(|secrets| !secrets.is_empty()) {
-        Some(secrets) => secrets,
-        None => {
-            let expected = "whsec_ and 24 to 64 bytes as base64, one secret a line";
-            find(
-                layers,
-                key,
-                UNREADABLE,
-                "a secret of another form",
-                expected,
-                "make one with: printf whsec_; openssl rand -base64 32",
-            );
-            Vec::new()
-        }
+    let secrets: Option<Vec<_>> = lines.map(read).collect();
+    if let Some(secrets) = secrets.filter(|secrets| !secrets.is_empty()) {
+        return secrets;
     }
+    let expected = "whsec_ and 24 to 64 bytes as base64, one secret a line";
+    let remedy = "make one with: (printf whsec_; openssl rand -base64 32) > FILE";
+    find(layers, key, UNREADABLE, "a secret of another form", expected, remedy);
+    Vec::new()
+}
+
+/// The text of the keys and the setting that it comes from: of a value and a file that of the stronger layer, and the value where both are of one.
+fn written(layers: &mut Layers) -> Option<(&'static str, Secret<String>)> {
+    let layer = |key: &str| layers.origin(key).map_or(Layer::BuiltIn, |origin| origin.layer);
+    let stronger = layer(SECRET) >= layer(SECRET_FILE);
+    if let Some(value) = layers.text(SECRET).filter(|text| stronger && !text.is_empty()) {
+        return Some((SECRET, Secret::new(value)));
+    }
+    if let Some(path) = layers.path(SECRET_FILE).flatten() {
+        return readable(layers, SECRET_FILE, &path).map(|text| (SECRET_FILE, Secret::new(text)));
+    }
+    if layers.text(URL).is_some_and(|text| !text.is_empty()) {
+        let expected = "a secret, by which the receiver knows that it was this server";
+        let remedy = "make one with: (printf whsec_; openssl rand -base64 32) > FILE, and name it in audit.webhook.secret_file";
+        find(layers, URL, ID, format!("{URL} without {SECRET_FILE}"), expected, remedy);
+    }
+    None
 }
 
 /// Whether audit codes may begin so: two letters, then up to four digits.
