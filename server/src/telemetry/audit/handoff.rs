@@ -115,21 +115,23 @@ impl Serialize for Id<'_> {
 /// The event as it is handed over, of now.
 #[must_use]
 pub fn entry(event: &AuditEvent<'_>, message: &str) -> Entry {
+    // Each by its name, so that none that is added later is forgotten here.
+    let AuditEvent { code, outcome, client_id, subject, sid, address, reason, grant, handler, kid, actor, detail } = *event;
     let written = Written {
         time: clock::rfc3339(Clock::system().now_millis()),
-        code: event.code.id,
-        outcome: event.outcome.as_str(),
+        code: code.id,
+        outcome: outcome.as_str(),
         message,
-        client_id: event.client_id,
-        subject: event.subject,
-        sid: event.sid,
-        address: event.address,
-        reason: event.reason,
-        grant: event.grant,
-        handler: event.handler,
-        kid: event.kid,
-        actor: event.actor,
-        detail: event.detail,
+        client_id,
+        subject,
+        sid,
+        address,
+        reason,
+        grant,
+        handler,
+        kid,
+        actor,
+        detail,
     };
     // Fails only for maps whose keys are no text, and there is none.
     serde_json::to_vec(&written).unwrap_or_default()
