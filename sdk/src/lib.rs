@@ -68,6 +68,16 @@
 //! | a panic, a crash of its process | 500 | sees `server_error`; the server lives and logs the cause |
 //! | no answer in time, or nobody free to ask | 503 | sees `temporarily_unavailable` with `Retry-After`, and tries again |
 //!
+//! # Post-login actions
+//!
+//! The other thing to write with this crate is a [`PostLoginAction`], exported by [`export_post_login_action!`]: it judges sign-ins at the authorization
+//! endpoint. Everything above about checking, trying out, configuring, isolation and failing holds for it, but that several may be enabled, in an order. One
+//! that fails, or does not answer in time, keeps everybody out until it works again or is switched off.
+//!
+//! ```
+#![doc = include_str!("../examples/office_hours.rs")]
+//! ```
+//!
 //! # Limits of containment
 //!
 //! With `inline` and `pool` a handler runs in the server's process with the server's rights. A panic is contained; a stack overflow, a double
@@ -102,6 +112,7 @@
     reason = "what the macros of abi_stable write"
 )]
 pub mod abi;
+mod action;
 mod authorization;
 mod error;
 mod export;
@@ -112,10 +123,13 @@ pub mod host;
 pub mod log;
 mod properties;
 mod request;
+mod sign_in;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod verdict;
 
 pub use abi::HANDLER_ABI;
+pub use action::{ActionError, PostLoginAction};
 pub use authorization::{
     AccessTokenSpec, ClaimsSpec, ClaimsTransport, DeviceSsoAuthorization, Encoding, IdTokenSpec, RefreshLifetime,
     RefreshTokenSpec,
@@ -126,6 +140,8 @@ pub use properties::{ConfigureError, Finding, Properties};
 pub use request::{DeviceSession, DeviceSsoRequest, Purpose, ServerDefaults, TokenBinding};
 /// JSON, re-exported so that a handler needs no dependency of its own for it.
 pub use serde_json::{Map, Value, json};
+pub use sign_in::{BrowserSession, GeoIp, RequestContext, SessionTransferToken, SignIn};
+pub use verdict::Verdict;
 
 /// The version of this crate.
 pub const SDK_VERSION: &str = env!("CARGO_PKG_VERSION");

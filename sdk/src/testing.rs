@@ -22,6 +22,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod sign_in;
+
+pub use sign_in::{TestSignIn, configure_action};
+
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};

@@ -68,6 +68,7 @@ mod network_databases;
 mod no_secrets_in_logs;
 mod pairwise;
 mod par;
+mod post_login_actions;
 mod redis_cluster;
 mod redis_failures;
 mod redis_fleet;

@@ -119,7 +119,7 @@ fn refused(error: HandlerError) -> Fault {
     }
 }
 
-fn panicked(message: String) -> Fault {
+pub(super) fn panicked(message: String) -> Fault {
     Fault {
         panicked: true,
         code: RString::new(),

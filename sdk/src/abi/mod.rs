@@ -4,13 +4,14 @@
 //!
 //! - [`stamp`]: plain bytes in the file, readable without opening it. Frozen.
 //! - [`module::HandlerModule`]: the root module, a prefix type. New fields go to the end.
-//! - [`handler::HandlerObject`], [`request::RequestObject`], [`decision::DecisionObject`]: trait objects. New methods go to the end, **with a
+//! - [`handler::HandlerObject`], [`request::RequestObject`], [`decision::DecisionObject`], [`action::ActionObject`]: trait objects. New methods go to the end, **with a
 //!   default body**, so that either side may be the older one.
 //! - The plain records (`FindingRecord`, `ConfigureRefusal`, `Fault`, the token records): frozen for the major. What they lack goes into a new
 //!   method or into the JSON of `Fault::members`.
 
 pub use abi_stable::library::LibHeader;
 
+pub mod action;
 pub mod decision;
 pub mod guard;
 pub mod handler;

@@ -12,13 +12,14 @@ use serde_json::{Map, Value};
 use super::described::told;
 use super::request::Lent;
 use super::{Described, HostRequest};
+use crate::abi::action::ActionBox;
 use crate::abi::decision::{DecisionBox, RefreshTokenRecord};
 use crate::abi::handler::{Fault, HandlerBox};
 use crate::abi::request::RequestObject_TO;
 use crate::log::Level;
 use crate::{
     AccessTokenSpec, ClaimsSpec, ClaimsTransport, DeviceSsoAuthorization, Encoding, HandlerError, IdTokenSpec, RefreshLifetime,
-    RefreshTokenSpec,
+    RefreshTokenSpec, Verdict,
 };
 
 /// An instance that can be asked, from any number of threads. Put it in an `Arc`: when the last one goes, the handler is shut down and dropped.
@@ -27,7 +28,13 @@ pub struct Configured(Inner);
 pub(super) struct Inner {
     pub(super) described: Described,
     pub(super) enabled: bool,
-    pub(super) object: HandlerBox,
+    pub(super) object: Object,
+}
+
+/// What there is to ask.
+pub(super) enum Object {
+    Handler(HandlerBox),
+    Action(ActionBox),
 }
 
 impl fmt::Debug for Configured {
@@ -72,8 +79,11 @@ impl Configured {
     /// # Errors
     /// [`HandlerFault`]
     pub fn authorize(&self, request: &HostRequest<'_>) -> Result<DeviceSsoAuthorization, HandlerFault> {
+        let Object::Handler(handler) = &self.0.object else {
+            return Err(HandlerFault::Malformed("it is a post-login action".to_owned()));
+        };
         let lent = Lent::new(request);
-        let answer = self.0.object.authorize(RequestObject_TO::from_ptr(RRef::new(&lent), TD_Opaque));
+        let answer = handler.authorize(RequestObject_TO::from_ptr(RRef::new(&lent), TD_Opaque));
         if let Some(fault) = lent.into_fault() {
             return Err(HandlerFault::Malformed(fault.to_owned()));
         }
@@ -82,11 +92,34 @@ impl Configured {
             RResult::RErr(fault) => Err(refusal(fault)),
         }
     }
+
+    /// Asks an action for its verdict on a sign-in: a JSON object. The core has the last word.
+    ///
+    /// # Errors
+    /// [`HandlerFault`]; refused when it could not judge.
+    pub fn judge(&self, facts: &str) -> Result<Verdict, HandlerFault> {
+        let Object::Action(action) = &self.0.object else {
+            return Err(HandlerFault::Malformed("it is a device-SSO handler".to_owned()));
+        };
+        match action.judge(facts.into()) {
+            RResult::ROk(verdict) => {
+                let verdict = text("verdict", verdict.as_rstr()).map_err(HandlerFault::Malformed)?;
+                let verdict: Verdict = serde_json::from_str(&verdict)
+                    .map_err(|error| HandlerFault::Malformed(format!("its verdict cannot be read: {error}")))?;
+                Ok(Verdict { deny: verdict.deny.map(|reason| described(&reason)), ..verdict })
+            }
+            RResult::RErr(fault) => Err(refusal(fault)),
+        }
+    }
 }
 
 impl Drop for Configured {
     fn drop(&mut self) {
-        if let ROption::RSome(message) = self.0.object.shutdown() {
+        let ended = match &self.0.object {
+            Object::Handler(handler) => handler.shutdown(),
+            Object::Action(action) => action.shutdown(),
+        };
+        if let ROption::RSome(message) = ended {
             let text = format!("the handler panicked while it was shut down: {}", told(message.as_rstr()));
             super::log::forward(Level::Error.number(), self.0.described.name().into(), RStr::from(text.as_str()));
         }
@@ -118,15 +151,14 @@ fn checked(fault: Fault) -> Result<HandlerError, String> {
     if let Some(name) = OUR_MEMBERS.into_iter().find(|name| members.contains_key(*name)) {
         return Err(format!("its error has the member {name}, which is the server's"));
     }
-    let description = fault.description.into_option().map(|description| {
-        // The characters of error_description; others, line breaks among them, become a question mark.
-        String::from_utf8_lossy(description.as_str().as_bytes())
-            .chars()
-            .map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' })
-            .take(500)
-            .collect()
-    });
+    let description = fault.description.into_option();
+    let description = description.map(|text| described(&String::from_utf8_lossy(text.as_str().as_bytes())));
     Ok(HandlerError { code, status, description, members, log_message: told(fault.log_message.as_rstr()) })
+}
+
+/// The characters of `error_description`; others, line breaks among them, become a question mark.
+fn described(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' }).take(500).collect()
 }
 
 fn authorization(decision: &DecisionBox) -> Result<DeviceSsoAuthorization, String> {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use abi_stable::std_types::{RResult, RSlice, RStr, Tuple2};
 use serde::{Deserialize, Serialize};
 
-use super::configured::Inner;
+use super::configured::{Inner, Object};
 use super::{Configured, HostError, log};
 use crate::abi::handler::ConfigureRefusal;
-use crate::abi::module::HandlerModuleRef;
+use crate::abi::module::{HandlerModuleRef, POST_LOGIN_ACTION};
 use crate::abi::sink::LogSink;
 use crate::{Execution, Finding};
 
@@ -40,12 +40,28 @@ pub struct Description {
     pub execution: Execution,
     /// The names it declares, without the prefix; `.*` at the end stands for all below.
     pub properties: Vec<String>,
+    /// What it is for.
+    #[serde(default)]
+    pub kind: Kind,
     /// Where it was read.
     pub path: PathBuf,
 }
 
+/// What a library is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A device-SSO handler: decides token exchanges.
+    #[default]
+    DeviceSso,
+    /// A post-login action: judges sign-ins.
+    PostLogin,
+}
+
 /// The names below every handler's prefix that are the server's own, with all names below them.
 const OF_THE_SERVER: &str = "isolation";
+/// The same of an action: when it is asked.
+pub const ORDER: &str = "order";
 
 impl Description {
     /// Whether it can be shown, logged and told apart.
@@ -72,6 +88,9 @@ impl Description {
         }
         if self.properties.iter().any(|name| is_of_the_server(name)) {
             return bad("it declares the property isolation, which is the server's");
+        }
+        if self.kind == Kind::PostLogin && self.properties.iter().any(|name| name == ORDER) {
+            return bad("it declares the property order, which is the server's");
         }
         Ok(())
     }
@@ -105,6 +124,7 @@ impl Described {
             // A kind that is newer than this server is treated as the one that may wait.
             execution: if module.execution() == 0 { Execution::Inline } else { Execution::Blocking },
             properties: module.properties().iter().map(|name| told(*name)).collect(),
+            kind: if module.kind() == Some(POST_LOGIN_ACTION) { Kind::PostLogin } else { Kind::DeviceSso },
             path,
         };
         description.check()?;
@@ -120,6 +140,15 @@ impl Described {
     #[cfg(feature = "testing")]
     pub fn linked_in<H: crate::DeviceSsoHandler>() -> Result<Self, HostError> {
         Self::new(PathBuf::from("(linked in)"), crate::SDK_VERSION.to_owned(), crate::abi::module::module::<H>())
+    }
+
+    /// The same for an action.
+    ///
+    /// # Errors
+    /// [`HostError::BadDescription`].
+    #[cfg(feature = "testing")]
+    pub fn action_linked_in<A: crate::PostLoginAction>() -> Result<Self, HostError> {
+        Self::new(PathBuf::from("(linked in)"), crate::SDK_VERSION.to_owned(), crate::abi::module::action_module::<A>())
     }
 
     /// What it says it is.
@@ -141,14 +170,24 @@ impl Described {
     /// Everything that is wrong with the properties, at once, or the message of a panic.
     pub fn configure(&self, properties: &BTreeMap<String, String>) -> Result<Configured, ConfigureFailure> {
         let prefix = &self.description.prefix;
-        let own =
-            properties.iter().filter(|(key, _)| key.strip_prefix(prefix.as_str()).is_some_and(|name| !is_of_the_server(name)));
+        let is_action = self.description.kind == Kind::PostLogin;
+        let is_own = |name: &str| !(is_of_the_server(name) || is_action && name == ORDER);
+        let own = properties.iter().filter(|(key, _)| key.strip_prefix(prefix.as_str()).is_some_and(is_own));
         let pairs: Vec<_> = own.map(|(key, value)| Tuple2(RStr::from(key.as_str()), RStr::from(value.as_str()))).collect();
-        let object = match self.module.configure()(RSlice::from_slice(&pairs)) {
+        let pairs = RSlice::from_slice(&pairs);
+        let made = match self.module.configure_action().filter(|_| is_action) {
+            Some(configure) => configure(pairs).map(Object::Action),
+            None => self.module.configure()(pairs).map(Object::Handler),
+        };
+        let object = match made {
             RResult::ROk(object) => object,
             RResult::RErr(refusal) => return Err(ConfigureFailure::from(refusal)),
         };
-        match object.enabled() {
+        let enabled = match &object {
+            Object::Handler(handler) => handler.enabled(),
+            Object::Action(action) => action.enabled(),
+        };
+        match enabled {
             RResult::ROk(enabled) => Ok(Configured::new(Inner { described: self.clone(), enabled, object })),
             RResult::RErr(message) => Err(ConfigureFailure::Panicked(told(message.as_rstr()))),
         }

@@ -1,7 +1,7 @@
 //! The server's side: from a file in a folder to a handler that can be asked, each step a type of its own.
 //!
 //! [`find`] → [`Found::read`] → [`Checked::keep`] → [`Library::open`] → [`Opened::describe`] → [`Described::configure`] →
-//! [`Configured::authorize`]
+//! [`Configured::authorize`], or [`Configured::judge`] of an action
 //!
 //! Each refusal is one sentence with a remedy, and one bad library never stops the others. Opening runs code of the library, so the file is
 //! checked first: who may write it, whether it is whole, whether it is a handler at all, of the right ABI and of an SDK that is known. What is
@@ -18,7 +18,7 @@ mod preflight;
 mod request;
 
 pub use configured::{Configured, HandlerFault};
-pub use described::{ConfigureFailure, Described, Description, printable};
+pub use described::{ConfigureFailure, Described, Description, Kind, ORDER, printable};
 pub use error::HostError;
 pub use find::{Found, find};
 pub use library::{Checked, Library};

@@ -53,17 +53,21 @@ fn check(place: &Place, output: Output) -> Result<(), Failure> {
     let (_, _, handlers) = examine(draft).finish(output)?;
     handlers.warnings.iter().for_each(|warning| output.finding(warning));
     let decides = handlers.enabled().map(str::to_owned);
+    let judge: Vec<String> = handlers.actions().into_iter().map(str::to_owned).collect();
     let warnings = handlers.warnings.clone();
     // Some things go wrong only when a handler begins.
     Handlers::begin(handlers)?;
     if output.is_json() {
-        output.value(&json!({ "findings": [], "warnings": warnings, "device_sso": decides }));
+        output.value(&json!({ "findings": [], "warnings": warnings, "device_sso": decides, "post_login": judge }));
         return Ok(());
     }
     output.line("The settings are fine.");
     match decides {
         Some(name) => output.line(&format!("Device SSO is on: {name} decides.")),
         None => output.line("Device SSO is off: no handler is enabled."),
+    }
+    if !judge.is_empty() {
+        output.line(&format!("Sign-ins are judged, in this order, by: {}.", judge.join(", ")));
     }
     Ok(())
 }

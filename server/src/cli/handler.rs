@@ -90,6 +90,7 @@ pub async fn run(command: HandlerCommand, place: &Place, output: Output) -> Resu
                 "about": about.about,
                 "sdk_version": about.sdk_version,
                 "prefix": about.prefix,
+                "kind": handler::kind(about.kind),
                 "execution": handler::execution(about.execution),
                 "properties": about.properties.iter().map(|name| format!("{}{name}", about.prefix)).collect::<Vec<_>>(),
                 "digest": digest,
@@ -118,7 +119,10 @@ async fn list(place: &Place, output: Output) -> Result<(), Failure> {
         }
         serde_json::to_value(load.handlers.loaded()).map_err(Failure::refusal_of)?
     };
-    output.rows(&handlers, &["name", "version", "enabled", "isolation", "shadow", "suspended", "prefix", "sdk_version", "path"]);
+    output.rows(
+        &handlers,
+        &["name", "version", "kind", "enabled", "order", "isolation", "shadow", "suspended", "prefix", "sdk_version", "path"],
+    );
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use super::request::AuthorizationCode;
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
 use crate::foundation::digest::constant_time_eq;
-use crate::foundation::{Digest, Secret, encoding, random};
+use crate::foundation::{Digest, Secret, Timestamp, encoding, random};
 use crate::issuance::guard::{self, AudienceLimit, Limits};
 use crate::issuance::mint::Bearer;
 use crate::issuance::proposal::{IdTokenProposal, RefreshProposal};
@@ -110,7 +110,7 @@ impl Engine {
         let id = home.id();
         let device_secret = home.device_secret().cloned();
         self.issuer().record(&minted).await?;
-        facts.change = self.settle(home, client, stored, confirmation).await?;
+        facts.change = self.settle(home, client, stored, grant.terms.session_ends, confirmation).await?;
         // Whoever ended the person's sessions or consent meanwhile may have missed what was just written, but not the browser's session, nor
         // the consent.
         if self.origin(&grant, client).await?.is_none() {
@@ -153,6 +153,7 @@ impl Engine {
             {
                 let (secret, mut loaded) = device.into_parts();
                 renew(&mut loaded.session, grant, settings.device.max_lifetime.map(|life| now.plus(life)));
+                loaded.session.end_by(grant.terms.session_ends);
                 return Ok(Home::Join(Box::new(loaded), Some(secret)));
             }
             let id = SessionId::new(self.clock());
@@ -167,12 +168,14 @@ impl Engine {
             }
             session.device = Some(device);
             session.browser = Some(grant.browser);
+            session.end_by(grant.terms.session_ends);
             return Ok(Home::Create(id, Box::new(session), Some(secret.secret().clone())));
         }
         if grant.scope.contains(names::OFFLINE_ACCESS) && client.allows_grant(names::REFRESH_TOKEN) {
             let mut session =
                 Session::begin(SessionKind::Offline, grant.sub.clone(), grant.authentication.clone(), &settings.offline, now);
             session.browser = Some(grant.browser);
+            session.end_by(grant.terms.session_ends);
             session.device = Device::only_described(&grant.device_description);
             if transferred {
                 self.hang(&mut session, browser, client).await?;
@@ -214,13 +217,17 @@ impl Engine {
             }
         }
         let proposal = Proposal {
-            id_token: Some(IdTokenProposal::default()),
+            id_token: Some(IdTokenProposal { claims: grant.terms.id_token_claims.clone(), ..IdTokenProposal::default() }),
             refresh: scope.contains(names::OFFLINE_ACCESS).then(RefreshProposal::default),
             claims,
             claims_in_id_token: false,
             id_token_claims: still(&grant.id_token_claims),
             data: None,
-            access: AccessTemplate { audience: resources, ..AccessTemplate::default() },
+            access: AccessTemplate {
+                audience: resources,
+                data: Some(grant.terms.access_token_data.clone()).filter(|data| !data.is_empty()),
+                ..AccessTemplate::default()
+            },
             scope,
         };
         let offline = home.session().kind != SessionKind::Browser;
@@ -242,6 +249,7 @@ impl Engine {
         home: Home,
         client: &Client,
         stored: Grant,
+        ends: Option<Timestamp>,
         confirmation: &Confirmation,
     ) -> Result<Option<Code>, OAuthError> {
         let usual = self.settings().tokens.access_token_lifetime;
@@ -264,6 +272,7 @@ impl Engine {
                             session.expires = renewed.expires;
                             session.browser = renewed.browser;
                         }
+                        session.end_by(ends);
                         // Whoever signs in may add a key to those of the device, but does not begin to bind it: other apps may have none.
                         if let (Some(device), Some(jkt)) =
                             (session.device.as_mut().filter(|device| device.is_bound()), &confirmation.jkt)
@@ -321,7 +330,7 @@ fn ended() -> OAuthError {
 }
 
 /// A person who signed in again on their device renews its session.
-fn renew(session: &mut Session, grant: &CodeGrant, expires: Option<crate::foundation::Timestamp>) {
+fn renew(session: &mut Session, grant: &CodeGrant, expires: Option<Timestamp>) {
     if session.auth_time < grant.authentication.time {
         session.auth_time = grant.authentication.time;
         session.acr.clone_from(&grant.authentication.acr);

@@ -25,8 +25,8 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Ok(parameters) => parameters,
         Err(error) => return pages::problem(Words::plain(&request, engine), &error),
     };
-    let visitor = browser::recognise(&request, issuer);
-    let address = origin::address(&request, &engine.settings().proxy);
+    let visitor = browser::recognise(&request, issuer, &engine.settings().proxy);
+    let address = visitor.browser.address;
     let brought = brought_by(&parameters).into_iter().chain(browser::transfer_token(&request)).collect();
     let Authorized { outcome, changes } = engine.authorize(&parameters, &visitor.browser, Arriving { address, brought }).await;
     let mut answer = match outcome {

@@ -8,7 +8,7 @@ use super::origin;
 use crate::foundation::{Secret, encoding, random};
 use crate::grants::authorize::{Brought, Browser, Cookies, Means};
 use crate::grants::logout::session_state::StateCookie;
-use crate::settings::meaning::Issuer;
+use crate::settings::meaning::{Issuer, Proxy};
 
 /// The names of our cookies. Behind TLS they have the prefix that keeps other hosts from setting them.
 struct Names {
@@ -45,7 +45,7 @@ pub struct Visitor {
 
 /// Reads a browser's cookies. One that has no binding yet is given one with the answer.
 #[must_use]
-pub fn recognise(request: &HttpRequest, issuer: &Issuer) -> Visitor {
+pub fn recognise(request: &HttpRequest, issuer: &Issuer, proxy: &Proxy) -> Visitor {
     let names = names(issuer.is_https());
     let cookie = |name: &str| request.cookie(name).map(|cookie| Secret::new(cookie.value().to_owned()));
     let binding = cookie(names.binding).filter(|value| encoding::decode_array::<32>(value.expose()).is_some());
@@ -56,6 +56,7 @@ pub fn recognise(request: &HttpRequest, issuer: &Issuer) -> Visitor {
         kept: cookie(names.kept),
         state: cookie(names.state),
         user_agent: origin::user_agent(request).to_owned(),
+        address: origin::address(request, proxy),
     };
     Visitor { browser, new }
 }

@@ -29,7 +29,7 @@ fn proof(visitor: &browser::Visitor) -> String {
 async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     let issuer = &shared.engine.settings().server.issuer;
     let words = Words::plain(&request, &shared.engine);
-    let visitor = browser::recognise(&request, issuer);
+    let visitor = browser::recognise(&request, issuer, &shared.engine.settings().proxy);
     let parameters = body::query(&request).unwrap_or_default();
     let mut answer = match (parameters.get("result"), parameters.get("error")) {
         (Some(_), _) => pages::message(words, "Device signed in", "You can go back to your device now."),
@@ -55,7 +55,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
         Ok(parameters) => parameters,
         Err(error) => return pages::problem(words, &error),
     };
-    let visitor = browser::recognise(&request, &engine.settings().server.issuer);
+    let visitor = browser::recognise(&request, &engine.settings().server.issuer, &engine.settings().proxy);
     let proof = proof(&visitor);
     if !parameters.get("proof").is_some_and(|given| constant_time_eq(given.as_bytes(), proof.as_bytes())) {
         return pages::problem(

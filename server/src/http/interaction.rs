@@ -45,7 +45,7 @@ impl Form {
         let parameters = body::read(request, payload, settings.server.max_body, Accept::Form).await;
         let parameters = parameters.map_err(|error| pages::problem(words, &error))?;
         let transaction = parameters.secret("transaction").ok_or_else(|| over(words))?;
-        let visitor = browser::recognise(request, &settings.server.issuer);
+        let visitor = browser::recognise(request, &settings.server.issuer, &settings.proxy);
         Ok(Self { transaction, parameters, visitor, address: origin::address(request, &settings.proxy), words })
     }
 }
@@ -78,7 +78,7 @@ pub fn over(words: Words) -> HttpResponse {
 pub async fn get(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let words = Words::plain(&request, engine);
-    let visitor = browser::recognise(&request, &engine.settings().server.issuer);
+    let visitor = browser::recognise(&request, &engine.settings().server.issuer, &engine.settings().proxy);
     let transaction = body::query(&request).ok().and_then(|parameters| parameters.secret("transaction"));
     let Some(transaction) = transaction else { return over(words) };
     match engine.show(transaction, &visitor.browser).await {

@@ -31,7 +31,7 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Ok(parameters) => parameters,
         Err(error) => return pages::problem(Words::plain(&request, engine), &error),
     };
-    let visitor = browser::recognise(&request, issuer);
+    let visitor = browser::recognise(&request, issuer, &engine.settings().proxy);
     let words = Words::of(&request, parameters.get("ui_locales").unwrap_or_default(), &engine.settings().sign_in.languages);
     // The page's form repeats a value that only this browser's page can know.
     let proof = Digest::of(visitor.browser.binding.expose()).left_half();

@@ -293,17 +293,14 @@ fn clamp_access(
     if access.audience.is_empty() {
         access.audience = limits.audience.requested.to_vec();
     }
-    if access.data.as_ref().is_some_and(|data| json_size(data) > MAX_DATA) {
-        access.data = None;
-        clamps.push("access_token.data");
-    }
+    access.data = access.data.map(|data| clamp_data(data, clamps)).filter(|data| !data.is_empty());
     if access.lifetime.is_some() {
         access.lifetime = Some(lifetime.as_secs());
     }
     access
 }
 
-fn clamp_claims(mut claims: Map<String, Value>, clamps: &mut Vec<&'static str>) -> Map<String, Value> {
+pub(super) fn clamp_claims(mut claims: Map<String, Value>, clamps: &mut Vec<&'static str>) -> Map<String, Value> {
     let before = claims.len();
     claims.retain(|name, _| !is_reserved(name));
     if claims.len() < before {
@@ -314,6 +311,14 @@ fn clamp_claims(mut claims: Map<String, Value>, clamps: &mut Vec<&'static str>) 
         claims.clear();
     }
     claims
+}
+
+pub(super) fn clamp_data(data: Map<String, Value>, clamps: &mut Vec<&'static str>) -> Map<String, Value> {
+    if json_size(&data) > MAX_DATA {
+        clamps.push("access_token.data");
+        return Map::new();
+    }
+    data
 }
 
 fn json_size(value: &Map<String, Value>) -> usize {

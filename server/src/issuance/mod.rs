@@ -2,6 +2,7 @@
 //! Must not know HTTP, nor how the right was proven.
 
 pub mod access;
+pub mod action;
 pub mod guard;
 pub mod handler;
 pub mod id_token;

@@ -187,13 +187,23 @@ pub struct OAuthError {
     pub retry_after: Option<u64>,
     /// What the log is told beside code and description.
     pub cause: Option<String>,
+    /// Whether nothing that a person at a page could do would help, so that the client is to be told.
+    pub is_final: bool,
 }
 
 impl OAuthError {
     /// A refusal with one static sentence.
     #[must_use]
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
-        Self { code, description: Cow::Borrowed(description), status: None, members: Map::new(), retry_after: None, cause: None }
+        Self {
+            code,
+            description: Cow::Borrowed(description),
+            status: None,
+            members: Map::new(),
+            retry_after: None,
+            cause: None,
+            is_final: false,
+        }
     }
 
     /// The same, with a cause for the log.

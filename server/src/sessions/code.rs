@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::record::{Authentication, GrantId};
 use crate::foundation::{Clock, Digest, Secret, Timestamp, encoding, random};
@@ -55,12 +56,40 @@ pub struct CodeGrant {
     /// The same for ID tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_token_claims: Vec<String>,
+    /// What post-login actions made of the sign-in.
+    #[serde(default, skip_serializing_if = "Terms::is_none")]
+    pub terms: Terms,
+}
+
+/// What post-login actions made of a sign-in, for what grows from it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// Further claims of the ID token.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub id_token_claims: Map<String, Value>,
+    /// Further members of `data` in access tokens.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub access_token_data: Map<String, Value>,
+    /// When its sessions end at the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_ends: Option<Timestamp>,
+}
+
+impl Terms {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl CodeGrant {
     /// Whether it has a member that came with format 2.
-    const fn has_more(&self) -> bool {
-        self.of_device || !self.user_info_claims.is_empty() || !self.id_token_claims.is_empty() || self.dpop_jkt.is_some()
+    fn has_more(&self) -> bool {
+        self.of_device
+            || !self.user_info_claims.is_empty()
+            || !self.id_token_claims.is_empty()
+            || self.dpop_jkt.is_some()
+            || !self.terms.is_none()
     }
 }
 

@@ -14,7 +14,7 @@ pub mod registry;
 pub mod transfer;
 mod tree;
 
-pub use code::{CodeGrant, Codes};
+pub use code::{CodeGrant, Codes, Terms};
 pub use device::{DeviceSecret, NewSecret, VerifiedDevice};
 pub use device_code::DeviceCodes;
 pub use notice::{Notices, Participant};

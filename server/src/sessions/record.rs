@@ -280,6 +280,14 @@ impl Session {
         self.expires
     }
 
+    /// Makes it end so early at the latest; never later than before.
+    pub fn end_by(&mut self, end: Option<Timestamp>) {
+        self.expires = match (self.expires, end) {
+            (Some(before), Some(end)) => Some(before.min(end)),
+            (before, end) => before.or(end),
+        };
+    }
+
     /// Whether the session lives at `now`.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {

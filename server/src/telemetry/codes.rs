@@ -41,12 +41,13 @@ codes! {
     HANDLER_LOADED = "OP7106": "device SSO handler loaded" ("handler");
     HANDLER_NOT_LOADED = "OP7107": "device SSO handler not loaded" ("reason");
     HANDLERS_RELOADED = "OP7108": "device SSO handlers reloaded" ("reason detail");
-    HANDLER_FAILED = "OP7109": "device SSO handler failed: panic, crash, deadline or nonsense" ("handler reason");
+    HANDLER_FAILED = "OP7109": "device SSO handler or post-login action failed: panic, crash, deadline or nonsense" ("handler reason");
     HANDLER_SUSPENDED = "OP7110": "device SSO handler left alone for failing too often, until a trial succeeds" ("handler detail");
     HANDLER_RESUMED = "OP7111": "device SSO handler in service again" ("handler");
     RELOAD_REFUSED = "OP7112": "reload of the device SSO handlers refused; those in service stay" ("reason detail");
     SHADOW_DIFFERED = "OP7113": "shadow handler would have decided otherwise" ("handler client_id sid reason detail");
 
+    ACTION_LOADED = "OP7114": "post-login action loaded" ("handler detail");
     NETWORK_DATABASES_RELOADED = "OP7121": "databases of addresses taken over from their files" ("detail");
     NETWORK_DATABASE_REFUSED = "OP7122": "changed database of addresses not taken over; what was known stays" ("reason");
 
@@ -90,6 +91,8 @@ codes! {
     TRANSFERRED = "SI2041": "person signed in to a browser by a session transfer token" ("client_id subject sid address detail");
     TRANSFER_FROM_ELSEWHERE = "SI2042": "session transfer token used from another network than its client allows; let through, because the binding is only logged" ("client_id subject address reason detail");
     TRANSFER_NOT_TAKEN = "w": "session transfer token of a browser not taken; the reason is one word" ("client_id subject? address reason detail?");
+    SIGN_IN_DENIED = "SI2041": "post-login action denied a sign-in" ("client_id subject sid address handler reason");
+    SIGN_IN_NOT_JUDGED = "SI2042": "sign-in refused because a post-login action could not judge it" ("client_id subject sid address handler reason");
 
     DEVICE_AUTHORIZATION_STARTED = "SI2031": "device asked to be signed in" ("client_id address");
     DEVICE_LET_IN = "SI2032": "person let a device in that shows a user code" ("client_id subject");

@@ -108,6 +108,8 @@ pub enum Role {
     Shadow,
     /// Somebody wants to know.
     Explanation,
+    /// It judges sign-ins.
+    Action,
 }
 
 impl Role {
@@ -116,6 +118,7 @@ impl Role {
             Self::Enabled => "enabled",
             Self::Shadow => "shadow",
             Self::Explanation => "explanation",
+            Self::Action => "action",
         }
     }
 }

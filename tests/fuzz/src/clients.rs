@@ -8,7 +8,7 @@ use symbolon::clients::Client;
 use symbolon::clients::redirect::RedirectUri;
 use symbolon::http::browser;
 use symbolon::settings::Settings;
-use symbolon::settings::meaning::{Issuer, ScopeMeaning};
+use symbolon::settings::meaning::{Issuer, Proxy, ScopeMeaning};
 use symbolon::tokens::handle::{HandleKind, RefreshHandle, SessionHandle};
 use url::Url;
 
@@ -65,7 +65,7 @@ pub fn cookies(bytes: &[u8]) {
     let request = TestRequest::default().insert_header(("cookie", header)).to_http_request();
     for text in ["http://127.0.0.1:8080", "https://id.example.com"] {
         let url = Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        let visitor = browser::recognise(&request, &Issuer { text: text.to_owned(), url });
+        let visitor = browser::recognise(&request, &Issuer { text: text.to_owned(), url }, &Proxy::default());
         assert_eq!(visitor.browser.binding.expose().len(), 43, "a binding of another length");
         let cookies = [&visitor.browser.sessions, &visitor.browser.kept];
         for text in cookies.into_iter().flatten().flat_map(|cookie| cookie.expose().split('.')) {

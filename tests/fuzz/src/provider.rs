@@ -117,7 +117,7 @@ async fn engine() -> Arc<Engine> {
 
 fn new_browser() -> Browser {
     let binding = Secret::new("a binding of forty-three characters, or so.".to_owned());
-    Browser { binding, sessions: None, kept: None, state: None, user_agent: "fuzz".to_owned() }
+    Browser { binding, sessions: None, kept: None, state: None, user_agent: "fuzz".to_owned(), address: None }
 }
 
 async fn sign_in(engine: &Engine) -> Browser {

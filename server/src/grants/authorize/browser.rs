@@ -1,6 +1,7 @@
 //! Who is signed in to a browser: one session for each person, found by the handles in its cookies. Must not know HTTP: what the cookies
 //! are called and how they are written.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::foundation::{Digest, Secret};
@@ -33,6 +34,8 @@ pub struct Browser {
     pub state: Option<Secret<String>>,
     /// What it says it is.
     pub user_agent: String,
+    /// Where it is.
+    pub address: Option<IpAddr>,
 }
 
 /// A person who is signed in to a browser.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::answer::{Answer, ReturnTo};
 use super::browser::Browser;
-use super::flow::Outcome;
+use super::flow::{Outcome, is_final};
 use super::request::{AuthorizationRequest, Prompt};
 use super::sign_in::NOWHERE;
 use crate::accounts::RetryAfter;
@@ -58,7 +58,11 @@ impl Engine {
             device_description: waiting.description,
             ..AuthorizationRequest::default()
         };
-        self.proceed(request, browser).await.map(|outcome| Typed::Waits(Box::new(outcome)))
+        let proceeded = self.proceed(request, browser).await;
+        if proceeded.as_ref().is_err_and(is_final) {
+            self.device_codes().decide(&device, false).await?;
+        }
+        proceeded.map(|outcome| Typed::Waits(Box::new(outcome)))
     }
 
     /// Puts what was granted where the device finds it; the browser is told that it may be closed.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::answer::Answer;
 use super::browser::{Browser, SignedIn};
+use super::policy::Passed;
 use super::request::{AuthorizationRequest, RedirectError};
 use super::step::Step;
 use super::transaction::{Progress, Transaction, Waiting};
@@ -15,7 +16,7 @@ use crate::grants::logout::session_state;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::sessions::device::Device;
 use crate::sessions::record::Authentication;
-use crate::sessions::{Change, CodeGrant, Loaded};
+use crate::sessions::{Change, CodeGrant};
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
 
@@ -110,9 +111,9 @@ impl Engine {
         progress: Progress,
     ) -> Result<Outcome, OAuthError> {
         let client = self.client_of(&request).await?;
-        let step = self.next_step(&request, &client, &progress, people).await?;
-        if let Step::Answer(loaded) = step {
-            return self.answer_with_code(request, *loaded, people, browser).await.map(Outcome::Client);
+        let step = self.next_step(&request, &client, &progress, people, browser).await?;
+        if let Step::Answer(passed) = step {
+            return self.answer_with_code(request, *passed, people, browser).await.map(Outcome::Client);
         }
         if request.prompt.none
             && let Some(error) = step.without_interaction()
@@ -136,12 +137,12 @@ impl Engine {
         let request = &waiting.transaction.request;
         let client = self.client_of(request).await?;
         let people = self.signed_in(browser).await?;
-        let step = match self.next_step(request, &client, &waiting.transaction.progress, &people).await {
+        let step = match self.next_step(request, &client, &waiting.transaction.progress, &people, browser).await {
             Err(error) if is_final(&error) => return Ok(self.refuse(waiting, error).await?.map(Outcome::Client)),
             step => step?,
         };
-        if let Step::Answer(loaded) = step {
-            return Ok(self.finish(waiting, *loaded, &people, browser).await?.map(Outcome::Client));
+        if let Step::Answer(passed) = step {
+            return Ok(self.finish(waiting, *passed, &people, browser).await?.map(Outcome::Client));
         }
         let content = self.content(request, step, &people).await?;
         Ok(Some(Outcome::Page(Page::new(waiting.handle, &client, &waiting.transaction.request, content))))
@@ -157,8 +158,8 @@ impl Engine {
     ) -> Result<Option<Next>, OAuthError> {
         let request = &waiting.transaction.request;
         let client = self.client_of(request).await?;
-        match self.next_step(request, &client, &progress, people).await {
-            Ok(Step::Answer(loaded)) => Ok(self.finish(waiting, *loaded, people, browser).await?.map(Next::Client)),
+        match self.next_step(request, &client, &progress, people, browser).await {
+            Ok(Step::Answer(passed)) => Ok(self.finish(waiting, *passed, people, browser).await?.map(Next::Client)),
             Err(error) if is_final(&error) => Ok(self.refuse(waiting, error).await?.map(Next::Client)),
             Err(error) => Err(error),
             Ok(_) => {
@@ -173,18 +174,18 @@ impl Engine {
     async fn finish(
         &self,
         waiting: Waiting,
-        session: Loaded,
+        passed: Passed,
         people: &[SignedIn],
         browser: &Browser,
     ) -> Result<Option<Answer>, OAuthError> {
         if !self.transactions().finish(&waiting.handle).await? {
             return Ok(None);
         }
-        self.answer_with_code(waiting.transaction.request, session, people, browser).await.map(Some)
+        self.answer_with_code(waiting.transaction.request, passed, people, browser).await.map(Some)
     }
 
     /// Tells the client, once, that its request cannot be met.
-    async fn refuse(&self, waiting: Waiting, error: OAuthError) -> Result<Option<Answer>, OAuthError> {
+    pub(super) async fn refuse(&self, waiting: Waiting, error: OAuthError) -> Result<Option<Answer>, OAuthError> {
         let finished = self.transactions().finish(&waiting.handle).await?;
         self.turn_away(&waiting.transaction.request).await?;
         self.finish_pushed(waiting.transaction.request.pushed.as_ref()).await?;
@@ -216,11 +217,11 @@ impl Engine {
                 Content::SecondFactor { person: self.name_of(&loaded.session.sub).await?, message: None }
             }
             Step::Enrol(loaded) => Content::Enrol { enrolment: self.enrolment(&loaded).await?, message: None },
-            Step::Consent(loaded) | Step::Answer(loaded) => {
+            Step::Consent(passed) | Step::Answer(passed) => {
                 let client = self.client_of(request).await?;
                 let links = [("Privacy policy", &client.policy_uri), ("Terms of service", &client.tos_uri)];
                 Content::Consent {
-                    person: self.name_of(&loaded.session.sub).await?,
+                    person: self.name_of(&passed.loaded.session.sub).await?,
                     scopes: self.asked_for(request),
                     links: links.into_iter().filter_map(|(name, uri)| Some((name, uri.clone()?))).collect(),
                 }
@@ -248,11 +249,12 @@ impl Engine {
     pub(super) async fn answer_with_code(
         &self,
         request: AuthorizationRequest,
-        session: Loaded,
+        passed: Passed,
         people: &[SignedIn],
         browser: &Browser,
     ) -> Result<Answer, OAuthError> {
-        let id = session.id;
+        let Passed { loaded: session, terms } = passed;
+        let (id, ends) = (session.id, terms.session_ends);
         let origin = session_state::origin(&request.redirect_uri).filter(|_| request.scope.contains("openid"));
         let shown = origin.map(|origin| self.show_state(&request.client_id, &origin, people, browser));
         let (to, device) = (request.return_to(), request.device);
@@ -281,11 +283,13 @@ impl Engine {
             of_device: device.is_some(),
             user_info_claims: request.claims.user_info,
             id_token_claims: request.claims.id_token,
+            terms,
         };
         let touched = self
             .sessions()
             .change(session, |session, now| {
                 session.last_used = now;
+                session.end_by(ends);
                 Change::Write(())
             })
             .await?;
@@ -343,11 +347,15 @@ impl Engine {
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(None) };
         let client = self.client_of(&waiting.transaction.request).await?;
         let people = self.signed_in(browser).await?;
-        let session = match self.next_step(&waiting.transaction.request, &client, &waiting.transaction.progress, &people).await? {
-            Step::Consent(loaded) | Step::Answer(loaded) => *loaded,
+        let (request, progress) = (&waiting.transaction.request, &waiting.transaction.progress);
+        let passed = match self.next_step(request, &client, progress, &people, browser).await {
+            Ok(Step::Consent(passed) | Step::Answer(passed)) => *passed,
+            Err(error) if is_final(&error) => return Ok(self.refuse(waiting, error).await?.map(Next::Client)),
+            Err(error) => return Err(error),
             // Signed out meanwhile: what was decided was decided by nobody.
-            _ => return Ok(Some(Next::Page(waiting.handle))),
+            Ok(_) => return Ok(Some(Next::Page(waiting.handle))),
         };
+        let session = &passed.loaded;
         if !self.transactions().finish(&waiting.handle).await? {
             return Ok(None);
         }
@@ -366,11 +374,11 @@ impl Engine {
         }
         self.remember_consent(&session.session.sub, &client, &request).await?;
         event(AuditEvent::granted(codes::CONSENT_GIVEN));
-        self.answer_with_code(request, session, &people, browser).await.map(|answer| Some(Next::Client(answer)))
+        self.answer_with_code(request, passed, &people, browser).await.map(|answer| Some(Next::Client(answer)))
     }
 }
 
 /// Whether nothing that the person could do would help, so that the client is to be told.
-fn is_final(error: &OAuthError) -> bool {
-    error.code == ErrorCode::UnmetAuthenticationRequirements
+pub(super) fn is_final(error: &OAuthError) -> bool {
+    error.is_final || error.code == ErrorCode::UnmetAuthenticationRequirements
 }

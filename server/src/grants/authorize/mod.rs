@@ -10,6 +10,7 @@ pub mod device;
 mod effective;
 pub mod entry;
 pub mod flow;
+mod policy;
 pub mod pushed;
 pub mod request;
 mod request_object;

@@ -94,6 +94,15 @@ pub struct Prompt {
     pub select_account: bool,
 }
 
+impl Prompt {
+    /// Its values.
+    pub(super) fn words(self) -> Vec<&'static str> {
+        let all =
+            [(self.none, "none"), (self.login, "login"), (self.consent, "consent"), (self.select_account, "select_account")];
+        all.into_iter().filter_map(|(wanted, word)| wanted.then_some(word)).collect()
+    }
+}
+
 /// Why a request is not processed, and whether its client may be told by redirect.
 #[derive(Debug)]
 pub enum Refusal {

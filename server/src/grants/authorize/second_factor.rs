@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::browser::{Browser, Cookies, SignedIn};
-use super::flow::{Content, Next, Page};
+use super::flow::{Content, Next, Page, is_final};
 use super::sign_in::NOWHERE;
 use super::step::Step;
 use super::transaction::Waiting;
@@ -55,11 +55,12 @@ impl Engine {
         let Some(waiting) = self.transactions().find(handle, &browser.binding).await? else { return Ok(Shown::NoTransaction) };
         let client = self.client_of(&waiting.transaction.request).await?;
         let people = self.signed_in(browser).await?;
-        let step = self.next_step(&waiting.transaction.request, &client, &waiting.transaction.progress, &people).await?;
-        let (loaded, enrols) = match step {
-            Step::SecondFactor(loaded) => (*loaded, false),
-            Step::Enrol(loaded) => (*loaded, true),
-            // Shown already in another tab, or signed out meanwhile.
+        let (request, progress) = (&waiting.transaction.request, &waiting.transaction.progress);
+        let (loaded, enrols) = match self.next_step(request, &client, progress, &people, browser).await {
+            Ok(Step::SecondFactor(loaded)) => (*loaded, false),
+            Ok(Step::Enrol(loaded)) => (*loaded, true),
+            Err(error) if !is_final(&error) => return Err(error),
+            // Shown already in another tab, signed out meanwhile, or kept out: the page knows.
             _ => return Ok(Shown::Elsewhere(Next::Page(waiting.handle))),
         };
         let form = Form { waiting, client: &client, people, loaded, browser, address };

@@ -1,12 +1,13 @@
 //! What an authorization request still needs before it can be answered: the one rule of the state machine. Looks, and changes nothing.
 
-use super::browser::{SignedIn, with_session, with_subject};
+use super::browser::{Browser, SignedIn, with_session, with_subject};
+use super::policy::Passed;
 use super::request::AuthorizationRequest;
 use super::transaction::Progress;
 use crate::clients::Client;
 use crate::grants::engine::Engine;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::sessions::{Loaded, Session};
+use crate::sessions::{Loaded, Session, Terms};
 use crate::settings::meaning::{Factor, SecondFactor};
 use crate::tokens::session_id::SessionId;
 
@@ -22,9 +23,9 @@ pub(super) enum Step {
     /// They must set one up, because they have none.
     Enrol(Box<Loaded>),
     /// The person must agree.
-    Consent(Box<Loaded>),
+    Consent(Box<Passed>),
     /// Nothing: answer.
-    Answer(Box<Loaded>),
+    Answer(Box<Passed>),
 }
 
 impl Step {
@@ -32,7 +33,8 @@ impl Step {
     pub(super) const fn session(&self) -> Option<SessionId> {
         match self {
             Self::SignIn(_) | Self::Choose => None,
-            Self::SecondFactor(loaded) | Self::Enrol(loaded) | Self::Consent(loaded) | Self::Answer(loaded) => Some(loaded.id),
+            Self::SecondFactor(loaded) | Self::Enrol(loaded) => Some(loaded.id),
+            Self::Consent(passed) | Self::Answer(passed) => Some(passed.loaded.id),
         }
     }
 
@@ -61,6 +63,7 @@ impl Engine {
         client: &Client,
         progress: &Progress,
         people: &[SignedIn],
+        browser: &Browser,
     ) -> Result<Step, OAuthError> {
         let hint = || request.login_hint.clone().unwrap_or_default();
         let picked = match self.pick(request, client, progress, people).await? {
@@ -73,7 +76,12 @@ impl Engine {
             let name = self.name_of(&loaded.session.sub).await?;
             return Ok(Step::SignIn(request.login_hint.clone().unwrap_or(name)));
         }
-        match self.owed(request, &loaded.session).await? {
+        let (mut owed, mut terms) = (self.owed(request, &loaded.session).await?, Terms::default());
+        if matches!(owed, Owed::Nothing) {
+            // Until session transfer tokens are redeemed here, none brings anybody in.
+            (owed, terms) = self.judge(request, client, &loaded, browser, None).await?;
+        }
+        match owed {
             Owed::Nothing => {}
             Owed::Code => return Ok(Step::SecondFactor(Box::new(loaded))),
             // Whoever found an open browser must not be able to add a factor of their own.
@@ -87,7 +95,8 @@ impl Engine {
             }
         }
         let asks = request.prompt.consent || self.needs_consent(&loaded.session.sub, client, request).await?;
-        Ok(if asks { Step::Consent(Box::new(loaded)) } else { Step::Answer(Box::new(loaded)) })
+        let passed = Box::new(Passed { loaded, terms });
+        Ok(if asks { Step::Consent(passed) } else { Step::Answer(passed) })
     }
 
     /// Who of the people in the browser the request is about.
@@ -181,7 +190,7 @@ impl Engine {
 const ENROL_WITHIN: u64 = 600;
 
 /// What a person owes before they are signed in well enough.
-enum Owed {
+pub(super) enum Owed {
     Nothing,
     Code,
     Enrolment,

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use symbolon_sdk::host::Configured;
-use symbolon_sdk::{DeviceSsoAuthorization, Purpose};
+use symbolon_sdk::{DeviceSsoAuthorization, Purpose, Verdict};
 
 use super::answer::Trouble;
 use super::health::{Health, Turn};
 use super::pool::{Pool, Worker};
 use super::process::Launch;
 use super::question::{Facts, Question, Surroundings};
+use super::work::{Answer, Work};
 use crate::settings::meaning::IsolationMode;
 use crate::telemetry::metrics::HandlerMeter;
 use crate::telemetry::{AuditEvent, codes};
@@ -89,10 +90,31 @@ impl Active {
                 // It cannot be hurried, but what comes too late is not used here either.
                 if began.elapsed() > self.limit { Err(Trouble::Late(self.limit)) } else { answer.map_err(Trouble::Handler) }
             }
-            Runner::Pool(pool) | Runner::Process(pool, _) => pool.ask(question.facts(), self.limit).await,
+            Runner::Pool(pool) | Runner::Process(pool, _) => {
+                let work = Work::Exchange(Box::new(question.facts()));
+                pool.ask(work, self.limit).await.and_then(Answer::decision)
+            }
         };
-        admitted.ended(answer.as_ref().err(), began.elapsed());
+        admitted.ended("allowed", answer.as_ref().err(), began.elapsed());
         answer
+    }
+
+    /// Asks an action for its verdict on a sign-in.
+    pub(super) async fn judge(&self, facts: &str) -> Result<Verdict, Trouble> {
+        let admitted = self.admit(Purpose::Exchange)?;
+        let began = Instant::now();
+        let verdict = match &self.runner {
+            Runner::Inline(action) => {
+                let verdict = action.judge(facts);
+                if began.elapsed() > self.limit { Err(Trouble::Late(self.limit)) } else { verdict.map_err(Trouble::Handler) }
+            }
+            Runner::Pool(pool) | Runner::Process(pool, _) => {
+                pool.ask(Work::SignIn(facts.to_owned()), self.limit).await.and_then(Answer::verdict)
+            }
+        };
+        let denied = verdict.as_ref().is_ok_and(|verdict| verdict.deny.is_some());
+        admitted.ended(if denied { "refused" } else { "allowed" }, verdict.as_ref().err(), began.elapsed());
+        verdict
     }
 
     /// The same for facts that stand on their own feet.
@@ -103,9 +125,11 @@ impl Active {
             Runner::Inline(handler) => {
                 facts.lend(&self.surroundings, |request| handler.authorize(request)).map_err(Trouble::Handler)
             }
-            Runner::Pool(pool) | Runner::Process(pool, _) => pool.ask(facts, self.limit).await,
+            Runner::Pool(pool) | Runner::Process(pool, _) => {
+                pool.ask(Work::Exchange(Box::new(facts)), self.limit).await.and_then(Answer::decision)
+            }
         };
-        admitted.ended(answer.as_ref().err(), began.elapsed());
+        admitted.ended("allowed", answer.as_ref().err(), began.elapsed());
         answer
     }
 
@@ -131,10 +155,11 @@ struct Admitted<'a> {
 }
 
 impl Admitted<'_> {
-    fn ended(mut self, trouble: Option<&Trouble>, took: Duration) {
+    /// `outcome` is what it is called in metrics where there is no trouble.
+    fn ended(mut self, outcome: &'static str, trouble: Option<&Trouble>, took: Duration) {
         let Some(handler) = self.handler.take() else { return };
         if self.counted {
-            handler.meter.call(trouble.map_or("allowed", Trouble::outcome), took);
+            handler.meter.call(trouble.map_or(outcome, Trouble::outcome), took);
         }
         if matches!(trouble, Some(Trouble::Busy)) {
             handler.health.withdrawn();
@@ -174,7 +199,7 @@ pub(super) struct InProcess {
 }
 
 impl Worker for InProcess {
-    fn ask(&mut self, facts: &Facts, _: Instant) -> Result<DeviceSsoAuthorization, Trouble> {
-        facts.lend(&self.surroundings, |request| self.handler.authorize(request)).map_err(Trouble::Handler)
+    fn ask(&mut self, work: &Work, _: Instant) -> Result<Answer, Trouble> {
+        work.ask(&self.handler, &self.surroundings).map_err(Trouble::Handler)
     }
 }

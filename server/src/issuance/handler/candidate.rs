@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use symbolon_sdk::Execution;
-use symbolon_sdk::host::{Checked, ConfigureFailure, Description, Found, Library};
+use symbolon_sdk::host::{Checked, ConfigureFailure, Description, Found, Kind, Library, ORDER};
 
 use super::named;
 use super::process::{Child, NotConfigured};
@@ -13,6 +13,9 @@ use super::state::Entry;
 use super::trust::Trust;
 use crate::settings::meaning::{Handlers as HandlerSettings, Isolation, IsolationMode, Property};
 use crate::settings::{self, Finding};
+
+/// The order of actions that say none.
+const USUAL_ORDER: i32 = 100;
 
 /// A library that works, as far as a trial can tell.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Trial<'_> {
         let digest = self.trust.judge(&checked).map_err(Rejected::Library)?;
         let known = known.iter().find(|entry| entry.digest == digest && entry.description.path == found.path());
         if let Some(entry) = known
-            && let Ok((properties, isolation)) = self.own_properties(&entry.description)
+            && let Ok((properties, isolation, _)) = self.own_properties(&entry.description)
             && properties == entry.properties
             && isolation == entry.isolation
             && named::files(properties.values().map(String::as_str)) == entry.files
@@ -67,13 +70,13 @@ impl Trial<'_> {
         let (mut child, description) = Child::open(&library, self.settings.memory, limit).map_err(Rejected::Library)?;
         let own = self.own_properties(&description);
         // What is wrong with its isolation must not hide what the handler itself finds wrong.
-        let properties = own.as_ref().map_or_else(|_| self.own_values(&description), |(properties, _)| properties.clone());
+        let properties = own.as_ref().map_or_else(|_| self.own_values(&description), |(properties, ..)| properties.clone());
         // Looked at before the handler reads them: what changes in between is a change.
         let files = named::files(properties.values().map(String::as_str));
         let configured =
             child.configure(&properties, self.surroundings, limit).map_err(|failure| self.rejection(failure, &description));
-        let isolation = match (own, &configured) {
-            (Ok((_, isolation)), _) => isolation,
+        let (isolation, order) = match (own, &configured) {
+            (Ok((_, isolation, order)), _) => (isolation, order),
             (Err(mut findings), configured) => {
                 if let Err(Rejected::Properties(_, more)) = configured {
                     findings.extend(more.iter().cloned());
@@ -84,14 +87,36 @@ impl Trial<'_> {
         let enabled = configured?;
         // The process began with the memory that is usual.
         let child = (isolation.memory == self.settings.memory).then_some(child);
-        Ok(Candidate { entry: Entry { description, library, digest, properties, files, isolation, enabled }, child })
+        Ok(Candidate { entry: Entry { description, library, digest, properties, files, isolation, order, enabled }, child })
     }
 
-    /// The handler's own properties, and what they say of how it is run.
-    fn own_properties(&self, description: &Description) -> Result<(BTreeMap<String, String>, Isolation), Vec<Finding>> {
+    /// The library's own properties, and what they say of how it is run and, for an action, when it is asked.
+    fn own_properties(&self, description: &Description) -> Result<(BTreeMap<String, String>, Isolation, i32), Vec<Finding>> {
         let usual = if description.execution == Execution::Inline { IsolationMode::Inline } else { IsolationMode::Pool };
-        let isolation = settings::isolation(self.settings, self.properties, &description.prefix, usual)?;
-        Ok((self.own_values(description), isolation))
+        let isolation = settings::isolation(self.settings, self.properties, &description.prefix, usual);
+        match (isolation, self.order(description)) {
+            (Ok(isolation), Ok(order)) => Ok((self.own_values(description), isolation, order)),
+            (isolation, order) => Err(isolation.err().into_iter().flatten().chain(order.err()).collect()),
+        }
+    }
+
+    /// When an action is asked: the lowest number first.
+    fn order(&self, description: &Description) -> Result<i32, Finding> {
+        let key = format!("{}{ORDER}", description.prefix);
+        let Some(property) = self.properties.get(&key).filter(|_| description.kind == Kind::PostLogin) else {
+            return Ok(USUAL_ORDER);
+        };
+        let text = property.value.trim();
+        if text.is_empty() {
+            return Ok(USUAL_ORDER);
+        }
+        text.parse().map_err(|_| Finding {
+            id: "handler.property",
+            place: property.place.clone(),
+            seen: format!("{key} = {:?}", property.value),
+            expected: "a whole number; who has the lowest is asked first".to_owned(),
+            remedy: format!("write a number, or leave it out for {USUAL_ORDER}"),
+        })
     }
 
     fn own_values(&self, description: &Description) -> BTreeMap<String, String> {

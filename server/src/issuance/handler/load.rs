@@ -20,8 +20,8 @@ use super::{Handlers, service};
 use crate::foundation::Digest;
 use crate::settings::meaning::{Handlers as HandlerSettings, IsolationMode};
 use crate::settings::{Finding, Findings, Settings};
-use crate::telemetry::audit;
 use crate::telemetry::metrics::Role;
+use crate::telemetry::{AuditEvent, audit, codes};
 
 /// How long a handler that was replaced may still be busy before it is left to its last call to end it.
 const RETIREMENT: Duration = Duration::from_mins(10);
@@ -86,7 +86,13 @@ impl Handlers {
     /// Writes the load lines: which handlers there are, which one decides.
     pub fn announce(&self) {
         for handler in self.loaded() {
-            audit::handler_loaded(&handler.name, handler.enabled);
+            match handler.order {
+                None => audit::handler_loaded(&handler.name, handler.enabled),
+                Some(order) => {
+                    let detail = format!("enabled={} order={order}", handler.enabled);
+                    AuditEvent::granted(codes::ACTION_LOADED).handler(&handler.name).detail(&detail).emit();
+                }
+            }
         }
     }
 }
@@ -101,6 +107,9 @@ pub(super) fn single(file: &Path, settings: &HandlerSettings, surroundings: &Sur
         Rejected::Properties(_, findings) => sentence(findings),
     })?;
     let mut entry = candidate.entry;
+    if entry.is_action() {
+        return Err(format!("{} is a post-login action: it is not asked about exchanges", entry.description.name));
+    }
     // A stranger's library never runs in this process just because somebody is curious.
     entry.isolation.mode = IsolationMode::Process;
     entry.isolation.processes = 1;

@@ -1,5 +1,5 @@
-//! The server's side of device-SSO handlers: load those in the folder, ask the one that is enabled, and turn whatever comes back
-//! into a plan or a refusal. Fails closed: a panic, a crash, a late or a senseless answer issues nothing.
+//! The server's side of device-SSO handlers and post-login actions: load those in the folder, ask those that are enabled, and turn whatever comes
+//! back into a plan, a judgement or a refusal. Fails closed: a panic, a crash, a late or a senseless answer issues nothing.
 
 mod active;
 mod answer;
@@ -17,11 +17,12 @@ mod service;
 mod shadow;
 mod state;
 mod trust;
+mod work;
 
 pub use load::{Load, Reloaded, check, inspect, watched};
 pub use question::Question;
 pub use rehearsal::Rehearsal;
-pub use state::{LoadedHandler, execution};
+pub use state::{LoadedHandler, execution, kind};
 pub use symbolon_sdk::{Purpose, TokenBinding};
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use self::log::log;
 use self::outline::Verdict;
 use self::question::Surroundings;
 use self::state::State;
+use super::action::{Judgement, SignInFacts, Unjudged};
 use super::guard::{self, AudienceLimit, IssuePlan, Limits};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::settings::Settings;
@@ -70,6 +72,30 @@ impl Handlers {
     #[must_use]
     pub fn loaded(&self) -> Vec<LoadedHandler> {
         self.state.load().shown()
+    }
+
+    /// Whether sign-ins are judged.
+    #[must_use]
+    pub fn judges(&self) -> bool {
+        !self.state.load().actions.is_empty()
+    }
+
+    /// Asks every enabled action, in its order, until one denies; what they say is clamped.
+    ///
+    /// # Errors
+    /// The first that denies or fails: then nobody is signed in.
+    pub async fn judge(&self, facts: SignInFacts<'_>, settings: &Settings) -> Result<Judgement, Unjudged> {
+        let state = self.state.load_full();
+        let (facts, mut judgement) = (facts.to_json(), Judgement::default());
+        for action in &state.actions {
+            let name = &action.name;
+            let verdict = action.judge(&facts).await.map_err(|trouble| {
+                let error = trouble.refusal(name);
+                Unjudged { action: name.clone(), denied: false, error }
+            })?;
+            judgement.add(verdict, name, settings)?.into_iter().for_each(|what| action.meter.clamped(what));
+        }
+        Ok(judgement)
     }
 
     /// Asks the enabled handler and clamps what it would like.
@@ -123,7 +149,7 @@ impl Handlers {
         let state = self.state.load_full();
         let borrowed;
         // With other properties it is another handler.
-        let own = state.entries.iter().find(|entry| entry.enabled && !properties.is_empty());
+        let own = state.entries.iter().find(|entry| entry.enabled && !entry.is_action() && !properties.is_empty());
         let handler: &Active = match file.or_else(|| own.map(|entry| entry.description.path.as_path())) {
             Some(file) => {
                 let (file, surroundings) = (file.to_owned(), Surroundings::of(settings));

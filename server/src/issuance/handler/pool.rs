@@ -8,17 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use symbolon_sdk::DeviceSsoAuthorization;
 use symbolon_sdk::host::HandlerFault;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::answer::Trouble;
-use super::question::Facts;
+use super::work::{Answer, Work};
 
 /// Asks a handler, on a thread where waiting harms nobody.
 pub(super) trait Worker: Send + 'static {
     /// Asks. Should be back by the deadline; nobody waits for it longer.
-    fn ask(&mut self, facts: &Facts, deadline: Instant) -> Result<DeviceSsoAuthorization, Trouble>;
+    fn ask(&mut self, work: &Work, deadline: Instant) -> Result<Answer, Trouble>;
 
     /// Makes itself fit for the next call, after the answer has been given.
     fn recover(&mut self) {}
@@ -32,9 +31,9 @@ pub(super) struct Pool {
 }
 
 struct Call {
-    facts: Facts,
+    work: Work,
     deadline: Instant,
-    answer: oneshot::Sender<Result<DeviceSsoAuthorization, Trouble>>,
+    answer: oneshot::Sender<Result<Answer, Trouble>>,
     /// Given back when the worker is fit for another call.
     permit: OwnedSemaphorePermit,
 }
@@ -56,13 +55,13 @@ impl Pool {
     }
 
     /// Asks whichever worker is free, and waits no longer than `limit` in all.
-    pub(super) async fn ask(&self, facts: Facts, limit: Duration) -> Result<DeviceSsoAuthorization, Trouble> {
+    pub(super) async fn ask(&self, work: Work, limit: Duration) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + limit;
         let until = tokio::time::Instant::from_std(deadline);
         let free = tokio::time::timeout_at(until, Arc::clone(&self.free).acquire_owned()).await;
         let Ok(Ok(permit)) = free else { return Err(Trouble::Busy) };
         let (answer, answered) = oneshot::channel();
-        if self.calls.send(Call { facts, deadline, answer, permit }).is_err() {
+        if self.calls.send(Call { work, deadline, answer, permit }).is_err() {
             return Err(Trouble::Busy);
         }
         match tokio::time::timeout_at(until, answered).await {
@@ -78,8 +77,8 @@ fn serve(mut worker: Box<dyn Worker>, waiting: &Mutex<Receiver<Call>>) {
     loop {
         // The lock is held while waiting: the others wait for the lock instead, and who has it takes the next call.
         let call = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Call { facts, deadline, answer, permit }) = call else { return };
-        let result = catch_unwind(AssertUnwindSafe(|| worker.ask(&facts, deadline)));
+        let Ok(Call { work, deadline, answer, permit }) = call else { return };
+        let result = catch_unwind(AssertUnwindSafe(|| worker.ask(&work, deadline)));
         let result = result.unwrap_or_else(|_| Err(Trouble::Handler(HandlerFault::Malformed("the call broke off".to_owned()))));
         // Whoever asked may have gone; the worker must become fit all the same.
         drop(answer.send(result));
@@ -93,8 +92,10 @@ fn serve(mut worker: Box<dyn Worker>, waiting: &Mutex<Receiver<Call>>) {
 mod tests {
     use std::sync::{Barrier, Condvar};
 
+    use symbolon_sdk::DeviceSsoAuthorization;
+
     use super::*;
-    use crate::issuance::handler::question::tests::facts;
+    use crate::issuance::handler::question::tests;
 
     const PATIENT: Duration = Duration::from_mins(1);
 
@@ -113,15 +114,20 @@ mod tests {
     }
 
     impl Worker for Odd {
-        fn ask(&mut self, facts: &Facts, _: Instant) -> Result<DeviceSsoAuthorization, Trouble> {
+        fn ask(&mut self, work: &Work, _: Instant) -> Result<Answer, Trouble> {
+            let Work::Exchange(facts) = work else { panic!("{work:?}") };
             match facts.ids().0 {
                 "wait" => drop(self.gate.1.wait_while(self.gate.0.lock().unwrap(), |open| !*open)),
                 "meet" => drop(self.meeting.as_ref().map(|meeting| meeting.wait())),
                 "panic" => panic!("on purpose"),
                 _ => {}
             }
-            Ok(DeviceSsoAuthorization::of_scope(["openid"]))
+            Ok(Answer::Decision(Box::new(DeviceSsoAuthorization::of_scope(["openid"]))))
         }
+    }
+
+    fn facts(client: &str) -> Work {
+        Work::Exchange(Box::new(tests::facts(client)))
     }
 
     fn pool(threads: usize, odd: &Odd) -> Pool {
@@ -137,7 +143,10 @@ mod tests {
         // The one thread is still busy with it.
         assert_eq!(pool.ask(facts("quick"), short).await, Err(Trouble::Busy));
         odd.open();
-        assert_eq!(pool.ask(facts("quick"), PATIENT).await.map(|allowed| allowed.scope), Ok(vec!["openid".to_owned()]));
+        assert_eq!(
+            pool.ask(facts("quick"), PATIENT).await.and_then(Answer::decision).map(|allowed| allowed.scope),
+            Ok(vec!["openid".to_owned()])
+        );
     }
 
     #[tokio::test]

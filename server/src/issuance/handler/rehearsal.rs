@@ -61,7 +61,17 @@ impl Rehearsal {
     /// The name of the handler that will decide.
     #[must_use]
     pub fn enabled(&self) -> Option<&str> {
-        self.candidates.iter().map(|one| &one.entry).find(|entry| entry.enabled).map(|entry| entry.description.name.as_str())
+        let mut handlers = self.candidates.iter().map(|one| &one.entry).filter(|entry| !entry.is_action());
+        handlers.find(|entry| entry.enabled).map(|entry| entry.description.name.as_str())
+    }
+
+    /// The names of the actions that will judge sign-ins, in the order in which they are asked.
+    #[must_use]
+    pub fn actions(&self) -> Vec<&str> {
+        let actions = self.candidates.iter().map(|one| &one.entry).filter(|entry| entry.enabled && entry.is_action());
+        let mut actions: Vec<_> = actions.map(|entry| (entry.order, entry.description.name.as_str())).collect();
+        actions.sort_unstable();
+        actions.into_iter().map(|(_, name)| name).collect()
     }
 
     fn run(&mut self, settings: &HandlerSettings, trust: &Trust, known: &[Entry]) {
@@ -133,7 +143,12 @@ impl Rehearsal {
     }
 
     fn two_enabled(&self) -> Option<Finding> {
-        let enabled: Vec<_> = self.candidates.iter().map(|candidate| &candidate.entry).filter(|entry| entry.enabled).collect();
+        let enabled: Vec<_> = self
+            .candidates
+            .iter()
+            .map(|candidate| &candidate.entry)
+            .filter(|entry| entry.enabled && !entry.is_action())
+            .collect();
         let names: Vec<&str> = enabled.iter().map(|entry| entry.description.name.as_str()).collect();
         let switches: Vec<String> = enabled.iter().map(|entry| format!("{}enable", entry.description.prefix)).collect();
         (enabled.len() > 1).then(|| Finding {
@@ -157,6 +172,10 @@ impl Rehearsal {
             let remedy = format!("one of: {}", names.join(", "));
             return Err(vec![no_shadow(wanted.name.clone(), "the name of a loaded handler", &remedy)]);
         };
+        if entry.is_action() {
+            let remedy = "name a device-SSO handler, or take it out";
+            return Err(vec![no_shadow(format!("{}, a post-login action", wanted.name), "a device-SSO handler", remedy)]);
+        }
         let own = Trial { properties: &wanted.properties, ..*trial };
         own.rehearse(entry.library.clone(), entry.digest.clone()).map(Some).map_err(|rejected| match rejected {
             Rejected::Properties(_, findings) => findings,
@@ -182,11 +201,12 @@ impl Rehearsal {
     /// Whoever names a folder wants a handler to decide. Without a word it is not obvious that nobody will.
     fn warn_of_none_enabled(&mut self) {
         let Some(folder) = &self.settings.folder else { return };
-        if self.enabled().is_some() {
+        // A folder for actions alone is no mistake.
+        if self.enabled().is_some() || !self.actions().is_empty() {
             return;
         }
-        let switches: Vec<String> =
-            self.candidates.iter().map(|one| format!("{}enable=true", one.entry.description.prefix)).collect();
+        let handlers = self.candidates.iter().map(|one| &one.entry).filter(|entry| !entry.is_action());
+        let switches: Vec<String> = handlers.map(|entry| format!("{}enable=true", entry.description.prefix)).collect();
         let (seen, remedy) = if switches.is_empty() {
             ("no handler that can be used".to_owned(), format!("copy a handler's library into the folder; {WITHOUT}"))
         } else {
@@ -210,18 +230,30 @@ impl Rehearsal {
         Findings(findings).unless_any(())?;
         let entries: Vec<Entry> = candidates.iter().map(|candidate| candidate.entry.clone()).collect();
         let shadow = shadow.map(|shadow| begin_shadow(shadow, &surroundings, &settings, old)).transpose()?;
-        let mut enabled = None;
+        let (mut enabled, mut actions) = (None, Vec::new());
         for Candidate { entry, child } in candidates.into_iter().filter(|candidate| candidate.entry.enabled) {
-            let kept = old.filter(|old| old.entries.iter().any(|own| same(own, &entry))).and_then(|old| old.enabled.clone());
-            enabled = Some(match kept {
+            let name = &entry.description.name;
+            let kept = old.filter(|old| old.entries.iter().any(|own| same(own, &entry))).and_then(|old| {
+                let mut in_service = old.enabled.iter().chain(&old.actions);
+                in_service.find(|active| active.name == *name).cloned()
+            });
+            let role = if entry.is_action() { Role::Action } else { Role::Enabled };
+            let active = match kept {
                 Some(active) => active,
                 None => Arc::new(
-                    service::begin(&entry, child, &surroundings, &settings, Role::Enabled)
+                    service::begin(&entry, child, &surroundings, &settings, role)
                         .map_err(|why| Findings(vec![left_out(&entry.description.path, why, "do as it says")]))?,
                 ),
-            });
+            };
+            if entry.is_action() {
+                actions.push((entry.order, active));
+            } else {
+                enabled = Some(active);
+            }
         }
-        Ok(State { entries, enabled, shadow, settings: Some(Arc::new(settings)) })
+        actions.sort_by(|(order, one), (other, another)| (order, &one.name).cmp(&(other, &another.name)));
+        let actions = actions.into_iter().map(|(_, action)| action).collect();
+        Ok(State { entries, enabled, actions, shadow, settings: Some(Arc::new(settings)) })
     }
 }
 
@@ -290,7 +322,7 @@ pub(super) fn left_out(path: &Path, seen: String, remedy: &str) -> Finding {
         id: LEFT_OUT,
         place: path.display().to_string(),
         seen,
-        expected: "a device-SSO handler built with symbolon-sdk".to_owned(),
+        expected: "a device-SSO handler or post-login action built with symbolon-sdk".to_owned(),
         remedy: remedy.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use symbolon_sdk::Execution;
-use symbolon_sdk::host::{Description, Library};
+use symbolon_sdk::host::{Description, Kind, Library};
 
 use super::active::Active;
 use super::named::Picture;
@@ -18,6 +18,8 @@ use crate::settings::meaning::{Handlers as HandlerSettings, Isolation};
 pub(super) struct State {
     pub(super) entries: Vec<Entry>,
     pub(super) enabled: Option<Arc<Active>>,
+    /// The actions that judge sign-ins, in this order.
+    pub(super) actions: Vec<Arc<Active>>,
     pub(super) shadow: Option<Arc<Shadow>>,
     /// The settings by which all this was put into service; `None` without handlers.
     pub(super) settings: Option<Arc<HandlerSettings>>,
@@ -35,6 +37,8 @@ pub(super) struct Entry {
     /// The files that these name, as they were before it read them.
     pub(super) files: BTreeMap<PathBuf, Picture>,
     pub(super) isolation: Isolation,
+    /// When an action is asked; means nothing for a handler.
+    pub(super) order: i32,
     pub(super) enabled: bool,
 }
 
@@ -55,6 +59,11 @@ pub struct LoadedHandler {
     pub execution: &'static str,
     /// How it is run: `inline`, `pool` or `process`.
     pub isolation: &'static str,
+    /// What it is for: `device_sso`, or `post_login` for an action.
+    pub kind: &'static str,
+    /// When an action is asked: the lowest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<i32>,
     /// Whether it decides.
     pub enabled: bool,
     /// Whether it is asked beside the one that decides.
@@ -68,6 +77,11 @@ pub struct LoadedHandler {
 }
 
 impl Entry {
+    /// Whether it judges sign-ins instead of deciding exchanges.
+    pub(super) fn is_action(&self) -> bool {
+        self.description.kind == Kind::PostLogin
+    }
+
     /// As it is shown while nothing else is known.
     pub(super) fn shown(&self) -> LoadedHandler {
         LoadedHandler {
@@ -78,6 +92,8 @@ impl Entry {
             about: self.description.about.clone(),
             execution: execution(self.description.execution),
             isolation: self.isolation.mode.as_str(),
+            kind: kind(self.description.kind),
+            order: self.is_action().then_some(self.order),
             enabled: self.enabled,
             shadow: false,
             suspended: false,
@@ -97,10 +113,12 @@ impl State {
     pub(super) fn release_meters(&self, old: &Self) {
         let in_service = |state: &Self| -> Vec<*const Active> {
             let shadow = state.shadow.as_deref().map(|shadow| std::ptr::from_ref(&shadow.handler));
-            state.enabled.as_deref().map(std::ptr::from_ref).into_iter().chain(shadow).collect()
+            let actions = state.actions.iter().map(|action| std::ptr::from_ref(&**action));
+            state.enabled.as_deref().map(std::ptr::from_ref).into_iter().chain(shadow).chain(actions).collect()
         };
         let kept = in_service(self);
         let gone = old.enabled.as_deref().into_iter().chain(old.shadow.as_deref().map(|shadow| &shadow.handler));
+        let gone = gone.chain(old.actions.iter().map(|action| &**action));
         for handler in gone.filter(|handler| !kept.contains(&std::ptr::from_ref(*handler))) {
             handler.retire();
         }
@@ -110,7 +128,8 @@ impl State {
         let shown = |entry: &Entry| {
             let name = &entry.description.name;
             let shadow = self.shadow.as_ref().map(|shadow| &shadow.handler).filter(|handler| handler.name == *name);
-            let enabled = self.enabled.as_deref().filter(|handler| entry.enabled && handler.name == *name);
+            let active = self.enabled.as_deref().into_iter().chain(self.actions.iter().map(|action| &**action));
+            let enabled = active.into_iter().find(|handler| entry.enabled && handler.name == *name);
             let suspended = enabled.or(shadow).is_some_and(|handler| handler.health.is_suspended());
             let shown = entry.shown();
             // What decides is shown as it decides; what only watches, as it watches.
@@ -118,6 +137,15 @@ impl State {
             LoadedHandler { shadow: shadow.is_some(), suspended, isolation, ..shown }
         };
         self.entries.iter().map(shown).collect()
+    }
+}
+
+/// As it is shown.
+#[must_use]
+pub const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::DeviceSso => "device_sso",
+        Kind::PostLogin => "post_login",
     }
 }
 

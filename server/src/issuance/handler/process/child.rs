@@ -10,13 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use symbolon_sdk::DeviceSsoAuthorization;
 use symbolon_sdk::host::{ConfigureFailure, Description, HandlerFault, Library};
 
 use super::frame::{self, Call, Reply};
 use super::relay::Relay;
 use crate::issuance::handler::answer::Trouble;
-use crate::issuance::handler::question::{Facts, Surroundings};
+use crate::issuance::handler::question::Surroundings;
+use crate::issuance::handler::work::{Answer, Work};
 
 /// How long a process may take to end by itself once its socket is closed.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -112,15 +112,10 @@ impl Child {
         }
     }
 
-    /// Asks for a decision. After an error other than a refusal the process is of no further use.
-    pub(super) fn authorize(
-        &mut self,
-        facts: &Facts,
-        deadline: Instant,
-        limit: Duration,
-    ) -> Result<DeviceSsoAuthorization, Trouble> {
-        match self.call(&Call::Authorize(Box::new(facts.clone())), deadline) {
-            Ok(Reply::Decided(decision)) => decision.map_err(Trouble::Handler),
+    /// Asks. After an error other than a refusal the process is of no further use.
+    pub(super) fn ask(&mut self, work: &Work, deadline: Instant, limit: Duration) -> Result<Answer, Trouble> {
+        match self.call(&Call::Ask(work.clone()), deadline) {
+            Ok(Reply::Answered(answer)) => answer.map_err(Trouble::Handler),
             Ok(other) => Err(Trouble::Crashed(format!("answered {other:?}"))),
             Err(Lost::Late) => Err(Trouble::Late(limit)),
             Err(Lost::Gone) => Err(Trouble::Crashed(self.end())),

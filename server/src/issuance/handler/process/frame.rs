@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use symbolon_sdk::DeviceSsoAuthorization;
 use symbolon_sdk::host::{ConfigureFailure, Description, HandlerFault};
 
-use crate::issuance::handler::question::{Facts, Surroundings};
+use crate::issuance::handler::question::Surroundings;
+use crate::issuance::handler::work::{Answer, Work};
 
 /// The longest message, in bytes. A handler that answers megabytes is refused on its own side already.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -31,8 +31,8 @@ pub(super) enum Call {
         /// What handlers are told about the server.
         surroundings: Surroundings,
     },
-    /// Decide. Answered by [`Reply::Decided`].
-    Authorize(Box<Facts>),
+    /// Decide or judge. Answered by [`Reply::Answered`].
+    Ask(Work),
 }
 
 /// What the hosting process says.
@@ -45,7 +45,7 @@ pub(super) enum Reply {
         enabled: bool,
     },
     NotConfigured(ConfigureFailure),
-    Decided(Box<Result<DeviceSsoAuthorization, HandlerFault>>),
+    Answered(Result<Answer, HandlerFault>),
 }
 
 /// Writes one message.
@@ -81,7 +81,7 @@ pub(super) fn read<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
-    use symbolon_sdk::{AccessTokenSpec, HandlerError, json};
+    use symbolon_sdk::{AccessTokenSpec, DeviceSsoAuthorization, HandlerError, Verdict, json};
 
     use super::*;
     use crate::issuance::handler::question::tests::facts;
@@ -99,9 +99,15 @@ mod tests {
         token.data = data.as_object().cloned();
         let allowed = DeviceSsoAuthorization::of_scope(["openid"]).with_access_token(token);
         let error = HandlerError::interaction_required("more").required_acr_values(["high"]).with_log_message("inside");
-        for decision in [Ok(allowed), Err(HandlerFault::Refused(error)), Err(HandlerFault::Panicked("p".to_owned()))] {
-            match over(&Reply::Decided(Box::new(decision.clone()))) {
-                Reply::Decided(arrived) => assert_eq!(*arrived, decision),
+        let verdict = Verdict::allow().requiring_second_factor().with_id_token_claim("a", json!({"b": [0.1, null]}));
+        for answer in [
+            Ok(Answer::Decision(Box::new(allowed))),
+            Ok(Answer::Verdict(verdict)),
+            Err(HandlerFault::Refused(error)),
+            Err(HandlerFault::Panicked("p".to_owned())),
+        ] {
+            match over(&Reply::Answered(answer.clone())) {
+                Reply::Answered(arrived) => assert_eq!(arrived, answer),
                 other => panic!("{other:?}"),
             }
         }
@@ -110,9 +116,9 @@ mod tests {
     #[test]
     fn a_question_arrives_whole() {
         let mut bytes = Vec::new();
-        write(&mut bytes, &Call::Authorize(Box::new(facts("app")))).unwrap();
+        write(&mut bytes, &Call::Ask(Work::Exchange(Box::new(facts("app"))))).unwrap();
         match read(bytes.as_slice()).unwrap() {
-            Call::Authorize(arrived) => {
+            Call::Ask(Work::Exchange(arrived)) => {
                 assert_eq!(serde_json::to_value(arrived).unwrap(), serde_json::to_value(facts("app")).unwrap());
             }
             other => panic!("{other:?}"),

@@ -88,10 +88,10 @@ fn serve(library: &OwnedFd, socket: &UnixStream, calls: &Receiver<Call>) {
                     Reply::Configured { enabled }
                 }
             },
-            Call::Authorize(facts) => Reply::Decided(Box::new(match &configured {
+            Call::Ask(work) => Reply::Answered(match &configured {
                 None => Err(HandlerFault::Malformed("it was not configured".to_owned())),
-                Some((instance, surroundings)) => facts.lend(surroundings, |request| instance.authorize(request)),
-            })),
+                Some((instance, surroundings)) => work.ask(instance, surroundings),
+            }),
         };
         if frame::write(socket, &reply).is_err() {
             return;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use symbolon_sdk::DeviceSsoAuthorization;
 use symbolon_sdk::host::Library;
 
 use super::child::{Child, NotConfigured};
 use crate::issuance::handler::answer::Trouble;
 use crate::issuance::handler::pool::Worker;
-use crate::issuance::handler::question::{Facts, Surroundings};
+use crate::issuance::handler::question::Surroundings;
+use crate::issuance::handler::work::{Answer, Work};
 use crate::telemetry::metrics::HandlerMeter;
 
 /// The first process after one that answered is started at once; then it takes so long, and twice as long each time.
@@ -91,9 +91,9 @@ impl Hosted {
 }
 
 impl Worker for Hosted {
-    fn ask(&mut self, facts: &Facts, deadline: Instant) -> Result<DeviceSsoAuthorization, Trouble> {
+    fn ask(&mut self, work: &Work, deadline: Instant) -> Result<Answer, Trouble> {
         let limit = self.launch.limit;
-        let answer = self.living().and_then(|child| child.authorize(facts, deadline, limit));
+        let answer = self.living().and_then(|child| child.ask(work, deadline, limit));
         match &answer {
             Err(Trouble::Handler(symbolon_sdk::host::HandlerFault::Malformed(_)) | Trouble::Late(_) | Trouble::Crashed(_)) => {
                 // Whatever it is still busy with, it is not going to be listened to.

@@ -1,0 +1,102 @@
+//! Post-login actions in the way of an authorization request: asked when the person is signed in as well as request and settings want it, and
+//! before they are asked to agree. Knows what a judgement means for the request; how actions are asked is the business of `issuance`.
+
+use super::browser::Browser;
+use super::request::AuthorizationRequest;
+use super::step::Owed;
+use crate::clients::Client;
+use crate::grants::engine::Engine;
+use crate::issuance::action::{Judgement, RequestContext, SignInFacts, Transfer, Unjudged};
+use crate::protocol::OAuthError;
+use crate::sessions::{Loaded, Session, Terms};
+use crate::settings::meaning::Factor;
+use crate::telemetry::{AuditEvent, codes};
+
+/// A person who may be answered for, and on what terms.
+#[derive(Debug)]
+pub(super) struct Passed {
+    /// Their browser session.
+    pub(super) loaded: Loaded,
+    /// What actions make of the sign-in.
+    pub(super) terms: Terms,
+}
+
+impl Engine {
+    /// Asks the actions; gives what the person still owes, and the terms. `transfer` is the session transfer token that brings them in.
+    ///
+    /// # Errors
+    /// `access_denied` with the reason of the action that denied, `server_error` or `temporarily_unavailable` when one failed: for the client,
+    /// wherever its request has come.
+    pub(super) async fn judge(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        loaded: &Loaded,
+        browser: &Browser,
+        transfer: Option<&Transfer>,
+    ) -> Result<(Owed, Terms), OAuthError> {
+        if !self.handlers().judges() {
+            return Ok((Owed::Nothing, Terms::default()));
+        }
+        let session = &loaded.session;
+        let person = self.issuer().people().find_by_sub(&session.sub).await?;
+        let now = self.clock().now();
+        let facts = SignInFacts {
+            now,
+            claims: &person.map(|person| person.claims).unwrap_or_default(),
+            client,
+            sid: loaded.id,
+            session,
+            transferred: transfer.is_some(),
+            scope: &request.scope,
+            acr_values: &request.wished_acr().values,
+            prompt: &request.prompt.words(),
+            request: &self.context_of(browser),
+            transfer,
+        };
+        let judged = self.handlers().judge(facts, self.settings()).await;
+        let judgement = judged.map_err(|unjudged| report(unjudged, client, loaded, browser))?;
+        let owed = self.owed_by(&judgement, session).await?;
+        let Judgement { id_token_claims, access_token_data, session_lifetime, .. } = judgement;
+        let session_ends = session_lifetime.map(|lifetime| now.plus(lifetime));
+        Ok((owed, Terms { id_token_claims, access_token_data, session_ends }))
+    }
+
+    /// Where a browser is.
+    pub(in crate::grants) fn context_of(&self, browser: &Browser) -> RequestContext {
+        RequestContext {
+            ip: browser.address,
+            user_agent: browser.user_agent.clone(),
+            place: browser.address.map(|address| self.networks().look_up(address)).unwrap_or_default(),
+        }
+    }
+
+    /// What the person must still show before the judgement holds.
+    async fn owed_by(&self, judgement: &Judgement, session: &Session) -> Result<Owed, OAuthError> {
+        let settings = &self.settings().sign_in;
+        let (reached, _) = settings.levels.reached(&session.amr);
+        let shown = session.amr.iter().any(|amr| amr == Factor::OneTimePassword.amr());
+        let mut wanted = judgement.acr_values.iter().filter_map(|acr| settings.levels.find(acr));
+        let short = wanted.any(|(place, _)| place > reached);
+        if !short && (shown || !judgement.second_factor) {
+            return Ok(Owed::Nothing);
+        }
+        if shown {
+            return Ok(Owed::TheImpossible);
+        }
+        if self.issuer().factors().of(&session.sub).await?.any() {
+            return Ok(Owed::Code);
+        }
+        Ok(if settings.enrolment_at_sign_in { Owed::Enrolment } else { Owed::TheImpossible })
+    }
+}
+
+/// Writes down why somebody is not signed in; gives what the client is told.
+fn report(unjudged: Unjudged, client: &Client, loaded: &Loaded, browser: &Browser) -> OAuthError {
+    let Unjudged { action, denied, error } = unjudged;
+    let code = if denied { codes::SIGN_IN_DENIED } else { codes::SIGN_IN_NOT_JUDGED };
+    let reason = error.cause.as_deref().unwrap_or(&error.description);
+    let event = AuditEvent::refused(code).client_id(&client.id).subject(&loaded.session.sub).sid(&loaded.id);
+    event.address(browser.address).handler(&action).reason(reason).emit();
+    OAuthError { is_final: true, ..error }
+}

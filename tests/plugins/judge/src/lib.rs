@@ -1,0 +1,5 @@
+//! A post-login action that does what its properties say. For tests of the server only.
+
+mod obedient;
+
+obedient::action!(Judge, "Judge", "test.judge.");
