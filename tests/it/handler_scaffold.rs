@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::harness::binaries::{repository, symbolon};
 use crate::harness::cargo::{cargo, library, outside};
 use crate::harness::cast::{ONE, TWO};
@@ -78,6 +80,28 @@ fn the_first_hour_of_an_author() {
 }
 
 #[test]
+fn an_action_begins_the_same_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = new(folder.path(), "my-policy", &["--kind", "action"]);
+    let tested = cargo(&own, &["test"]);
+    assert!(tested.contains("2 passed"), "{tested}");
+    cargo(&own, &["build"]);
+    let checked = Ran::run(
+        Command::new(symbolon())
+            .args(["handler", "check", "--json"])
+            .arg(library("debug", "my-policy"))
+            .arg("--properties")
+            .arg(own.join("my-policy.properties")),
+        "",
+    );
+    let checked = checked.fine().json();
+    assert_eq!(
+        (&checked["name"], &checked["kind"], &checked["enabled"]),
+        (&json!("MyPolicyAction"), &json!("post_login"), &json!(true))
+    );
+}
+
+#[test]
 fn the_sdk_is_found_in_a_folder_in_git_and_as_published() {
     let folder = tempfile::tempdir().expect("a folder");
     let sdk = repository().join("sdk");
@@ -99,7 +123,9 @@ fn the_sdk_is_found_in_a_folder_in_git_and_as_published() {
         .expect("packages")
         .flatten()
         .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "crate"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "crate"))
+        // An earlier version may lie there from before.
+        .max_by_key(|path| path.metadata().and_then(|about| about.modified()).ok())
         .expect("the packaged SDK");
     run(folder.path(), "tar", &["-xzf", package.to_str().expect("a path")]);
     let name = package.file_stem().expect("a name").to_str().expect("a name").to_owned();

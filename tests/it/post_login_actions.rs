@@ -110,7 +110,7 @@ fn who_is_denied_is_not_signed_in_and_the_app_is_told_why() {
     let (error, reason) = refused(&server, &asked, browser.authorize(&server, &asked, &person));
     assert_eq!((error.as_str(), reason.as_str()), ("access_denied", "Not ?today??"));
     let told = server.trail();
-    let event = told.one("SI2041", &[("client_id", FIRST_PARTY.id), ("handler", "Judge"), ("reason", "Not ?today??")]);
+    let event = told.one("SI2051", &[("client_id", FIRST_PARTY.id), ("handler", "Judge"), ("reason", "Not ?today??")]);
     assert_eq!(event["outcome"], "refused");
     assert!(event["sid"].is_string() && event["subject"].is_string() && event["address"].is_string(), "{event}");
     told.none("TK1001", &[]);
@@ -120,7 +120,7 @@ fn who_is_denied_is_not_signed_in_and_the_app_is_told_why() {
     assert_eq!(error, "access_denied");
     let other = Authorization::new(ONE, "openid");
     browser.authorize(&server, &other, &person).code();
-    assert_eq!(server.trail().all("SI2041", &[]).len(), 2);
+    assert_eq!(server.trail().all("SI2051", &[]).len(), 2);
     assert_eq!(server.metric("symbolon_handler_calls_total", &["Judge", "role=\"action\"", "outcome=\"refused\""]), 2);
 }
 
@@ -199,7 +199,7 @@ fn a_further_factor_is_asked_for_and_then_it_is_enough() {
     let asked = request();
     let landing = Browser::new().authorize(&server, &asked, &server.person());
     assert_eq!(refused(&server, &asked, landing).0, "server_error");
-    server.trail().one("SI2042", &[("handler", "Judge")]);
+    server.trail().one("SI2052", &[("handler", "Judge")]);
 
     // Where nobody may set one up, who has none is turned away.
     let strict = judged(&[("factor", "true")]).set("sign_in.totp.enrolment", "by_administrator").start();
@@ -222,7 +222,7 @@ fn a_session_becomes_shorter_and_never_longer() {
     signed_in(&server, &browser, &person);
     let asked = Authorization::new(ONE, "openid offline_access device_sso");
     let landing = browser.authorize(&server, &asked, &person);
-    Tokens(server.token(ONE, asked.redeem(&landing.code())).ok());
+    server.token(ONE, asked.redeem(&landing.code())).ok();
     let sessions = server.command(&["session", "list", "--user", &person.name, "--json"]).fine().json();
     let sessions = sessions.as_array().expect("sessions");
     assert_eq!(sessions.len(), 2, "{sessions:?}");
@@ -257,9 +257,9 @@ fn who_cannot_be_judged_is_not_signed_in() {
         let landing = browser.authorize(&server, &asked, &person);
         assert_eq!(refused(&server, &asked, landing).0, error, "{behaviour}");
         let told = server.trail();
-        let not_judged = told.one("SI2042", &[("client_id", FIRST_PARTY.id), ("handler", "Judge")]);
+        let not_judged = told.one("SI2052", &[("client_id", FIRST_PARTY.id), ("handler", "Judge")]);
         assert!(not_judged["reason"].as_str().is_some_and(|reason| reason.contains(event)), "{behaviour}: {not_judged}");
-        told.none("SI2041", &[]);
+        told.none("SI2051", &[]);
         // What cannot be done is no failure of the library.
         assert_eq!(told.all("OP7109", &[("handler", "Judge")]).len(), usize::from(behaviour != "unable"), "{behaviour}");
         assert_eq!(server.get("/readyz").status, 200, "{behaviour}");
@@ -375,5 +375,5 @@ fn a_device_that_is_let_in_by_a_browser_is_judged_there() {
     assert!(landing.page().body.contains("was not let in"));
     let code = asked["device_code"].as_str().expect("a device code");
     server.token(ONE, Form::of(&[("grant_type", GRANT), ("device_code", code)])).refused(400, "access_denied");
-    server.trail().one("SI2041", &[("client_id", ONE.id), ("reason", "Not on this screen")]);
+    server.trail().one("SI2051", &[("client_id", ONE.id), ("reason", "Not on this screen")]);
 }

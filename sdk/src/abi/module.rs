@@ -1,6 +1,10 @@
 //! The root module of a handler library, and how the export macro makes one from the author's type.
 
-#![expect(clippy::cast_ptr_alignment, reason = "abi_stable's derive reads the fields that came after the prefix this way")]
+#![expect(
+    clippy::cast_ptr_alignment,
+    clippy::unnecessary_cast,
+    reason = "abi_stable's derive reads the fields that came after the prefix this way"
+)]
 
 use abi_stable::StableAbi;
 use abi_stable::library::{CheckTypeLayout, LibHeader, RootModule, RootModuleError, RootModuleResult};

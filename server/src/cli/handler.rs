@@ -36,7 +36,7 @@ pub enum HandlerCommand {
     Reload,
     /// Show what would be decided and issued in an exchange, without one taking place
     Explain(ExplainOptions),
-    /// Write a crate for a handler of your own
+    /// Write a crate for a handler or an action of your own
     New(NewOptions),
     /// Host a handler for a server: started by the server itself
     #[command(hide = true)]

@@ -1,9 +1,9 @@
-//! `symbolon handler new`: writes a crate for a handler, outside the repository, that builds, is tested and is loaded as it is.
+//! `symbolon handler new`: writes a crate for a handler or an action, outside the repository, that builds, is tested and is loaded as it is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use symbolon_sdk::SDK_VERSION;
 
@@ -11,17 +11,41 @@ use super::output::{Failure, Output};
 
 /// The handler to begin with: a crate of the repository, built and tested there.
 const CODE: &str = include_str!("../../../plugins/template/src/lib.rs");
-/// The names in it that become the new crate's own.
-const TYPE: &str = "TemplateHandler";
+/// The action to begin with, likewise.
+const ACTION_CODE: &str = include_str!("../../../plugins/template-action/src/lib.rs");
+/// What the types in them are called before they become the new crate's own: this, and what they are.
+const TYPE: &str = "Template";
 const PREFIX: &str = "template.";
 /// Where this program's own SDK was when it was built.
 const OWN_SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk");
+
+/// What to write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// A device-SSO handler, which decides token exchanges
+    #[default]
+    Handler,
+    /// A post-login action, which judges sign-ins
+    Action,
+}
+
+impl Sort {
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Handler => "Handler",
+            Self::Action => "Action",
+        }
+    }
+}
 
 /// The crate to write.
 #[derive(Debug, Args)]
 pub struct NewOptions {
     /// The folder to make; its last part is the crate's name
     name: PathBuf,
+    /// What it shall be
+    #[arg(long, value_enum, default_value_t)]
+    kind: Sort,
     /// Depend on the SDK in this folder (without any --sdk option: the one that this program was built with, if it is still there,
     /// else the published one)
     #[arg(long, value_name = "FOLDER", group = "sdk")]
@@ -50,7 +74,7 @@ pub fn run(options: &NewOptions, output: Output) -> Result<(), Failure> {
     fs::create_dir_all(folder.parent().unwrap_or(Path::new(""))).map_err(|error| not_written(folder, &error))?;
     fs::create_dir(folder).map_err(|error| not_written(folder, &error))?;
     fs::create_dir(folder.join("src")).map_err(|error| not_written(folder, &error))?;
-    let names = Names::of(name);
+    let names = Names::of(name, options.kind);
     for (file, text) in [
         ("Cargo.toml", names.manifest(&dependency)),
         ("src/lib.rs", names.code()),
@@ -122,6 +146,7 @@ fn toml_text(text: &str) -> String {
 /// What the new crate and the things in it are called.
 struct Names<'a> {
     name: &'a str,
+    sort: Sort,
     /// `MyHandler` for `my-handler`.
     class: String,
     /// `myHandler.`
@@ -129,15 +154,15 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(name: &'a str) -> Self {
+    fn of(name: &'a str, sort: Sort) -> Self {
         let words = name.split(['-', '_']).filter(|word| !word.is_empty());
         let mut class: String = words.map(capitalised).collect();
-        if !class.ends_with("Handler") {
-            class.push_str("Handler");
+        if !class.ends_with(sort.suffix()) {
+            class.push_str(sort.suffix());
         }
         let mut prefix = class[..1].to_ascii_lowercase() + &class[1..];
         prefix.push('.');
-        Self { name, class, prefix }
+        Self { name, sort, class, prefix }
     }
 
     fn library(&self) -> String {
@@ -145,7 +170,12 @@ impl<'a> Names<'a> {
     }
 
     fn code(&self) -> String {
-        CODE.replace(TYPE, &self.class).replace(&format!("\"{PREFIX}"), &format!("\"{}", self.prefix))
+        let code = match self.sort {
+            Sort::Handler => CODE,
+            Sort::Action => ACTION_CODE,
+        };
+        code.replace(&format!("{TYPE}{}", self.sort.suffix()), &self.class)
+            .replace(&format!("\"{PREFIX}"), &format!("\"{}", self.prefix))
     }
 
     fn manifest(&self, dependency: &str) -> String {
@@ -154,7 +184,7 @@ impl<'a> Names<'a> {
              # A workspace of its own, wherever it lies.\n[workspace]\n\n\
              [lib]\ncrate-type = [\"cdylib\"]\n\n\
              [dependencies]\nsymbolon-sdk = {{ {dependency} }}\n\n\
-             [dev-dependencies]\n# Runs the handler without a server, through the same boundary.\n\
+             [dev-dependencies]\n# Runs it without a server, through the same boundary.\n\
              symbolon-sdk = {{ {dependency}, features = [\"testing\"] }}\n\n\
              [profile.release]\nstrip = \"debuginfo\"\n",
             toml_text(self.name)
@@ -163,6 +193,15 @@ impl<'a> Names<'a> {
 
     fn properties(&self) -> String {
         let prefix = &self.prefix;
+        if self.sort == Sort::Action {
+            return format!(
+                "# Whether this action is asked. Any number may be.\n{prefix}enable=true\n\n\
+                 # When, among the actions that are enabled: the lowest number first; blank: 100.\n{prefix}order=\n\n\
+                 # Countries (ISO 3166-1, two letters) that are kept out, separated by spaces; blank: none.\n{prefix}blockedCountries=\n\n\
+                 # The longest that a session may live, in seconds; blank: as the server says.\n{prefix}session.lifetime=28800\n\n\
+                 # How the server runs it: inline, pool or process. Blank: as the action says.\n{prefix}isolation=\n"
+            );
+        }
         format!(
             "# Whether this handler decides. At most one may.\n{prefix}enable=true\n\n\
              # Lifetime of access tokens in seconds; blank: the server's default.\n{prefix}accessToken.lifetime=300\n\n\
@@ -172,16 +211,23 @@ impl<'a> Names<'a> {
     }
 
     fn readme(&self) -> String {
-        let Self { name, class, prefix } = self;
+        let Self { name, sort, class, prefix } = self;
         let library = self.library();
+        let (what, before, what_stays) = match sort {
+            Sort::Handler => (
+                "A device-SSO handler",
+                ", switch off the handler that decides so far (`op.deviceSSOHandler.enable=false` for the default one)",
+                "the handlers in service stay",
+            ),
+            Sort::Action => ("A post-login action", "", "what is in service stays"),
+        };
         format!(
-            "# {class}\n\nA device-SSO handler for [Symbolon](https://github.com/symbolon/symbolon).\n\n\
+            "# {class}\n\n{what} for [Symbolon](https://github.com/symbolon/symbolon).\n\n\
              ```sh\ncargo test\ncargo build --release\nsymbolon handler check target/release/{library} --properties {name}.properties\n```\n\n\
              To use it, copy `target/release/{library}` into the folder that the server's setting `handlers.folder` names, add `{name}.properties` \
-             to its list `handlers.properties`, switch off the handler that decides so far (`op.deviceSSOHandler.enable=false` for the \
-             default one), and let the running server take all of that over:\n\n\
+             to its list `handlers.properties`{before}, and let the running server take all of that over:\n\n\
              ```sh\nsymbolon handler reload --config symbolon.toml\nsymbolon handler list --config symbolon.toml\n```\n\n\
-             If something is wrong, the handlers in service stay and the findings say why. Its properties begin with `{prefix}`.\n\
+             If something is wrong, {what_stays} and the findings say why. Its properties begin with `{prefix}`.\n\
              `cargo doc -p symbolon-sdk --features symbolon-sdk/testing --open` is the manual.\n"
         )
     }
@@ -205,12 +251,18 @@ mod tests {
             ("a--b", "ABHandler", "aBHandler."),
         ] {
             assert!(is_crate_name(name));
-            let names = Names::of(name);
+            let names = Names::of(name, Sort::Handler);
             assert_eq!((names.class.as_str(), names.prefix.as_str()), (class, prefix));
             let code = names.code();
             assert!(code.contains(&format!("pub struct {class}")) && code.contains(&format!("\"{prefix}enable\"")), "{code}");
             assert!(!code.contains("Template") && !code.contains("template."), "nothing of the template is left");
         }
+        let action = Names::of("my-policy", Sort::Action);
+        assert_eq!((action.class.as_str(), action.prefix.as_str()), ("MyPolicyAction", "myPolicyAction."));
+        let code = action.code();
+        assert!(code.contains("pub struct MyPolicyAction") && code.contains("\"myPolicyAction.enable\""), "{code}");
+        assert!(!code.contains("Template") && !code.contains("template."), "nothing of the template is left");
+        assert!(!action.readme().contains("switch off") && action.properties().contains("myPolicyAction.order="));
         for bad in ["", "1x", "-x", "a b", "ü", "a/b", "a\"b"] {
             assert!(!is_crate_name(bad), "{bad}");
         }

@@ -91,8 +91,8 @@ codes! {
     TRANSFERRED = "SI2041": "person signed in to a browser by a session transfer token" ("client_id subject sid address detail");
     TRANSFER_FROM_ELSEWHERE = "SI2042": "session transfer token used from another network than its client allows; let through, because the binding is only logged" ("client_id subject address reason detail");
     TRANSFER_NOT_TAKEN = "w": "session transfer token of a browser not taken; the reason is one word" ("client_id subject? address reason detail?");
-    SIGN_IN_DENIED = "SI2041": "post-login action denied a sign-in" ("client_id subject sid address handler reason");
-    SIGN_IN_NOT_JUDGED = "SI2042": "sign-in refused because a post-login action could not judge it" ("client_id subject sid address handler reason");
+    SIGN_IN_DENIED = "SI2051": "post-login action denied a sign-in" ("client_id subject sid address handler reason");
+    SIGN_IN_NOT_JUDGED = "SI2052": "sign-in refused because a post-login action could not judge it" ("client_id subject sid address handler reason");
 
     DEVICE_AUTHORIZATION_STARTED = "SI2031": "device asked to be signed in" ("client_id address");
     DEVICE_LET_IN = "SI2032": "person let a device in that shows a user code" ("client_id subject");

@@ -98,5 +98,5 @@ fn report(unjudged: Unjudged, client: &Client, loaded: &Loaded, browser: &Browse
     let reason = error.cause.as_deref().unwrap_or(&error.description);
     let event = AuditEvent::refused(code).client_id(&client.id).subject(&loaded.session.sub).sid(&loaded.id);
     event.address(browser.address).handler(&action).reason(reason).emit();
-    OAuthError { is_final: true, ..error }
+    OAuthError { is_final: true, ..*error }
 }

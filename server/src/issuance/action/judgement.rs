@@ -33,7 +33,7 @@ pub struct Unjudged {
     /// Whether it denied; else it failed.
     pub denied: bool,
     /// What the client is told; the cause is for the log.
-    pub error: OAuthError,
+    pub error: Box<OAuthError>,
 }
 
 impl Judgement {
@@ -47,7 +47,7 @@ impl Judgement {
         action: &str,
         settings: &Settings,
     ) -> Result<Vec<&'static str>, Unjudged> {
-        let because = |denied, error| Unjudged { action: action.to_owned(), denied, error };
+        let because = |denied, error| Unjudged { action: action.to_owned(), denied, error: Box::new(error) };
         if let Some(reason) = verdict.deny {
             let mut error = OAuthError::new(ErrorCode::AccessDenied, "The sign-in policy does not allow this.");
             if !reason.trim().is_empty() {
@@ -91,7 +91,7 @@ mod tests {
     fn everything_holds_at_once_and_the_later_claim_counts() {
         let two_factor = "urn:symbolon:acr:two-factor";
         let judgement = all([
-            Verdict::allow().with_id_token_claim("a", 1).with_id_token_claim("b", 1).limiting_session(Duration::from_secs(60)),
+            Verdict::allow().with_id_token_claim("a", 1).with_id_token_claim("b", 1).limiting_session(Duration::from_mins(1)),
             Verdict::allow().requiring_acr(two_factor).with_access_token_claim("c", 1),
             Verdict::allow().requiring_second_factor().with_id_token_claim("a", 2).limiting_session(Duration::from_secs(90)),
         ])
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(Value::from(judgement.id_token_claims), serde_json::json!({ "a": 2, "b": 1 }));
         assert_eq!(Value::from(judgement.access_token_data), serde_json::json!({ "c": 1 }));
         assert_eq!((judgement.second_factor, judgement.acr_values), (true, vec![two_factor.to_owned()]));
-        assert_eq!(judgement.session_lifetime, Some(Duration::from_secs(60)));
+        assert_eq!(judgement.session_lifetime, Some(Duration::from_mins(1)));
         assert_eq!(all([Verdict::allow()]).unwrap(), Judgement::default());
     }
 

@@ -90,7 +90,7 @@ impl Handlers {
         for action in &state.actions {
             let name = &action.name;
             let verdict = action.judge(&facts).await.map_err(|trouble| {
-                let error = trouble.refusal(name);
+                let error = Box::new(trouble.refusal(name));
                 Unjudged { action: name.clone(), denied: false, error }
             })?;
             judgement.add(verdict, name, settings)?.into_iter().for_each(|what| action.meter.clamped(what));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use symbolon_sdk::{ActionError, ConfigureError, Properties, SignIn, Value, Verdict, log};
+use symbolon_sdk::{ActionError, Properties, SignIn, Value, Verdict, log};
 
 /// Every property.
 pub(crate) const NAMES: &[&str] = &["enable", "behave", "deny", "factor", "acr", "idToken.*", "accessToken.*", "session", "echo"];
@@ -25,12 +25,12 @@ pub(crate) struct Obedient {
 }
 
 impl Obedient {
-    pub(crate) fn configure(properties: &Properties) -> Result<Self, ConfigureError> {
+    pub(crate) fn configure(properties: &Properties) -> Self {
         let below = |prefix: &str| {
             let named = properties.names().filter_map(|name| Some((name.strip_prefix(prefix)?, properties.text(name)?)));
             named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
         };
-        Ok(Self {
+        Self {
             enable: properties.flag("enable", false),
             behave: properties.text("behave").unwrap_or("well").to_owned(),
             deny: properties.text("deny").map(str::to_owned),
@@ -40,7 +40,7 @@ impl Obedient {
             access_token: below("accessToken."),
             session: properties.seconds("session"),
             echo: properties.flag("echo", false),
-        })
+        }
     }
 
     pub(crate) fn judge(&self, sign_in: &SignIn) -> Result<Verdict, ActionError> {
@@ -63,7 +63,7 @@ impl Obedient {
         if self.factor {
             verdict = verdict.requiring_second_factor();
         }
-        verdict = self.acr.iter().fold(verdict, |verdict, acr| verdict.requiring_acr(acr));
+        verdict = self.acr.iter().fold(verdict, Verdict::requiring_acr);
         verdict = self.id_token.iter().fold(verdict, |verdict, (name, value)| verdict.with_id_token_claim(name, value.as_str()));
         verdict = self
             .access_token
@@ -92,7 +92,7 @@ macro_rules! action {
             const PROPERTIES: &'static [&'static str] = obedient::NAMES;
 
             fn configure(properties: &symbolon_sdk::Properties) -> Result<Self, symbolon_sdk::ConfigureError> {
-                obedient::Obedient::configure(properties).map(Self)
+                Ok(Self(obedient::Obedient::configure(properties)))
             }
 
             fn enabled(&self) -> bool {
