@@ -99,7 +99,7 @@ impl SignIn {
         RequestContext::of(self.0.get("request").unwrap_or(&NOTHING))
     }
 
-    /// The session transfer token that brought the person in; none when they came otherwise.
+    /// The session transfer token that the browser session grew from, at every sign-in in that session; none when it began otherwise.
     #[must_use]
     pub fn session_transfer_token(&self) -> Option<SessionTransferToken<'_>> {
         let token = self.get("/session_transfer_token")?;
@@ -139,7 +139,7 @@ pub struct BrowserSession<'a> {
     pub transferred: bool,
 }
 
-/// The session transfer token of a sign-in.
+/// The session transfer token of a session.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SessionTransferToken<'a> {

@@ -1,7 +1,7 @@
-//! A post-login action that denies a sign-in by session transfer token whose country is not that of the request that brings it: an app asks for
-//! the token in one place, and a browser on the same device shows it seconds later. By the properties `op.postLoginAction.networkMismatch.*`.
+//! A post-login action that denies a sign-in in a session that a session transfer token began, when the country is not that in which the token was
+//! made: an app asks for the token, and a browser on the same device shows it seconds later. By the properties `op.postLoginAction.networkMismatch.*`.
 //!
-//! It runs at every sign-in, and lets those pass that no session transfer token brought. It knows no storage, no clock and no network, so its
+//! It runs at every sign-in, and lets those pass whose session began otherwise. It knows no storage, no clock and no network, so its
 //! calls run inline; where an address is, the server's databases say (`network.databases`).
 #![forbid(unsafe_code)]
 

@@ -1,12 +1,15 @@
 //! Post-login actions in the way of an authorization request: asked when the person is signed in as well as request and settings want it, and
 //! before they are asked to agree. Knows what a judgement means for the request; how actions are asked is the business of `issuance`.
 
+use std::net::IpAddr;
+
 use super::browser::Browser;
 use super::request::AuthorizationRequest;
 use super::step::Owed;
 use crate::clients::Client;
 use crate::grants::engine::Engine;
-use crate::issuance::action::{Judgement, RequestContext, SignInFacts, Transfer, Unjudged};
+use crate::issuance::action::{Judgement, RequestContext, SignInFacts, Unjudged};
+use crate::network::Place;
 use crate::protocol::OAuthError;
 use crate::sessions::{Loaded, Session, Terms};
 use crate::settings::meaning::Factor;
@@ -22,7 +25,7 @@ pub(super) struct Passed {
 }
 
 impl Engine {
-    /// Asks the actions; gives what the person still owes, and the terms. `transfer` is the session transfer token that brings them in.
+    /// Asks the actions; gives what the person still owes, and the terms.
     ///
     /// # Errors
     /// `access_denied` with the reason of the action that denied, `server_error` or `temporarily_unavailable` when one failed: for the client,
@@ -33,13 +36,21 @@ impl Engine {
         client: &Client,
         loaded: &Loaded,
         browser: &Browser,
-        transfer: Option<&Transfer>,
     ) -> Result<(Owed, Terms), OAuthError> {
         if !self.handlers().judges() {
             return Ok((Owed::Nothing, Terms::default()));
         }
         let session = &loaded.session;
         let person = self.issuer().people().find_by_sub(&session.sub).await?;
+        // Where a token was made is said at every sign-in in the session that it began: it is not the person that was authenticated there.
+        let transfer = session.parent.as_deref().and_then(|parent| parent.transfer.as_ref());
+        let made = transfer.map(|transfer| {
+            let made = &transfer.context;
+            let context = self.whereabouts(made.address, &made.user_agent);
+            // Databases may have changed since.
+            let asn = made.asn.or(context.place.asn);
+            RequestContext { place: Place { asn, ..context.place }, ..context }
+        });
         let now = self.clock().now();
         let facts = SignInFacts {
             now,
@@ -47,12 +58,11 @@ impl Engine {
             client,
             sid: loaded.id,
             session,
-            transferred: transfer.is_some(),
             scope: &request.scope,
             acr_values: &request.wished_acr().values,
             prompt: &request.prompt.words(),
-            request: &self.context_of(browser),
-            transfer,
+            request: &self.whereabouts(browser.address, &browser.user_agent),
+            transfer: transfer.zip(made.as_ref()),
         };
         let judged = self.handlers().judge(facts, self.settings()).await;
         let judgement = judged.map_err(|unjudged| report(unjudged, client, loaded, browser))?;
@@ -62,13 +72,10 @@ impl Engine {
         Ok((owed, Terms { id_token_claims, access_token_data, session_ends }))
     }
 
-    /// Where a browser is.
-    pub(in crate::grants) fn context_of(&self, browser: &Browser) -> RequestContext {
-        RequestContext {
-            ip: browser.address,
-            user_agent: browser.user_agent.clone(),
-            place: browser.address.map(|address| self.networks().look_up(address)).unwrap_or_default(),
-        }
+    /// Where that is.
+    fn whereabouts(&self, address: Option<IpAddr>, user_agent: &str) -> RequestContext {
+        let place = address.map(|address| self.networks().look_up(address)).unwrap_or_default();
+        RequestContext { ip: address, user_agent: user_agent.to_owned(), place }
     }
 
     /// What the person must still show before the judgement holds.

@@ -78,8 +78,7 @@ impl Engine {
         }
         let (mut owed, mut terms) = (self.owed(request, &loaded.session).await?, Terms::default());
         if matches!(owed, Owed::Nothing) {
-            // Until session transfer tokens are redeemed here, none brings anybody in.
-            (owed, terms) = self.judge(request, client, &loaded, browser, None).await?;
+            (owed, terms) = self.judge(request, client, &loaded, browser).await?;
         }
         match owed {
             Owed::Nothing => {}

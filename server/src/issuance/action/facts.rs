@@ -2,39 +2,24 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::clients::Client;
 use crate::foundation::Timestamp;
 use crate::network::Place;
 use crate::protocol::Scope;
-use crate::sessions::Session;
+use crate::sessions::{Session, Transfer};
 use crate::tokens::session_id::SessionId;
 
 /// Where a request comes from, as far as it is known.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RequestContext {
     /// The address, as trusted proxies tell it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
     /// What the browser or app says it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user_agent: String,
-    /// Where that is and in whose network, at the time of the request.
-    #[serde(default)]
+    /// Where that is and in whose network.
     pub place: Place,
-}
-
-/// The session transfer token that brings somebody in, as it was when it was issued.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Transfer {
-    /// The app that it was issued to.
-    pub client_id: String,
-    /// The scope of that app.
-    pub scope: Scope,
-    /// Where it was asked for from.
-    pub request: RequestContext,
 }
 
 /// One sign-in, borrowed.
@@ -50,8 +35,6 @@ pub struct SignInFacts<'a> {
     pub sid: SessionId,
     /// The browser session.
     pub session: &'a Session,
-    /// Whether that grew from a session transfer token.
-    pub transferred: bool,
     /// The requested scope, within the client's registration.
     pub scope: &'a Scope,
     /// The requested levels.
@@ -60,8 +43,8 @@ pub struct SignInFacts<'a> {
     pub prompt: &'a [&'static str],
     /// Where this request comes from.
     pub request: &'a RequestContext,
-    /// The token that brings the person in, if one does.
-    pub transfer: Option<&'a Transfer>,
+    /// The session transfer token that the session grew from, if it did, and where that was made.
+    pub transfer: Option<(&'a Transfer, &'a RequestContext)>,
 }
 
 impl RequestContext {
@@ -97,12 +80,12 @@ impl SignInFacts<'_> {
                 "acr": session.acr,
                 "amr": session.amr,
                 "created": session.created.0,
-                "transferred": self.transferred,
+                "transferred": self.transfer.is_some(),
             },
             "requested": { "scope": values(self.scope), "acr_values": self.acr_values, "prompt": self.prompt },
             "request": self.request.facts(),
-            "session_transfer_token": self.transfer.map(|transfer| {
-                json!({ "client_id": transfer.client_id, "scope": values(&transfer.scope), "request": transfer.request.facts() })
+            "session_transfer_token": self.transfer.map(|(transfer, made)| {
+                json!({ "client_id": transfer.client_id, "scope": values(&transfer.scope), "request": made.facts() })
             }),
         });
         facts.to_string()

@@ -4,5 +4,5 @@
 mod facts;
 mod judgement;
 
-pub use facts::{RequestContext, SignInFacts, Transfer};
+pub use facts::{RequestContext, SignInFacts};
 pub use judgement::{Judgement, Unjudged};
