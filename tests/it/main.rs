@@ -69,6 +69,7 @@ mod no_secrets_in_logs;
 mod pairwise;
 mod par;
 mod post_login_actions;
+mod post_login_transfer;
 mod redis_cluster;
 mod redis_failures;
 mod redis_fleet;

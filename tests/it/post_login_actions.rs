@@ -8,12 +8,10 @@ use crate::harness::maxmind::{asn, city, database};
 use crate::harness::page::Page;
 use crate::harness::{Authorization, Browser, Form, Landing, Person, Server, Setup, Tokens, jwt, until};
 use crate::second_factor::equipped;
-use crate::session_transfer::{self, APP, WEB, token_from};
-use crate::session_transfer_browser::{ELSEWHERE, HERE, app, with};
 
-const JUDGE: &str = "symbolon-test-action-judge";
+pub(crate) const JUDGE: &str = "symbolon-test-action-judge";
 const JURY: &str = "symbolon-test-action-jury";
-const MISMATCH: &str = "symbolon-network-mismatch";
+pub(crate) const MISMATCH: &str = "symbolon-network-mismatch";
 
 /// A server whose sign-ins the judge judges, with these properties of it.
 fn judged(properties: &[(&str, &str)]) -> Setup {
@@ -48,7 +46,7 @@ fn submit_code(server: &Server, browser: &Browser, page: &Page, code: &str) -> L
 
 /// The refusal that the client is told: code and description.
 #[track_caller]
-fn refused(server: &Server, request: &Authorization, landing: Landing) -> (String, String) {
+pub(crate) fn refused(server: &Server, request: &Authorization, landing: Landing) -> (String, String) {
     let parameters = landing.parameters();
     assert_eq!(parameters.get("state"), Some(&request.state));
     assert_eq!(parameters.get("iss"), Some(&server.issuer));
@@ -324,51 +322,6 @@ fn several_are_asked_in_their_order_until_one_denies() {
     server.write_properties(&properties("first"));
     let said = server.command(&["handler", "reload"]).refused();
     assert!(said.contains("test.jury.order") && said.contains("a whole number"), "{said}");
-}
-
-#[test]
-fn a_transfer_that_is_opened_in_another_country_is_denied() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("city.mmdb");
-    let networks = [("203.0.113.0/24", city("DE", "Germany", "Berlin")), ("198.51.100.0/24", city("FR", "France", "Paris"))];
-    std::fs::write(&file, database("Test-City", &networks)).expect("a file");
-    // The binding itself would let it pass.
-    let unbound = |mut rules: Value| {
-        rules["enforce_device_binding"] = "none".into();
-        rules
-    };
-    let server = session_transfer::setup()
-        .client(APP.id, "session_transfer", unbound(json!({ "can_create_session_transfer_token": true })))
-        .client(WEB.id, "session_transfer", unbound(json!({ "allowed_authentication_methods": ["query"] })))
-        .set("network.databases", json!([file]))
-        .handler(MISMATCH)
-        .handler(JUDGE)
-        .property("op.postLoginAction.networkMismatch.enable", "true")
-        .property("test.judge.enable", "true")
-        .property("test.judge.echo", "true")
-        .start();
-    let (one, other) = (app(&server), app(&server));
-    let asked = with(&token_from(&server, HERE, &one.tokens));
-    let browser = Browser::behind("203.0.113.99");
-    let code = browser.ask(&server, &asked).code();
-    let seen = jwt::claims(Tokens(server.token(WEB, asked.redeem(&code)).ok()).id())["seen"].clone();
-    assert_eq!(seen["session"]["transferred"], true);
-    let token = &seen["session_transfer_token"];
-    assert_eq!((&token["client_id"], &token["request"]["ip"]), (&json!(APP.id), &json!(HERE)));
-    assert_eq!(token["request"]["geoip"]["country_code"], "DE");
-    assert!(token["scope"].as_array().is_some_and(|scope| scope.contains(&json!("openid"))), "{token}");
-
-    let asked = with(&token_from(&server, HERE, &other.tokens));
-    let (error, reason) = refused(&server, &asked, Browser::behind(ELSEWHERE).ask(&server, &asked));
-    assert_eq!((error.as_str(), reason.as_str()), ("access_denied", "Network mismatch detected"));
-    server.trail().one("SI2051", &[("client_id", WEB.id), ("handler", "NetworkMismatch"), ("address", ELSEWHERE)]);
-    // Nor later, when the session has gone there; but whoever signs in there by themselves is welcome.
-    let asked = Authorization::new(WEB, "openid").set("prompt", "none");
-    let carried = Browser::behind(ELSEWHERE);
-    carried.plant(&asked.url(&server), &browser.cookies(&asked.url(&server)).expect("cookies"));
-    assert_eq!(refused(&server, &asked, carried.ask(&server, &asked)).0, "access_denied");
-    let asked = Authorization::new(WEB, "openid");
-    Browser::behind(ELSEWHERE).authorize(&server, &asked, &other.person).code();
 }
 
 #[test]
