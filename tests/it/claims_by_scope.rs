@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::harness::cast::{BACKEND, CLAIMED, ONE, OPAQUE, SCOPE, TWO};
-use crate::harness::{Form, Person, Server, Setup, Tokens, jwt};
+use crate::harness::{Authorization, Browser, Form, Person, Server, Setup, Tokens, jwt};
 
 const GROUPS: [&str; 3] = ["groups=[\"staff\",\"admins\"]", "roles=[\"editor\"]", "entitlements=[{\"value\":\"print\"}]"];
 
@@ -136,4 +136,20 @@ fn discovery_and_config_show_name_them() {
     }
     let shown = server.command(&["config", "show"]).fine().stdout;
     assert!(shown.contains("scopes.roles.access_token_claims"), "{shown}");
+}
+
+/// OpenID Connect Core section 5.5: one by one, as far as the client's registered scope has them.
+#[test]
+fn single_roles_and_groups_may_be_asked_for() {
+    let server = server();
+    let person = member_of(server);
+    let claims = r#"{"id_token":{"groups":null,"roles":null},"userinfo":{"groups":{"essential":true},"roles":null}}"#;
+    let request = Authorization::new(ONE, "openid").set("claims", claims);
+    let code = Browser::new().authorize(server, &request, &person).code();
+    let tokens = Tokens(server.token(ONE, request.redeem(&code)).ok());
+    let (groups, null) = (json!(["staff", "admins"]), Value::Null);
+    // The scope `roles` puts its claim into access tokens alone, so no client has it in the others.
+    assert_eq!(said(&jwt::claims(tokens.id())), (groups.clone(), null.clone(), null.clone()));
+    assert_eq!(said(&server.userinfo(tokens.access()).ok()), (groups, null.clone(), null.clone()));
+    assert_eq!(said(&server.verified(tokens.access()).1), (null.clone(), null.clone(), null));
 }

@@ -57,9 +57,14 @@ fn what_is_not_active_says_only_that() {
 fn introspection_wants_a_client_that_authenticates() {
     let server = shared::usual();
     let device = server.device(ONE);
-    for client in [BACKEND, BACKEND_POST, BACKEND_JWT, SERVICE] {
+    for client in [BACKEND, BACKEND_POST, BACKEND_JWT] {
         assert_eq!(server.post_as(client, "/introspect", token(device.access())).ok()["active"], true);
     }
+    // One that authenticates and is not registered for it learns nothing of the tokens of others.
+    let own = server.token(SERVICE, Form::of(&[("grant_type", "client_credentials")])).ok();
+    let active = |text: &str| server.post_as(SERVICE, "/introspect", token(text)).ok()["active"].clone();
+    assert_eq!(active(device.access()), false);
+    assert_eq!(active(own["access_token"].as_str().expect("a token")), true, "its own");
     let anonymous = http().post(server.url("/introspect")).header("content-type", "application/x-www-form-urlencoded");
     let answer = Server::send(anonymous.body(token(device.access()).encoded()));
     assert!(answer.status == 401 || answer.status == 400, "{}", answer.body);

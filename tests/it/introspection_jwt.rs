@@ -21,7 +21,6 @@ fn server() -> &'static Server {
             .client(BACKEND_POST.id, "jwks", json!({ "keys": [encryption_key().1] }))
             .client(BACKEND_POST.id, "introspection_signed_response_alg", "EdDSA")
             .client(BACKEND_POST.id, "introspection_encrypted_response_alg", "RSA-OAEP-256")
-            .client(SERVICE.id, "introspection", false)
             .start()
     })
 }

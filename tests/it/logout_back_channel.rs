@@ -41,7 +41,8 @@ fn log_out(server: &Server, browser: &Browser) {
 
 fn log_out_by(server: &Server, browser: &Browser, hint: &str) {
     let form = Form::of(&[("id_token_hint", hint)]);
-    assert_eq!(browser.post(&server.url("/logout").parse().expect("a URL"), &form).status, 200);
+    let answer = browser.post(&server.url("/logout").parse().expect("a URL"), &form);
+    assert_eq!(browser.follow(server, answer).page().status, 200);
 }
 
 #[test]
@@ -64,8 +65,9 @@ fn a_logout_token_says_what_the_specification_asks() {
     until("it is audited", || !server.trail().all("SE3031", &[("client_id", BACKEND.id)]).is_empty());
     server.trail().one("SE3031", &[("sid", &claim(&tokens, "sid")), ("subject", &claim(&tokens, "sub"))]);
     // A logout token is no ID token: it vouches for nothing.
-    let again = Browser::new().post(&server.url("/logout").parse().expect("a URL"), &Form::of(&[("id_token_hint", &token)]));
-    assert_eq!(again.status, 400);
+    let browser = Browser::new();
+    let again = browser.post(&server.url("/logout").parse().expect("a URL"), &Form::of(&[("id_token_hint", &token)]));
+    assert_eq!(browser.follow(&server, again).page().status, 400);
 }
 
 #[test]

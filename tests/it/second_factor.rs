@@ -33,6 +33,21 @@ fn sign_in(server: &Server, browser: &Browser, request: &Authorization, person: 
     browser.submit_password(server, &page, &person.name, &person.password)
 }
 
+/// OpenID Connect Core section 5.5.1: a single value instead of several.
+#[test]
+fn a_level_may_be_demanded_by_value() {
+    let server = shared::usual();
+    let (browser, (person, app, _)) = (Browser::new(), equipped(server));
+    let demand =
+        |acr: &str| request().set("claims", &format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{acr}"}}}}}}"#));
+    let request = demand(TWO_FACTOR);
+    let page = sign_in(server, &browser, &request, &person).page();
+    let landing = submit_code(server, &browser, &page, &app.code());
+    assert_eq!(id_token(server, &request, landing)["acr"], TWO_FACTOR);
+    let unknown = demand("urn:nobody:knows").set("prompt", "none");
+    assert_eq!(browser.ask(server, &unknown).error(&unknown, server), "unmet_authentication_requirements");
+}
+
 /// The texts of the elements `code` on a page.
 fn codes(page: &Page) -> Vec<String> {
     page.read(|document| {

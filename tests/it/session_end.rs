@@ -104,7 +104,9 @@ fn logout_never_redirects_elsewhere() {
         ("", "http://127.0.0.1:9/signed-out"),
         ("a.b.c", "http://127.0.0.1:9/signed-out"),
     ] {
-        let page = Browser::new().post(&url, &Form::of(&[("id_token_hint", hint), ("post_logout_redirect_uri", uri)]));
+        let browser = Browser::new();
+        let page = browser.post(&url, &Form::of(&[("id_token_hint", hint), ("post_logout_redirect_uri", uri)]));
+        let page = browser.follow(server, page).page();
         assert!(page.location().is_none(), "{uri}");
         assert!(page.is_html() && page.status < 500);
     }

@@ -23,6 +23,11 @@ pub fn examine(draft: Draft) -> Examination {
     findings.0.extend(clients::check(&loaded.settings.clients, &loaded.settings.scopes).0);
     let networks = Networks::open(&loaded.settings.network).map_err(|wrong| findings.0.extend(wrong.0)).ok();
     let mut rehearsal = handlers_are_known.then(|| Rehearsal::of(&loaded.settings));
+    if let Some(rehearsal) = &mut rehearsal
+        && loaded.settings.proxy.client_certificate_header.is_none()
+    {
+        rehearsal.warnings.extend(clients::without_certificates(&loaded.settings.clients));
+    }
     findings.0.extend(rehearsal.iter_mut().flat_map(|rehearsal| std::mem::take(&mut rehearsal.findings)));
     Examination { loaded, rehearsal, networks, findings }
 }

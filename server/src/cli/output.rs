@@ -1,7 +1,7 @@
 //! The only place that prints: results to standard output, failures to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program prints")]
 
-use std::io::Write as _;
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -62,17 +62,17 @@ impl Output {
     /// Prints a result.
     pub fn value(&self, value: &Value) {
         if self.json {
-            println!("{value}");
+            print(format_args!("{value}\n"));
         } else {
             // A JSON value in memory can always be written; an empty line would say so if not.
-            println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+            print(format_args!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
         }
     }
 
     /// Prints rows: JSON as one array, else a line each below one with the names of the columns.
     pub fn rows(&self, values: &Value, columns: &[&str]) {
         if self.json {
-            println!("{values}");
+            print(format_args!("{values}\n"));
             return;
         }
         let row = |row: &Value| columns.iter().map(|column| cell(&row[*column])).collect();
@@ -82,31 +82,31 @@ impl Output {
         let widths: Vec<usize> = (0..columns.len()).map(width).collect();
         for cells in &lines {
             let line: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            println!("{}", line.join("  ").trim_end());
+            print(format_args!("{}\n", line.join("  ").trim_end()));
         }
     }
 
     /// Prints a line for people; nothing in JSON mode.
     pub fn line(&self, text: &str) {
         if !self.json {
-            println!("{text}");
+            print(format_args!("{text}\n"));
         }
     }
 
     /// Prints lines one by one, for whoever may stop listening; `false` when they have.
     #[must_use]
     pub fn goes_on(&self, line: impl std::fmt::Display) -> bool {
-        writeln!(std::io::stdout().lock(), "{line}").is_ok()
+        writeln!(io::stdout().lock(), "{line}").is_ok()
     }
 
     /// Prints text as it is.
     pub fn text(&self, text: &str) {
-        print!("{text}");
+        print(format_args!("{text}"));
     }
 
     /// Tells the operator something that is no result.
     pub fn note(&self, text: &str) {
-        eprintln!("{text}");
+        say(format_args!("{text}\n"));
     }
 
     /// Prints a finding that is not fatal.
@@ -117,9 +117,9 @@ impl Output {
     /// Prints findings that are not fatal.
     pub fn warn(&self, findings: &impl Serialize, text: &str) {
         if self.json {
-            eprintln!("{}", serde_json::to_string(findings).unwrap_or_default());
+            say(format_args!("{}\n", serde_json::to_string(findings).unwrap_or_default()));
         } else if !text.is_empty() {
-            eprintln!("warning: {text}");
+            say(format_args!("warning: {text}\n"));
         }
     }
 
@@ -135,17 +135,35 @@ impl Output {
     #[must_use]
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         match (failure, self.json) {
-            (Failure::Findings(findings), true) => eprintln!("{}", json!({ "findings": findings.0 })),
-            (Failure::Findings(findings), false) => eprintln!("{findings}"),
-            (Failure::Told(findings), true) => eprintln!("{}", json!({ "findings": findings })),
+            (Failure::Findings(findings), true) => say(format_args!("{}\n", json!({ "findings": findings.0 }))),
+            (Failure::Findings(findings), false) => say(format_args!("{findings}\n")),
+            (Failure::Told(findings), true) => say(format_args!("{}\n", json!({ "findings": findings }))),
             (Failure::Told(findings), false) => {
-                findings.as_array().into_iter().flatten().for_each(|finding| eprintln!("{}", told(finding)));
+                findings.as_array().into_iter().flatten().for_each(|finding| say(format_args!("{}\n", told(finding))));
             }
-            (Failure::Refusal(sentence), true) => eprintln!("{}", json!({ "error": sentence })),
-            (Failure::Refusal(sentence), false) => eprintln!("error: {sentence}"),
+            (Failure::Refusal(sentence), true) => say(format_args!("{}\n", json!({ "error": sentence }))),
+            (Failure::Refusal(sentence), false) => say(format_args!("error: {sentence}\n")),
         }
         ExitCode::from(1)
     }
+}
+
+/// Writes of a result. Whoever reads no further (`| head`) has what they wanted: the command ends as it would have.
+fn print(text: Arguments<'_>) {
+    let mut out = io::stdout().lock();
+    match out.write_fmt(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            say(format_args!("error: the result cannot be written: {error}\n"));
+            // It may be a secret that is shown this once; nobody must believe that they have it.
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+/// Writes to standard error. If nobody can be told, there is nobody to tell that either.
+fn say(text: Arguments<'_>) {
+    let _nobody = io::stderr().lock().write_fmt(text);
 }
 
 /// A finding in the words in which it prints itself.

@@ -10,6 +10,7 @@ use super::logout::LogoutUris;
 use super::redirect::RedirectUri;
 use super::request_uri::RequestUri;
 use super::session_transfer::SessionTransfer;
+use super::translations::Translations;
 use crate::foundation::digest::constant_time_eq;
 use crate::foundation::{Digest, Secret, Timestamp};
 use crate::protocol::Scope;
@@ -86,7 +87,7 @@ pub struct Client {
     pub session_transfer: SessionTransfer,
     /// `allow_dotless_redirect_schemes`: `appname://oauth/callback` may be registered.
     pub allow_dotless_redirect_schemes: bool,
-    /// `introspection`: it may ask about tokens of other clients at `/introspect`; confidential clients by default.
+    /// `introspection`: it may ask about tokens of other clients at `/introspect`.
     pub introspection: bool,
     /// `client_uri`.
     pub client_uri: Option<String>,
@@ -96,6 +97,8 @@ pub struct Client {
     pub policy_uri: Option<String>,
     /// `tos_uri`: its terms of service; https.
     pub tos_uri: Option<String>,
+    /// `client_name`, `policy_uri` and `tos_uri` in other languages.
+    pub translations: Translations,
     /// `contacts`.
     pub contacts: Vec<String>,
     /// Everything as registered, defaults filled in, secrets and ids removed: what a handler sees.

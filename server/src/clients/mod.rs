@@ -22,11 +22,12 @@ pub mod sector;
 pub mod session_transfer;
 pub mod sharing;
 mod software_statement;
+pub mod translations;
 
 pub use assertion::{AssertionProblem, seconds as numeric_date};
 pub use authentication::{AuthenticatedClient, AuthenticationError, Presented, authenticate};
 pub use basic::parse_basic;
-pub use certificate::{CertificateName, CertificateProblem};
+pub use certificate::{CertificateName, CertificateProblem, without_certificates};
 pub use client::{
     ApplicationType, Client, ClientAuth, DirectedShare, MacSecret, Origin, RequestRules, ResponseEncryption, SubjectType,
 };
@@ -42,3 +43,4 @@ pub use request_uri::{Reference, RequestUri};
 pub use sector::{SectorProblem, check_sector};
 pub use session_transfer::{Demands, DeviceBinding, SessionTransfer};
 pub use software_statement::StatementProblem;
+pub use translations::{Localized, Translations};

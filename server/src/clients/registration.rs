@@ -15,8 +15,8 @@ use crate::foundation::{Digest, Secret, Timestamp, encoding, random};
 use crate::protocol::names::{AUTHORIZATION_CODE, OFFLINE_ACCESS, OPENID, REFRESH_TOKEN};
 use crate::settings::meaning::{ScopeMeaning, StatementIssuer};
 
-/// The members that are kept. Whatever else is sent is ignored (RFC 7591 section 2), and no handler ever sees it.
-const HONOURED: [&str; 56] = [
+/// The members that count, be it to be refused. Whatever else is sent is ignored (RFC 7591 section 2), and no handler ever sees it.
+const HONOURED: [&str; 64] = [
     "redirect_uris",
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
@@ -67,6 +67,14 @@ const HONOURED: [&str; 56] = [
     "frontchannel_logout_session_required",
     "authorization_signed_response_alg",
     "authorization_encrypted_response_alg",
+    "authorization_encrypted_response_enc",
+    "authorization_details_types",
+    "request_object_encryption_enc",
+    "backchannel_token_delivery_mode",
+    "backchannel_client_notification_endpoint",
+    "backchannel_authentication_request_signing_alg",
+    "backchannel_user_code_parameter",
+    "signed_jwks_uri",
     "tls_client_certificate_bound_access_tokens",
     "tls_client_auth_subject_dn",
     "tls_client_auth_san_dns",
@@ -99,6 +107,8 @@ pub struct Allowed<'a> {
     pub grant_types: &'a [String],
     /// `registration.software_statement_issuers`.
     pub issuers: &'a [StatementIssuer],
+    /// Whether certificates of clients are read at all (`proxy.client_certificate_header`), as discovery says.
+    pub certificates: bool,
     /// The present.
     pub now: Timestamp,
 }
@@ -222,7 +232,10 @@ impl Allowed<'_> {
                 errors.push(refused(name, "a value", "nothing: only the operator of this server gives it", "leave it out"));
             }
         }
-        // A client that authenticates may ask about the tokens of all others, unless it is told not to.
+        if !self.certificates {
+            errors.extend(refuse_certificates(metadata));
+        }
+        // As a word of its own: what the default is, is no business of strangers.
         map.insert("introspection".to_owned(), json!(false));
         let listed = |name: &str| metadata.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let grants = || {
@@ -259,6 +272,16 @@ impl Allowed<'_> {
         }
         (map, errors)
     }
+}
+
+/// What of the metadata needs certificates (RFC 8705), where none are read: such a client could never get a token, or one that is not bound.
+fn refuse_certificates(metadata: &Map<String, Value>) -> impl Iterator<Item = MetadataError> {
+    let method = "token_endpoint_auth_method";
+    let by_certificate = ["tls_client_auth", "self_signed_tls_client_auth"].into_iter().map(move |own| (method, json!(own)));
+    let flags = ["tls_client_certificate_bound_access_tokens", "use_mtls_endpoint_aliases"].map(|flag| (flag, json!(true)));
+    let needing = by_certificate.chain(flags).filter(|(name, value)| metadata.get(*name) == Some(value));
+    let expected = "what needs no certificate: this server reads none of clients";
+    needing.map(move |(name, value)| refused(name, value.to_string(), expected, "choose among what discovery announces"))
 }
 
 fn refused(field: &str, seen: impl Into<String>, expected: impl Into<String>, remedy: &str) -> MetadataError {

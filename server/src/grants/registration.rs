@@ -173,6 +173,7 @@ impl Engine {
             scopes: &registration.scopes,
             grant_types: &registration.grant_types,
             issuers: &registration.software_statement_issuers,
+            certificates: self.settings().proxy.client_certificate_header.is_some(),
             now: self.clock().now(),
         }
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
 use super::words::Words;
-use super::{body, browser, interaction, origin, pages, respond};
+use super::{browser, interaction, origin, pages, posted, respond};
 use crate::grants::authorize::arrival::brought_by;
 use crate::grants::authorize::{Arriving, Authorized, Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
@@ -21,11 +21,11 @@ pub fn resource() -> Resource {
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
-        Ok(parameters) => parameters,
-        Err(error) => return pages::problem(Words::plain(&request, engine), &error),
-    };
     let visitor = browser::recognise(&request, issuer, &engine.settings().proxy);
+    let parameters = match posted::read(posted::AUTHORIZE, &request, payload, &visitor, engine).await {
+        Ok(parameters) => parameters,
+        Err(answer) => return answer,
+    };
     let address = visitor.browser.address;
     let brought = brought_by(&parameters).into_iter().chain(browser::transfer_token(&request)).collect();
     let Authorized { outcome, changes } = engine.authorize(&parameters, &visitor.browser, Arriving { address, brought }).await;

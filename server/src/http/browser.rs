@@ -43,6 +43,14 @@ pub struct Visitor {
     new: bool,
 }
 
+impl Visitor {
+    /// Whether it brought no binding cookie.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.new
+    }
+}
+
 /// Reads a browser's cookies. One that has no binding yet is given one with the answer.
 #[must_use]
 pub fn recognise(request: &HttpRequest, issuer: &Issuer, proxy: &Proxy) -> Visitor {

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::serve::Shared;
 use super::words::Words;
-use super::{body, browser, origin, pages, respond};
+use super::{browser, origin, pages, posted, respond};
 use crate::foundation::Digest;
 use crate::foundation::digest::constant_time_eq;
 use crate::grants::authorize::Browser;
@@ -26,16 +26,16 @@ pub fn resource() -> Resource {
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
     let engine = &shared.engine;
     let issuer = &engine.settings().server.issuer;
-    let posted = request.method() == Method::POST;
-    let parameters = match body::read_either(&request, payload, engine.settings().server.max_body).await {
-        Ok(parameters) => parameters,
-        Err(error) => return pages::problem(Words::plain(&request, engine), &error),
-    };
     let visitor = browser::recognise(&request, issuer, &engine.settings().proxy);
+    let parameters = match posted::read(posted::LOGOUT, &request, payload, &visitor, engine).await {
+        Ok(parameters) => parameters,
+        Err(answer) => return answer,
+    };
     let words = Words::of(&request, parameters.get("ui_locales").unwrap_or_default(), &engine.settings().sign_in.languages);
     // The page's form repeats a value that only this browser's page can know.
     let proof = Digest::of(visitor.browser.binding.expose()).left_half();
-    let answered = posted && parameters.get("proof").is_some_and(|given| constant_time_eq(given.as_bytes(), proof.as_bytes()));
+    let answered = request.method() == Method::POST
+        && parameters.get("proof").is_some_and(|given| constant_time_eq(given.as_bytes(), proof.as_bytes()));
     if answered && parameters.get("logout") == Some("no") {
         return pages::message(words, "Still signed in", "You are still signed in on this browser.");
     }

@@ -24,6 +24,7 @@ pub mod origin;
 pub mod pages;
 pub mod par;
 pub mod possession;
+pub mod posted;
 pub mod protected;
 pub mod register;
 pub mod respond;

@@ -116,7 +116,8 @@ struct ConsentPage<'a> {
     person: &'a str,
     transaction: &'a str,
     scopes: &'a [(String, String)],
-    links: &'a [(&'static str, String)],
+    resources: &'a [String],
+    links: &'a [(&'static str, &'a str)],
 }
 
 #[derive(Template)]
@@ -158,7 +159,7 @@ pub fn show(engine: &Engine, request: &HttpRequest, page: &Page, status: StatusC
     let settings = engine.settings();
     let issuer = &settings.server.issuer;
     let words = Words::of(request, &page.ui_locales, &settings.sign_in.languages);
-    let (client_name, transaction) = (page.client_name.as_str(), page.transaction.expose().as_str());
+    let (client_name, transaction) = (page.client_name.in_language(words.tag()), page.transaction.expose().as_str());
     let html = match &page.content {
         Content::SignIn { username, message } => SignInPage {
             words,
@@ -211,7 +212,7 @@ pub fn show(engine: &Engine, request: &HttpRequest, page: &Page, status: StatusC
             codes: &codes.iter().map(|code| code.expose().as_str()).collect::<Vec<_>>(),
         }
         .render(),
-        Content::Consent { person, scopes, links } => ConsentPage {
+        Content::Consent { person, scopes, resources, links } => ConsentPage {
             words,
             title: words.say("Allow access?"),
             style: STYLE,
@@ -220,7 +221,8 @@ pub fn show(engine: &Engine, request: &HttpRequest, page: &Page, status: StatusC
             person,
             transaction,
             scopes,
-            links,
+            resources,
+            links: &links.iter().map(|(name, uri)| (*name, uri.in_language(words.tag()))).collect::<Vec<_>>(),
         }
         .render(),
     };

@@ -358,7 +358,7 @@ pub(super) const LEAVES: &[Leaf] = &[
     ),
     leaf(
         "sessions.logout.retry_for",
-        Kind::Duration { min: MINUTE, max: 30 * DAY, never: false },
+        Kind::Duration { min: SECOND, max: 30 * DAY, never: false },
         "1d",
         "How long a client that does not take its back-channel logout token is tried again, less and less often.",
     ),
@@ -370,7 +370,7 @@ pub(super) const LEAVES: &[Leaf] = &[
     ),
     leaf(
         "sign_in.transaction_lifetime",
-        Kind::Duration { min: MINUTE, max: DAY, never: false },
+        Kind::Duration { min: SECOND, max: DAY, never: false },
         "1h",
         "How long a person may take to sign in and consent.",
     ),

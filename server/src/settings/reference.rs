@@ -57,7 +57,7 @@ the client's secret. Members beyond RFC 7591 and OpenID Connect registration, he
 | `device_sso_family` | text | The family that the client shares device sessions with. Absent: none. |
 | `device_sso_sources` | a list | Which clients of the family may sign this one in: each a `client_id`, or an object with `client_id`, `scope` (the most it may be granted) and `offline_access` (whether it may be given a refresh token). Absent: all of the family. |
 | `first_party` | true or false | `true`: no consent page. |
-| `introspection` | true or false | Whether the client may ask about every token and device secret at the introspection endpoint, and not only about its own. Absent: a confidential client may, a public one may not. |
+| `introspection` | true or false | Whether the client may ask about every token and device secret at the introspection endpoint, and not only about its own and those meant for it. Absent: it may not. A client that does not authenticate never may. |
 | `access_token_format` | `jwt`, `opaque` | How its access tokens are written. Absent: as `tokens.access_token.format` says. |
 | `access_token_encrypted_response_alg` | `RSA-OAEP-256`, `ECDH-ES`, `ECDH-ES+A128KW`, `ECDH-ES+A256KW` | How an access token is encrypted to the client's `jwks`, which needs a key for it. By itself it encrypts nothing: a handler decides that (`op.deviceSSOHandler.accessToken.encrypt`), and the keys of a resource server come first. |
 | `access_token_encrypted_response_enc` | `A256GCM`, `A128GCM`, `A128CBC-HS256`, `A256CBC-HS512` | The content encryption that goes with it. Absent: `A256GCM`. |

@@ -160,17 +160,26 @@ pub(crate) fn registrations() -> Vec<Value> {
         app(SCHEME, &plain),
         app(DOTLESS, &json!({ "allow_dotless_redirect_schemes": true })),
         app(CLAIMED, &json!({ "redirect_uris": [CLAIMED.redirect, "https://app.example.com/other?fixed=1"] })),
-        app(BACKEND, &json!({ "grant_types": ["authorization_code", "refresh_token", TOKEN_EXCHANGE, "client_credentials"] })),
+        app(
+            BACKEND,
+            &json!({
+                "grant_types": ["authorization_code", "refresh_token", TOKEN_EXCHANGE, "client_credentials"],
+                "introspection": true,
+            }),
+        ),
         app(
             BACKEND_POST,
             &json!({
                 "grant_types": ["authorization_code", "refresh_token", TOKEN_EXCHANGE, "client_credentials"],
-                "require_pkce": false,
+                "require_pkce": false, "introspection": true,
             }),
         ),
         app(
             BACKEND_JWT,
-            &json!({ "grant_types": ["authorization_code", "refresh_token", TOKEN_EXCHANGE, "client_credentials"] }),
+            &json!({
+                "grant_types": ["authorization_code", "refresh_token", TOKEN_EXCHANGE, "client_credentials"],
+                "introspection": true,
+            }),
         ),
         app(BACKEND_SCHEME, &plain),
         app(

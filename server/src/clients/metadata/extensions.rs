@@ -9,12 +9,23 @@ use super::{is_client_id, parse_scope};
 use crate::clients::client::DirectedShare;
 use crate::settings::meaning::{AccessTokenFormat, ScopeMeaning};
 
-/// Members that promise a protection which this server does not give: ignoring them would be a broken promise.
-const UNSUPPORTED: [(&str, &str); 3] = [
-    ("authorization_signed_response_alg", "authorization responses as plain parameters"),
-    ("authorization_encrypted_response_alg", "authorization responses as plain parameters"),
-    ("request_object_encryption_alg", "request objects that are signed only"),
+/// Members of the IANA registry that promise what this server does not do: ignoring them would be a broken promise.
+const UNSUPPORTED: [(&str, &str); 11] = [
+    ("authorization_signed_response_alg", PLAIN_ANSWERS),
+    ("authorization_encrypted_response_alg", PLAIN_ANSWERS),
+    ("authorization_encrypted_response_enc", PLAIN_ANSWERS),
+    ("request_object_encryption_alg", SIGNED_REQUESTS),
+    ("request_object_encryption_enc", SIGNED_REQUESTS),
+    ("authorization_details_types", "nothing: this server has no authorization_details (RFC 9396)"),
+    ("backchannel_token_delivery_mode", NO_CIBA),
+    ("backchannel_client_notification_endpoint", NO_CIBA),
+    ("backchannel_authentication_request_signing_alg", NO_CIBA),
+    ("backchannel_user_code_parameter", NO_CIBA),
+    ("signed_jwks_uri", "jwks or jwks_uri: this server is in no federation"),
 ];
+const PLAIN_ANSWERS: &str = "authorization responses as plain parameters";
+const SIGNED_REQUESTS: &str = "request objects that are signed only";
+const NO_CIBA: &str = "nothing: this server has no backchannel authentication (CIBA)";
 
 pub(super) fn access_token_format(r: &mut Reader<'_>) -> Option<AccessTokenFormat> {
     match r.word("access_token_format", &["jwt", "opaque"])? {
@@ -98,7 +109,7 @@ fn source(
 /// Refuses members whose promise this server does not keep.
 pub(super) fn refuse_unsupported(r: &mut Reader<'_>) {
     for (field, expected) in UNSUPPORTED {
-        let harmless = [Value::Null, Value::Bool(false), Value::String("none".to_owned())];
+        let harmless = [Value::Null, Value::Bool(false), Value::String("none".to_owned()), Value::Array(Vec::new())];
         if r.value(field).is_some_and(|value| !harmless.contains(value)) {
             r.refuse(field, "a value", expected, "leave it out");
         }

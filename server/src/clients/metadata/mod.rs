@@ -141,7 +141,7 @@ pub(super) fn read(
     if is_public && !require_pkce {
         r.refuse("require_pkce", "false", "true, because a public client has nothing else to protect its codes", "leave it out");
     }
-    let introspection = introspection(r, is_public);
+    let introspection = introspection(r, is_public, basis.is_stored);
     let id_token_signed_response_alg =
         r.word("id_token_signed_response_alg", &SigningAlg::ALL.map(SigningAlg::as_str)).and_then(SigningAlg::from_name);
     let name = r.line("client_name", 256).unwrap_or_else(|| id.clone());
@@ -149,7 +149,7 @@ pub(super) fn read(
     let mut requests = requests::read(r, &keys);
     let before = r.errors.len();
     (requests.default_max_age, requests.default_acr_values) = requests::defaults(r);
-    let (policy_uri, tos_uri) = links::read(r);
+    let (policy_uri, tos_uri, translations) = links::read(r);
     if basis.is_stored {
         // A release that did not know these members stored them as they came.
         r.errors.truncate(before);
@@ -189,6 +189,7 @@ pub(super) fn read(
         logo_uri: r.web_address("logo_uri"),
         policy_uri,
         tos_uri,
+        translations,
         contacts,
         metadata: Map::new(),
         issued_at: basis.issued_at,
@@ -200,7 +201,10 @@ pub(super) fn read(
         response_types,
         scope,
     };
-    extensions::refuse_unsupported(r);
+    if !basis.is_stored {
+        // A release that did not refuse one of them stored it as it came.
+        extensions::refuse_unsupported(r);
+    }
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
@@ -220,12 +224,15 @@ fn registered(map: &Map<String, Value>, client: &Client) -> Map<String, Value> {
     out.insert("response_types".to_owned(), json!(client.response_types));
     out.insert("application_type".to_owned(), json!(client.application_type.as_str()));
     out.insert("scope".to_owned(), json!(client.scope));
+    if !matches!(client.auth, ClientAuth::None) {
+        out.insert("introspection".to_owned(), json!(client.introspection));
+    }
     out
 }
 
-/// `introspection`
-fn introspection(r: &mut Reader<'_>, is_public: bool) -> bool {
-    let may = r.flag("introspection").unwrap_or(!is_public);
+/// `introspection`. A stored client without the member was registered when a confidential one needed none; since then it is written out.
+fn introspection(r: &mut Reader<'_>, is_public: bool, is_stored: bool) -> bool {
+    let may = r.flag("introspection").unwrap_or(is_stored && !is_public);
     if is_public && may {
         r.refuse(
             "introspection",

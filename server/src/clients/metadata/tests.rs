@@ -63,7 +63,7 @@ fn fills_in_the_defaults_of_rfc_7591() {
     assert_eq!(client.response_types, ["code"]);
     assert_eq!(client.application_type, ApplicationType::Web);
     assert_eq!(client.scope.to_string(), "openid profile email address phone");
-    assert!(client.require_pkce && !client.first_party && !client.compat_device_token && client.introspection);
+    assert!(client.require_pkce && !client.first_party && !client.compat_device_token && !client.introspection);
     assert_eq!(client.id.len(), 22, "128 bits were made");
     assert_eq!(client.name, client.id);
     let secret = registration.client_secret.unwrap();
@@ -111,7 +111,7 @@ fn reads_every_extension() {
         "application_type": "native", "grant_types": [AUTHORIZATION_CODE, TOKEN_EXCHANGE], "scope": "openid device_sso read",
         "access_token_format": "opaque", "access_token_encrypted_response_alg": "ECDH-ES",
         "device_sso_family": "acme", "device_sso_sources": ["one", {"client_id": "two", "scope": "openid", "offline_access": false}],
-        "compat_device_token": true, "first_party": true, "require_pkce": false, "introspection": false,
+        "compat_device_token": true, "first_party": true, "require_pkce": false, "introspection": true,
         "allow_dotless_redirect_schemes": true, "redirect_uris": ["appname://oauth/callback"],
         "post_logout_redirect_uris": ["appname://out"], "id_token_signed_response_alg": "ES256",
         "client_name": "App", "client_uri": "https://a.example/", "logo_uri": "https://a.example/l.png", "contacts": ["a@a.example"],
@@ -123,7 +123,7 @@ fn reads_every_extension() {
     assert_eq!(client.access_token_encryption.as_ref().map(|e| e.enc.as_str()), Some("A256GCM"));
     assert_eq!(client.device_sso_sources.as_ref().map(Vec::len), Some(2));
     assert_eq!(client.id_token_signed_response_alg, Some(SigningAlg::Es256));
-    assert!(client.compat_device_token && client.first_party && !client.require_pkce && !client.introspection);
+    assert!(client.compat_device_token && client.first_party && !client.require_pkce && client.introspection);
     assert!(client.redirect_uri_matches("appname://oauth/callback"));
     assert!(!client.redirect_uri_matches("appname://oauth/callback/"));
     assert!(client.post_logout_redirect_uri_matches("appname://out"));

@@ -47,7 +47,10 @@ fn the_scope_that_nobody_names_is_within_the_list() {
     let (clients, _) = directory();
     let (scopes, grant_types) = (texts(&["openid", "email", "unknown"]), texts(&["authorization_code", "refresh_token"]));
     let prepared = clients
-        .prepare(&app(), Allowed { scopes: &scopes, grant_types: &grant_types, issuers: &[], now: Timestamp(NOW) })
+        .prepare(
+            &app(),
+            Allowed { scopes: &scopes, grant_types: &grant_types, issuers: &[], certificates: false, now: Timestamp(NOW) },
+        )
         .unwrap();
     assert_eq!(prepared.client().scope.to_string(), "openid email");
 }
@@ -56,7 +59,7 @@ fn the_scope_that_nobody_names_is_within_the_list() {
 async fn a_client_that_nobody_keeps_is_gone_in_time() {
     let (clients, clock) = directory();
     let (scopes, grant_types) = (texts(&["openid"]), texts(&["authorization_code"]));
-    let allowed = Allowed { scopes: &scopes, grant_types: &grant_types, issuers: &[], now: Timestamp(NOW) };
+    let allowed = Allowed { scopes: &scopes, grant_types: &grant_types, issuers: &[], certificates: false, now: Timestamp(NOW) };
     let register = async || {
         let prepared = clients.prepare(&app(), allowed).unwrap();
         clients.register(prepared, Some(Timestamp(NOW + 60))).await.unwrap().added.client
@@ -94,7 +97,7 @@ proptest! {
         let (scopes, grant_types) = (texts(&["openid", "email"]), texts(&["authorization_code", "refresh_token"]));
         let mut metadata = if is_app { app() } else { Map::new() };
         metadata.extend(members);
-        match clients.prepare(&metadata, Allowed { scopes: &scopes, grant_types: &grant_types, issuers: &[], now: Timestamp(NOW) }) {
+        match clients.prepare(&metadata, Allowed { scopes: &scopes, grant_types: &grant_types, issuers: &[], certificates: false, now: Timestamp(NOW) }) {
             Ok(prepared) => {
                 let client = prepared.client();
                 prop_assert!(!client.first_party && !client.introspection && !client.compat_device_token);

@@ -17,6 +17,9 @@ pub(in crate::grants) struct Consent {
     /// Claims that were asked for one by one, beyond those of the scope.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::grants) claims: Vec<String>,
+    /// The APIs that the request named (RFC 8707). The release before neither names nor keeps them; then the person is asked once more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::grants) resources: Vec<String>,
     /// When the person last said so.
     pub(in crate::grants) given: Timestamp,
     /// Whether the client is in the list of the person's consents. The release before drops this; then it is entered once more.
@@ -25,7 +28,7 @@ pub(in crate::grants) struct Consent {
 }
 
 impl Engine {
-    /// Whether the person must be asked: never for first-party clients, else when scope or claims are beyond what was agreed to.
+    /// Whether the person must be asked: never for first-party clients, else when scope, claims or APIs are beyond what was agreed to.
     ///
     /// # Errors
     /// When the store fails.
@@ -45,7 +48,8 @@ impl Engine {
         }
         let Some(consent) = standing(client, consent) else { return Ok(true) };
         let agreed = [self.settings().claims_of(&consent.scope), consent.claims].concat();
-        Ok(!request.scope.is_subset(&consent.scope) || !request.claims.beyond(&agreed).is_empty())
+        let knows_all = request.resources.iter().all(|resource| consent.resources.contains(resource));
+        Ok(!knows_all || !request.scope.is_subset(&consent.scope) || !request.claims.beyond(&agreed).is_empty())
     }
 
     /// Remembers what the person agreed to, beside what they agreed to before.
@@ -64,11 +68,14 @@ impl Engine {
                 Some(stored) => standing(client, decode(&stored.value)?),
                 None => None,
             };
-            let (mut scope, mut claims) = before.map(|consent| (consent.scope, consent.claims)).unwrap_or_default();
+            let before = before.map(|consent| (consent.scope, consent.claims, consent.resources));
+            let (mut scope, mut claims, mut resources) = before.unwrap_or_default();
             request.scope.iter().for_each(|value| scope.insert(value));
             let known = [self.settings().claims_of(&scope), claims.clone()].concat();
             claims.extend(request.claims.beyond(&known));
-            let consent = Consent { scope, claims, given: self.clock().now(), listed: true };
+            let new = request.resources.iter().filter(|resource| !resources.contains(resource)).cloned().collect::<Vec<_>>();
+            resources.extend(new);
+            let consent = Consent { scope, claims, resources, given: self.clock().now(), listed: true };
             if self.write_consent(sub, &client.id, stored, &consent).await? {
                 return Ok(());
             }

@@ -9,7 +9,7 @@ use super::request::{AuthorizationRequest, RedirectError};
 use super::step::Step;
 use super::transaction::{Progress, Transaction, Waiting};
 use crate::accounts::totp::Enrolment;
-use crate::clients::Client;
+use crate::clients::{Client, Localized};
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::logout::session_state;
@@ -35,7 +35,7 @@ pub struct Page {
     /// For the form.
     pub transaction: Secret<String>,
     /// The app that asks.
-    pub client_name: String,
+    pub client_name: Localized,
     /// The languages that it asks for, best first.
     pub ui_locales: String,
     /// Which page.
@@ -45,7 +45,8 @@ pub struct Page {
 impl Page {
     /// The page of a transaction over that request.
     pub(super) fn new(transaction: Secret<String>, client: &Client, request: &AuthorizationRequest, content: Content) -> Self {
-        Self { transaction, client_name: client.name.clone(), ui_locales: request.ui_locales.clone(), content }
+        let client_name = client.translations.of("client_name", &client.name);
+        Self { transaction, client_name, ui_locales: request.ui_locales.clone(), content }
     }
 }
 
@@ -83,8 +84,10 @@ pub enum Content {
         person: String,
         /// What is asked for: scope value (none for a single claim) and sentence.
         scopes: Vec<(String, String)>,
+        /// The APIs that it is for (RFC 8707), where the request names them.
+        resources: Vec<String>,
         /// Pages of the client: what each is, and its https address.
-        links: Vec<(&'static str, String)>,
+        links: Vec<(&'static str, Localized)>,
     },
 }
 
@@ -219,11 +222,16 @@ impl Engine {
             Step::Enrol(loaded) => Content::Enrol { enrolment: self.enrolment(&loaded).await?, message: None },
             Step::Consent(passed) | Step::Answer(passed) => {
                 let client = self.client_of(request).await?;
-                let links = [("Privacy policy", &client.policy_uri), ("Terms of service", &client.tos_uri)];
+                let link = |member, uri: &Option<String>| uri.as_ref().map(|uri| client.translations.of(member, uri));
+                let links = [
+                    ("Privacy policy", link("policy_uri", &client.policy_uri)),
+                    ("Terms of service", link("tos_uri", &client.tos_uri)),
+                ];
                 Content::Consent {
                     person: self.name_of(&passed.loaded.session.sub).await?,
                     scopes: self.asked_for(request),
-                    links: links.into_iter().filter_map(|(name, uri)| Some((name, uri.clone()?))).collect(),
+                    resources: request.resources.clone(),
+                    links: links.into_iter().filter_map(|(name, uri)| Some((name, uri?))).collect(),
                 }
             }
         })

@@ -11,6 +11,7 @@ mod effective;
 pub mod entry;
 pub mod flow;
 mod policy;
+pub mod posted;
 pub mod pushed;
 pub mod request;
 mod request_object;

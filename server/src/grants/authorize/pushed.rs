@@ -64,9 +64,14 @@ impl PushedRequests {
         Self { store, clock }
     }
 
-    /// Keeps a request; gives its reference, of 256 random bits.
-    async fn keep(&self, request: &PushedRequest, lifetime: Duration) -> Result<Secret<String>, StorageError> {
-        let reference = Secret::new(format!("{PREFIX}{}", encoding::encode(random::secret().expose())));
+    /// Keeps a request; gives its reference: what it begins with, and 256 random bits.
+    pub(super) async fn keep(
+        &self,
+        prefix: &str,
+        request: &PushedRequest,
+        lifetime: Duration,
+    ) -> Result<Secret<String>, StorageError> {
+        let reference = Secret::new(format!("{prefix}{}", encoding::encode(random::secret().expose())));
         let key = key(&Digest::of(reference.expose()));
         self.store.insert(key, encode(request)?, Some(self.clock.now().plus(lifetime))).await?;
         Ok(reference)
@@ -81,11 +86,23 @@ impl PushedRequests {
         browser: Digest,
         lifetime: Duration,
     ) -> Result<Option<PushedRequest>, StorageError> {
+        // One that was pushed by an earlier client of the same id is not this one's.
+        let own = |request: &PushedRequest| request.client_id == client.id && client.stood_at(request.received);
+        self.claim_if(reference, own, browser, lifetime).await
+    }
+
+    /// The same for a request of which something else is to hold.
+    pub(super) async fn claim_if(
+        &self,
+        reference: &Digest,
+        holds: impl Fn(&PushedRequest) -> bool,
+        browser: Digest,
+        lifetime: Duration,
+    ) -> Result<Option<PushedRequest>, StorageError> {
         loop {
             let Some(stored) = self.store.get(&key(reference)).await? else { return Ok(None) };
             let mut request = decode(&stored.value)?;
-            // One that was pushed by an earlier client of the same id is not this one's.
-            if request.client_id != client.id || !client.stood_at(request.received) {
+            if !holds(&request) {
                 return Ok(None);
             }
             match request.browser {
@@ -147,7 +164,7 @@ impl Engine {
             received: self.clock().now(),
             browser: None,
         };
-        Ok(Pushed { request_uri: self.pushed().keep(&request, lifetime).await?, expires_in: lifetime.as_secs() })
+        Ok(Pushed { request_uri: self.pushed().keep(PREFIX, &request, lifetime).await?, expires_in: lifetime.as_secs() })
     }
 
     /// Uses up the reference of a request that is being answered, so that none is answered twice.

@@ -90,7 +90,7 @@ pub struct Prompt {
     pub login: bool,
     /// Ask consent again, whatever was remembered.
     pub consent: bool,
-    /// Let the person say who they are; one person a browser here, so this is a new sign-in.
+    /// Let the person say which of those in the browser they are, or somebody else; with nobody in it, this is a sign-in.
     pub select_account: bool,
 }
 

@@ -118,15 +118,18 @@ impl Engine {
         if request.hinted_sub.is_some() {
             return Ok(Pick::of(people.iter().find(|person| self.is_hinted(request, client, &person.loaded.session.sub))));
         }
-        if people.len() < 2 {
-            return Ok(Pick::of(people.first()));
-        }
         let hinted = match &request.login_hint {
-            Some(name) => self.issuer().people().subject_of(name).await?,
-            None => None,
+            Some(name) if !people.is_empty() => self.issuer().people().subject_of(name).await?,
+            _ => None,
         };
-        let hinted = hinted.and_then(|sub| with_subject(people, &sub));
-        Ok(hinted.map_or(Pick::Ask, |person| Pick::of(Some(person))))
+        let found = hinted.as_ref().and_then(|sub| with_subject(people, sub));
+        Ok(match people {
+            _ if found.is_some() => Pick::of(found),
+            // Whose name it is must sign in (OpenID Connect Core section 3.1.2.1); a name of nobody's is no hint.
+            [_] if hinted.is_some() => Pick::Nobody,
+            [] | [_] => Pick::of(people.first()),
+            _ => Pick::Ask,
+        })
     }
 
     /// Whether the person proved who they are as lately as the request and the settings want it.

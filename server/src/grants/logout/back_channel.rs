@@ -86,9 +86,12 @@ impl Engine {
 
     async fn deliver(&self, notices: &Notices, claimed: Claimed) -> Result<(), StorageError> {
         let notice = claimed.notice.clone();
-        let pause = LONGEST_PAUSE.min(Duration::from_secs(2) * 2_u32.saturating_pow(notice.attempts));
-        let attempt = match self.attempt(&notice).await? {
-            Attempt::Failed(reason) if self.is_last(&notice, pause) => Attempt::Hopeless(reason),
+        let attempt = self.attempt(&notice).await?;
+        // The last attempt is made when the time is over, however long the pause before it would have been.
+        let left = self.left_for(&notice);
+        let pause = left.min(LONGEST_PAUSE).min(Duration::from_secs(2) * 2_u32.saturating_pow(notice.attempts));
+        let attempt = match attempt {
+            Attempt::Failed(reason) if left.is_zero() => Attempt::Hopeless(reason),
             attempt => attempt,
         };
         if matches!(attempt, Attempt::Failed(_)) {
@@ -106,9 +109,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a notice will be too old to be tried again after that pause.
-    fn is_last(&self, notice: &Notice, pause: Duration) -> bool {
-        notice.since.plus(self.settings().sessions.logout_retry_for) <= self.clock().now().plus(pause)
+    /// For how long a notice is still to be tried.
+    fn left_for(&self, notice: &Notice) -> Duration {
+        notice.since.plus(self.settings().sessions.logout_retry_for).since(self.clock().now())
     }
 
     /// Posts one logout token (section 2.5) and judges the answer (section 2.8).
