@@ -335,3 +335,21 @@ fn lists_for_people_have_headings() {
     let column = lines[0].find("alg").expect("a column");
     assert!(lines[1..].iter().all(|line| ["RS256", "ES256", "PS256", "EdDSA"].iter().any(|alg| line[column..].starts_with(alg))));
 }
+
+/// `symbolon … | head`: whoever reads no further ends the command as it would have ended.
+#[test]
+fn a_reader_that_is_gone_is_no_failure() {
+    use std::process::{Command, Stdio};
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(crate::harness::binaries::symbolon());
+    let command = command.args(["config", "reference"]).stdout(Stdio::from(writer)).stderr(Stdio::piped());
+    let ended = command.output().expect("it runs");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+    // A full disk is another matter: what was to be kept was not.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = Command::new(crate::harness::binaries::symbolon());
+    let ended = command.args(["config", "reference"]).stdout(Stdio::from(full)).stderr(Stdio::piped()).output().expect("it runs");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.code() == Some(1) && said.starts_with("error: the result cannot be written"), "{said}");
+}

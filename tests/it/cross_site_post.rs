@@ -150,3 +150,20 @@ fn a_confirmation_does_not_come_again() {
     assert!(browser.get(&location).form("logout").is_some(), "asked again");
     browser.ask(server, &Authorization::new(ONE, "openid").set("prompt", "none")).code();
 }
+
+/// Credentials have no business here and are kept nowhere; session transfer tokens are made for addresses.
+#[test]
+fn no_secret_is_kept_for_later() {
+    let server = shared::usual();
+    let form = Authorization::new(FIRST_PARTY, "openid").form.and("client_secret", "a secret of an app");
+    let location = posted(server, "/authorize", &form).location().expect("to come again");
+    assert!(!location.as_str().contains("secret") && location.as_str().contains("client_id="), "{location}");
+    for more in ["", "x"] {
+        let form = form.clone().and("session_transfer_token", "stt_nobodys").and("x_extension", more);
+        let location = posted(server, "/authorize", &form).location().expect("to come again");
+        let beside = location.query_pairs().any(|(name, value)| name == "session_transfer_token" && value == "stt_nobodys");
+        assert!(beside && location.as_str().contains("posted=") != more.is_empty(), "{location}");
+        let page = Browser::new().get(&location);
+        assert!(page.form("username").is_some(), "{}", page.body);
+    }
+}

@@ -37,15 +37,15 @@ fn they_are_for_this_host_alone_and_for_tls() {
     let form = page.form("username").expect("the sign-in page");
     assert_eq!(form.action.as_str(), "https://id.example.com/sign-in");
     let fields = form.fields.set("username", &person.name).set("password", &person.password);
-    let sent = http()
+    let answer = http()
         .post(server.url("/sign-in"))
         .header("content-type", "application/x-www-form-urlencoded")
         .header("cookie", format!("{name}={value}"))
         .body(fields.encoded())
         .send()
         .expect("an answer");
-    assert_eq!(sent.status().as_u16(), 303);
-    let set = cookies(&sent);
+    assert_eq!(answer.status().as_u16(), 303);
+    let set = cookies(&answer);
     let of = |name: &str| set.iter().find(|own| own.0 == name).unwrap_or_else(|| panic!("no {name}: {set:?}"));
     let (_, session, attributes) = of("__Host-symbolon_session");
     assert!(session.len() > 40);

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::cast::{ONE, SERVICE, TWO};
+use crate::harness::cast::{FIRST_PARTY, ONE, SERVICE, TWO};
+use crate::harness::page::Page;
 use crate::harness::{Authorization, Browser, Form, Server, Setup, Tokens, jwt};
 use std::sync::OnceLock;
 
@@ -54,4 +55,49 @@ fn a_grant_keeps_its_resources_and_may_narrow_them() {
     server.token(ONE, wide.and("resource", "https://unknown.example.com")).refused(400, "invalid_target");
     let exchange = server.exchange_form(tokens.id(), tokens.secret()).and("resource", OTHER);
     assert_eq!(jwt::claims(Tokens(server.token(TWO, exchange).ok()).access())["aud"], OTHER);
+}
+
+/// RFC 8707 section 3: people know for which APIs they let an app in, and are asked again when there are more.
+#[test]
+fn the_consent_names_the_apis() {
+    let server = server();
+    let (browser, person) = (Browser::new(), server.person());
+    let asks = |resources: &[&str]| {
+        let mut request = Authorization::new(ONE, "openid");
+        for resource in resources {
+            request.form = request.form.and("resource", resource);
+        }
+        request
+    };
+    let named = |page: &Page| {
+        page.read(|document| {
+            let all = document.descendants().filter_map(|node| node.attribute("data-resource").map(str::to_owned));
+            all.collect::<Vec<_>>()
+        })
+    };
+    let page = browser.ask(server, &asks(&[])).page();
+    let page = browser.submit_password(server, &page, &person.name, &person.password).page();
+    assert!(named(&page).is_empty() && !page.body.contains("for use at"), "{}", page.body);
+    browser.decide(server, &page, "allow").code();
+    browser.ask(server, &asks(&[])).code();
+
+    for (language, sentence) in [("en", "This is for use at:"), ("de", "Das gilt für"), ("fr", "Ceci vaut pour")] {
+        let page = browser.ask(server, &asks(&[API]).set("ui_locales", language)).page();
+        assert!(page.body.contains(sentence), "{language}: {}", page.body);
+        assert_eq!(named(&page), [API]);
+    }
+    let silent = asks(&[API]).set("prompt", "none");
+    assert_eq!(browser.ask(server, &silent).error(&silent, server), "consent_required");
+    let page = browser.ask(server, &asks(&[API])).page();
+    browser.decide(server, &page, "allow").code();
+    browser.ask(server, &asks(&[API])).code();
+    let page = browser.ask(server, &asks(&[API, OTHER])).page();
+    assert_eq!(named(&page), [API, OTHER], "all that it is for");
+    browser.decide(server, &page, "allow").code();
+    for known in [&[OTHER][..], &[OTHER, API], &[]] {
+        browser.ask(server, &asks(known)).code();
+    }
+    // An app of the vendor itself asks nobody.
+    let own = Authorization::new(FIRST_PARTY, "openid").set("resource", API);
+    server.token(FIRST_PARTY, own.redeem(&browser.ask(server, &own).code())).ok();
 }

@@ -64,8 +64,7 @@ pub(super) async fn check(client: &Client, header: Option<&str>, keys: &ClientKe
         ClientAuth::Tls(CertificateName::Subject(name)) if *name == certificate.subject() => Ok(()),
         ClientAuth::Tls(CertificateName::Alternative(name)) if certificate.has_name(name) => Ok(()),
         ClientAuth::SelfSignedTls => {
-            let check =
-                |jwks: &serde_json::Value| if certificate.is_of_keys(jwks) { Ok(()) } else { Err(CertificateProblem::OtherKey) };
+            let check = |jwks: &Value| if certificate.is_of_keys(jwks) { Ok(()) } else { Err(CertificateProblem::OtherKey) };
             keys.try_with(client, check, |_| true).await?
         }
         _ => Err(CertificateProblem::OtherName),

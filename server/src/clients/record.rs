@@ -176,6 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn who_was_registered_before_introspection_was_a_right_keeps_it() {
+        let stored = |more: &str| {
+            let bytes = format!(
+                r#"{{"v":1,"client_id":"a","issued_at":1,"secret":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+                "metadata":{{"redirect_uris":["https://a.example/"],"authorization_details_types":["x"]{more}}}}}"#
+            );
+            read(bytes.as_bytes(), &sealing(), &known_scopes()).unwrap()
+        };
+        assert!(stored("").introspection && !stored(r#","introspection":false"#).introspection);
+        assert!(!stored(r#","token_endpoint_auth_method":"none""#).introspection);
+        assert_eq!(stored("").metadata["introspection"], true, "so that it can be seen and given back");
+        let new =
+            client(&json!({"client_id": "a", "client_secret": "a secret of mine", "redirect_uris": ["https://a.example/"]}));
+        assert!(!read(&write(&new, &sealing()).unwrap(), &sealing(), &known_scopes()).unwrap().introspection);
+    }
+
+    #[test]
     fn a_scope_that_is_known_no_more_is_dropped() {
         let own = client(&json!({"client_id": "a", "redirect_uris": ["https://a.example/"], "scope": "openid read",
             "device_sso_family": "f", "device_sso_sources": [{"client_id": "b", "scope": "read openid"}]}));

@@ -19,8 +19,8 @@ pub struct Endpoint {
     path: &'static str,
     /// What may stand in an address. Whatever else was posted may have been posted in order not to stand in one.
     open: &'static [&'static str],
-    /// Fields of our own page's form, which say nothing without its cookie.
-    of_our_form: &'static [&'static str],
+    /// What is left out: fields of our own page's form, which say nothing without its cookie, and credentials, which nobody asked for here.
+    dropped: &'static [&'static str],
 }
 
 /// `/authorize`
@@ -49,16 +49,18 @@ pub const AUTHORIZE: Endpoint = Endpoint {
         "request",
         "request_uri",
     ],
-    of_our_form: &[],
+    dropped: &["client_secret", "client_assertion", "client_assertion_type", "code_verifier", "password"],
 };
 
 /// `/logout`
 pub const LOGOUT: Endpoint = Endpoint {
     path: "/logout",
     open: &["client_id", "post_logout_redirect_uri", "state", "ui_locales"],
-    of_our_form: &["proof", "logout"],
+    dropped: &["proof", "logout"],
 };
 
+/// Session transfer tokens. They are made for addresses, and are never kept but as digests, so they stand beside a reference.
+const TRANSFER_TOKENS: [&str; 2] = ["session_transfer_token", "interclient_token"];
 /// The parameter that has the reference to what does not stand in the address.
 const REFERENCE: &str = "posted";
 /// The longest query in bytes that the browser is sent to.
@@ -89,22 +91,33 @@ pub async fn read(
         None => Ok(parameters),
         Some(reference) => {
             let kept = engine.posted(endpoint.path, reference, &visitor.browser.binding).await.map_err(problem)?;
-            kept.ok_or_else(|| interaction::over(Words::plain(request, engine)))
+            let kept = kept.ok_or_else(|| interaction::over(Words::plain(request, engine)))?;
+            Ok(kept.or(&of_transfer(&parameters)))
         }
     }
 }
 
+/// The session transfer tokens among parameters.
+fn of_transfer(parameters: &Parameters) -> Parameters {
+    let others: Vec<&str> = parameters.iter().map(|(name, _)| name).filter(|name| !TRANSFER_TOKENS.contains(name)).collect();
+    parameters.without(&others)
+}
+
 /// Sends a browser to the same endpoint by GET, with what it has posted.
 async fn come_again(endpoint: Endpoint, parameters: Parameters, engine: &Engine) -> Result<HttpResponse, OAuthError> {
-    let parameters = parameters.without(endpoint.of_our_form);
+    let parameters = parameters.without(endpoint.dropped);
     let address = engine.settings().server.issuer.endpoint(endpoint.path);
-    let query = Serializer::new(String::new()).extend_pairs(parameters.iter()).finish();
+    let query_of = |parameters: &Parameters| Serializer::new(String::new()).extend_pairs(parameters.iter()).finish();
+    let query = query_of(&parameters);
     if query.is_empty() {
         return Ok(respond::see_other(&address));
     }
-    if query.len() <= LONGEST && parameters.iter().all(|(name, _)| endpoint.open.contains(&name)) {
+    let is_open = |name: &str| endpoint.open.contains(&name) || TRANSFER_TOKENS.contains(&name);
+    if query.len() <= LONGEST && parameters.iter().all(|(name, _)| is_open(name)) {
         return Ok(respond::see_other(&format!("{address}?{query}")));
     }
-    let reference = engine.keep_posted(endpoint.path, parameters).await?;
-    Ok(respond::see_other(&format!("{address}?{REFERENCE}={}", reference.expose())))
+    let beside = of_transfer(&parameters);
+    let reference = engine.keep_posted(endpoint.path, parameters.without(&TRANSFER_TOKENS)).await?;
+    let query = query_of(&beside.with(REFERENCE, reference.expose()));
+    Ok(respond::see_other(&format!("{address}?{query}")))
 }

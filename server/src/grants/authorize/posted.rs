@@ -13,7 +13,7 @@ use crate::protocol::OAuthError;
 pub const PREFIX: &str = "po_";
 
 /// For how long a reference waits for its browser, which is on its way.
-const WAITS: Duration = Duration::from_secs(60);
+const WAITS: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Keeps what was posted to an endpoint; gives the reference for the address that the browser is sent to.

@@ -71,6 +71,20 @@ async fn a_consent_of_an_earlier_release_holds_and_is_listed_once_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_consent_of_an_earlier_release_names_no_api() {
+    let engine = engine().await;
+    let app = engine.clients().find("app").await.unwrap().unwrap();
+    written_before(&engine, "app").await;
+    let of_api = |api: &str| AuthorizationRequest { resources: vec![api.to_owned()], ..request("openid") };
+    assert!(!engine.needs_consent("ada", &app, &request("openid")).await.unwrap());
+    assert!(engine.needs_consent("ada", &app, &of_api("https://one.example")).await.unwrap());
+    engine.remember_consent("ada", &app, &of_api("https://one.example")).await.unwrap();
+    engine.remember_consent("ada", &app, &request("openid email")).await.unwrap();
+    assert!(!engine.needs_consent("ada", &app, &of_api("https://one.example")).await.unwrap(), "kept beside what is added");
+    assert!(engine.needs_consent("ada", &app, &of_api("https://two.example")).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_consent_of_an_earlier_release_is_revoked_by_name() {
     let engine = engine().await;
     written_before(&engine, "app").await;
