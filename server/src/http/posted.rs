@@ -19,8 +19,8 @@ pub struct Endpoint {
     path: &'static str,
     /// What may stand in an address. Whatever else was posted may have been posted in order not to stand in one.
     open: &'static [&'static str],
-    /// What is left out: fields of our own page's form, which say nothing without its cookie, and credentials, which nobody asked for here.
-    dropped: &'static [&'static str],
+    /// Fields of our own page's form, which say nothing without its cookie.
+    of_our_form: &'static [&'static str],
 }
 
 /// `/authorize`
@@ -49,16 +49,18 @@ pub const AUTHORIZE: Endpoint = Endpoint {
         "request",
         "request_uri",
     ],
-    dropped: &["client_secret", "client_assertion", "client_assertion_type", "code_verifier", "password"],
+    of_our_form: &[],
 };
 
 /// `/logout`
 pub const LOGOUT: Endpoint = Endpoint {
     path: "/logout",
     open: &["client_id", "post_logout_redirect_uri", "state", "ui_locales"],
-    dropped: &["proof", "logout"],
+    of_our_form: &["proof", "logout"],
 };
 
+/// Credentials, which nobody asked for here and which are kept nowhere.
+const CREDENTIALS: [&str; 5] = ["client_secret", "client_assertion", "client_assertion_type", "code_verifier", "password"];
 /// Session transfer tokens. They are made for addresses, and are never kept but as digests, so they stand beside a reference.
 const TRANSFER_TOKENS: [&str; 2] = ["session_transfer_token", "interclient_token"];
 /// The parameter that has the reference to what does not stand in the address.
@@ -105,7 +107,7 @@ fn of_transfer(parameters: &Parameters) -> Parameters {
 
 /// Sends a browser to the same endpoint by GET, with what it has posted.
 async fn come_again(endpoint: Endpoint, parameters: Parameters, engine: &Engine) -> Result<HttpResponse, OAuthError> {
-    let parameters = parameters.without(endpoint.dropped);
+    let parameters = parameters.without(endpoint.of_our_form).without(&CREDENTIALS);
     let address = engine.settings().server.issuer.endpoint(endpoint.path);
     let query_of = |parameters: &Parameters| Serializer::new(String::new()).extend_pairs(parameters.iter()).finish();
     let query = query_of(&parameters);
