@@ -94,6 +94,7 @@ mod session_transfer_admin;
 mod session_transfer_binding;
 mod session_transfer_browser;
 mod session_transfer_clients;
+mod session_transfer_strangers;
 mod session_transfer_tree;
 mod sign_in;
 mod step_up_challenge;

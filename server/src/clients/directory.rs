@@ -184,22 +184,30 @@ impl Clients {
 
     /// The same; a client that is gone if nobody signs in with it stays so.
     pub(super) async fn replace(&self, client_id: &str, metadata: &Map<String, Value>) -> Result<Added, ClientsError> {
+        self.rewrite(client_id, |_| metadata.clone()).await
+    }
+
+    /// The same with metadata that are made of those that it has.
+    pub(super) async fn rewrite<F>(&self, client_id: &str, make: F) -> Result<Added, ClientsError>
+    where
+        F: Fn(&Client) -> Map<String, Value>,
+    {
         let inner = &*self.0;
         self.refuse_read_only(client_id)?;
-        let mut map = metadata.clone();
-        let named = map.insert("client_id".to_owned(), json!(client_id));
-        if let Some(named) = named.filter(|named| !named.is_null() && named != client_id) {
-            return Err(ClientsError::Invalid(vec![MetadataError {
-                field: "client_id".to_owned(),
-                seen: named.as_str().map_or_else(|| "no string".to_owned(), |text| format!("{text:?}")),
-                expected: format!("{client_id:?}: the id of a client never changes"),
-                remedy: "leave it out, or add a client of the other id".to_owned(),
-            }]));
-        }
         for _ in 0..ATTEMPTS {
             let key = Key::new(Kind::Client, client_id);
             let stored = inner.store.get(&key).await?.ok_or_else(|| ClientsError::Unknown(client_id.to_owned()))?;
             let old = record::read(&stored.value, &inner.sealing, &inner.known_scopes)?;
+            let mut map = make(&old);
+            let named = map.insert("client_id".to_owned(), json!(client_id));
+            if let Some(named) = named.filter(|named| !named.is_null() && named != client_id) {
+                return Err(ClientsError::Invalid(vec![MetadataError {
+                    field: "client_id".to_owned(),
+                    seen: named.as_str().map_or_else(|| "no string".to_owned(), |text| format!("{text:?}")),
+                    expected: format!("{client_id:?}: the id of a client never changes"),
+                    remedy: "leave it out, or add a client of the other id".to_owned(),
+                }]));
+            }
             let kept_text = match &old.auth {
                 ClientAuth::SecretJwt(secret) => Some(secret.secret()),
                 _ => None,

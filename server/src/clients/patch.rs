@@ -20,18 +20,21 @@ impl Clients {
         client_id: &str,
         changes: &Map<String, Value>,
     ) -> Result<Arc<Client>, ClientsError> {
-        let client = self.show(client_id).await?;
-        let mut metadata = client.metadata.clone();
-        let mut own = metadata.get(MEMBER).and_then(Value::as_object).cloned().unwrap_or_default();
-        for (name, value) in changes {
-            if value.is_null() {
-                own.remove(name);
-            } else {
-                own.insert(name.clone(), value.clone());
+        self.rewrite(client_id, |client| {
+            let mut metadata = client.metadata.clone();
+            let mut own = metadata.get(MEMBER).and_then(Value::as_object).cloned().unwrap_or_default();
+            for (name, value) in changes {
+                if value.is_null() {
+                    own.remove(name);
+                } else {
+                    own.insert(name.clone(), value.clone());
+                }
             }
-        }
-        metadata.insert(MEMBER.to_owned(), Value::Object(own));
-        self.update(client_id, &metadata).await?;
+            metadata.insert(MEMBER.to_owned(), Value::Object(own));
+            metadata
+        })
+        .await?;
+        self.keep(client_id).await?;
         self.show(client_id).await
     }
 }

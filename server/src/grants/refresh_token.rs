@@ -134,7 +134,7 @@ impl Engine {
         };
         let minted = if transfers {
             let key_proven = refresh.bound.as_ref().is_some_and(|bound| bound.jkt.is_some());
-            let maker = Maker { client, loaded: &loaded, grant: Some(&grant), key_proven, context };
+            let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, context };
             let lifetime = self.settings().session_transfer.lifetime;
             let token = self.make_transfer_token(maker, None, lifetime).await?;
             self.issuer().mint_beside(&plan, &bearer, token, lifetime).await?

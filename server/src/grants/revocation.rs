@@ -83,6 +83,10 @@ impl Engine {
                     .is_some_and(|refresh| refresh.tag == tag && refresh.classify(&handle.secret) != Presented::Replay)
             })
         });
+        if grant.is_none() && loaded.session.grown {
+            // Revoked before, perhaps by a request that was cut off.
+            self.sessions().end_uncarried(loaded.id, &loaded.session.sub).await?;
+        }
         if let Some(grant) = grant {
             facts.subject = Some(loaded.session.sub.clone());
             facts.sid = Some(loaded.id);

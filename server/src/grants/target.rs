@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::protocol::{ErrorCode, OAuthError, names};
 use crate::settings::Settings;
 
 /// Checks the `resource` values of a request against the registered resource servers.
@@ -14,8 +14,9 @@ pub fn check(resources: Vec<String>, settings: &Settings) -> Result<Vec<String>,
         if Url::parse(resource).map_or(true, |url| url.fragment().is_some()) {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource must be an absolute URI without a fragment."));
         }
-        // What this server offers itself: the account API.
-        let own = *resource == settings.server.issuer.text;
+        // What this server offers itself: the account API and the management API.
+        let issuer = &settings.server.issuer;
+        let own = *resource == issuer.text || *resource == issuer.endpoint(names::MANAGEMENT_PATH);
         if !own && !settings.resource_servers.iter().any(|server| server.identifier == *resource) {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "The server issues no tokens for this resource."));
         }

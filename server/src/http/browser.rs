@@ -76,10 +76,10 @@ pub fn transfer_token(request: &HttpRequest) -> Option<Brought> {
     Some(Brought { token: Secret::new(cookie.value().to_owned()), means: Means::Cookie })
 }
 
-/// Removes that cookie: it is good for one use. Whether the app has named a domain is not known, so both are removed.
+/// Removes that cookie: it is good for one use. Whether the app has named a domain is not known, so all that it can be are removed.
 pub fn remove_transfer_token(request: &HttpRequest, issuer: &Issuer, answer: &mut HttpResponse) {
     for name in TRANSFER_TOKENS.into_iter().filter(|name| request.cookie(name).is_some()) {
-        for domain in [None, issuer.url.domain()] {
+        for domain in [None].into_iter().chain(domains(issuer).map(Some)) {
             let mut cookie = base(name, "", issuer);
             if let Some(domain) = domain {
                 cookie.set_domain(domain);
@@ -88,6 +88,16 @@ pub fn remove_transfer_token(request: &HttpRequest, issuer: &Issuer, answer: &mu
             add(&cookie, answer);
         }
     }
+}
+
+/// The host of the issuer and the domains above it, for which an app may have set a cookie. One that browsers take for nobody's they pass over.
+fn domains(issuer: &Issuer) -> impl Iterator<Item = &str> {
+    let mut next = issuer.url.domain();
+    std::iter::from_fn(move || {
+        let domain = next?;
+        next = domain.split_once('.').map(|(_, above)| above).filter(|above| above.contains('.'));
+        Some(domain)
+    })
 }
 
 /// Gives a new browser its binding cookie.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{GrantId, Session};
+use super::record::{Grant, GrantId, Session};
 use crate::foundation::Timestamp;
 use crate::protocol::Scope;
 use crate::tokens::session_id::SessionId;
@@ -77,25 +77,19 @@ impl RequestContext {
 }
 
 impl Parent {
-    /// Whether what grew from it stands, given the session above as it is now.
+    /// Whether what grew from it stands at `now`, given the session above as it is then: a grant whose refresh token is dead carries nobody.
     #[must_use]
-    pub(super) fn carries(&self, above: Option<&Session>) -> bool {
+    pub(super) fn carries(&self, above: Option<&Session>, now: Timestamp) -> bool {
+        let lives = |grant: &Grant| grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
         match (self.follows, above) {
             (Follows::Nothing, _) | (Follows::Session, Some(_)) => true,
             (_, None) => false,
-            (Follows::Grant, Some(above)) => self.grant.as_ref().is_some_and(|grant| above.has_grant(grant)),
+            (Follows::Grant, Some(above)) => self.grant.as_ref().and_then(|grant| above.grant_named(grant)).is_some_and(lives),
         }
     }
 
-    /// Whether it ends because these grants of the session above are gone.
-    pub(super) fn hangs_on(&self, session: SessionId, lost: Option<&[GrantId]>) -> bool {
-        self.session == session
-            && match (self.follows, lost) {
-                (Follows::Nothing, _) => false,
-                (_, None) => true,
-                (follows, Some(lost)) => {
-                    follows == Follows::Grant && self.grant.as_ref().is_some_and(|grant| lost.contains(grant))
-                }
-            }
+    /// Whether it hangs on that session.
+    pub(super) fn hangs_on(&self, session: SessionId) -> bool {
+        self.session == session && self.follows != Follows::Nothing
     }
 }

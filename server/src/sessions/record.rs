@@ -344,7 +344,13 @@ impl Session {
     /// Whether some app has that grant.
     #[must_use]
     pub fn has_grant(&self, id: &GrantId) -> bool {
-        self.grant_ids().any(|own| own == id)
+        self.grant_named(id).is_some()
+    }
+
+    /// The grant of that name, whichever app has it.
+    #[must_use]
+    pub fn grant_named(&self, id: &GrantId) -> Option<&Grant> {
+        self.apps.values().flat_map(|app| &app.grants).find(|grant| grant.id == *id)
     }
 
     /// The names of all grants.

@@ -75,6 +75,10 @@ impl Sessions {
         self.notices.as_ref()
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Reads a living session: one that grew from another lives no longer than that.
     ///
     /// # Errors
@@ -156,6 +160,10 @@ impl Sessions {
                 Change::Keep(value) => return Ok(Some(value)),
                 Change::Settle(value) => {
                     self.settle(id).await?;
+                    // Whoever was to end what grew from it may have been cut off.
+                    if session.grown {
+                        self.end_uncarried(id, &session.sub).await?;
+                    }
                     return Ok(Some(value));
                 }
                 Change::End(value) => {
@@ -169,9 +177,8 @@ impl Sessions {
                         self.index(id, &session).await?;
                     }
                     if self.store.compare_and_swap(key(id), version, encode(&session)?, session.ends()).await? {
-                        if let Some(mut lost) = had {
-                            lost.retain(|grant| !session.has_grant(grant));
-                            self.end_grown(id, &session.sub, &lost).await?;
+                        if had.is_some_and(|had| had.iter().any(|grant| !session.has_grant(grant))) {
+                            self.end_uncarried(id, &session.sub).await?;
                         }
                         return Ok(Some(value));
                     }

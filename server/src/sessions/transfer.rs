@@ -9,6 +9,7 @@ use super::parent::{Parent, Transfer};
 use super::record::Authentication;
 use crate::foundation::{Clock, Digest, Secret, Timestamp, encoding, random};
 use crate::storage::{Key, Kind, SharedStore, StorageError};
+use crate::tokens::session_id::SessionId;
 
 /// What tells a token from the other handles in a log of somebody else's.
 const PREFIX: &str = "st_";
@@ -45,9 +46,12 @@ impl TransferToken {
 struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Box<TransferToken>>,
-    /// The browser that used it, by the digest of its binding.
+    /// The browser that brought it, by the digest of its binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     used_by: Option<Digest>,
+    /// The session that its person has there since; none while it is being judged, and when it was not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
 }
 
 /// What a presented token turned out to be.
@@ -59,8 +63,8 @@ pub enum Presented {
     Unknown,
     /// Used before, by another browser.
     Used,
-    /// Used before, by this browser: a page that is loaded again.
-    UsedHere,
+    /// Used before, by this browser: a page that is loaded again; with the session that its person was given, if it was taken.
+    UsedHere(Option<SessionId>),
 }
 
 /// The session transfer tokens of the store.
@@ -83,20 +87,20 @@ impl TransferTokens {
     /// When the store fails.
     pub async fn issue(&self, token: TransferToken, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let text = Secret::new(format!("{PREFIX}{}", encoding::encode(random::secret().expose())));
-        let record = Kind::TransferToken.write_json(&Record { waiting: Some(Box::new(token)), used_by: None })?;
+        let record = Kind::TransferToken.write_json(&Record { waiting: Some(Box::new(token)), ..Record::default() })?;
         self.store.insert(key(&text), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(text)
     }
 
-    /// Makes a used token strange to the browser that used it: it was not taken there.
+    /// Notes which session the person of a used token has in the browser that brought it.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn disown(&self, text: &Secret<String>) -> Result<(), StorageError> {
+    pub async fn taken(&self, text: &Secret<String>, session: SessionId) -> Result<(), StorageError> {
         let Some(stored) = self.store.get(&key(text)).await? else { return Ok(()) };
-        // The digest of what no browser holds.
-        let used = Kind::TransferToken.write_json(&Record { waiting: None, used_by: Some(Digest::of("")) })?;
-        self.store.compare_and_swap(key(text), stored.version, used, stored.expires).await.map(drop)
+        let record: Record = Kind::TransferToken.read_json(&stored.value)?;
+        let record = Kind::TransferToken.write_json(&Record { session: Some(session), ..record })?;
+        self.store.compare_and_swap(key(text), stored.version, record, stored.expires).await.map(drop)
     }
 
     /// Uses a token up: of many callers one is given [`Presented::Fresh`]. `browser` is the digest of the binding of who brings it.
@@ -110,12 +114,12 @@ impl TransferTokens {
         loop {
             let Some(stored) = self.store.get(&key(text)).await? else { return Ok(Presented::Unknown) };
             let token = match Kind::TransferToken.read_json(&stored.value)? {
-                Record { used_by: Some(user), .. } if user == browser => return Ok(Presented::UsedHere),
+                Record { used_by: Some(user), session, .. } if user == browser => return Ok(Presented::UsedHere(session)),
                 Record { used_by: Some(_), .. } => return Ok(Presented::Used),
                 Record { waiting: Some(token), .. } => token,
                 Record { .. } => return Err(StorageError::Damaged("a transfer token neither waits nor was used".to_owned())),
             };
-            let used = Kind::TransferToken.write_json(&Record { waiting: None, used_by: Some(browser) })?;
+            let used = Kind::TransferToken.write_json(&Record { used_by: Some(browser), ..Record::default() })?;
             if self.store.compare_and_swap(key(text), stored.version, used, stored.expires).await? {
                 return Ok(Presented::Fresh(token));
             }
@@ -143,7 +147,6 @@ mod tests {
     use super::*;
     use crate::sessions::parent::{Follows, RequestContext};
     use crate::storage::memory::Memory;
-    use crate::tokens::session_id::SessionId;
 
     fn token() -> TransferToken {
         TransferToken {
@@ -176,7 +179,11 @@ mod tests {
         let fresh = [both.0.unwrap(), both.1.unwrap()].iter().filter(|found| matches!(found, Presented::Fresh(_))).count();
         assert_eq!(fresh, 1);
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
-        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere)));
+        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(None))));
+        let session = SessionId::from_bytes([9; 16]);
+        tokens.taken(&text, session).await.unwrap();
+        let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
+        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(Some(id)) if *id == session)));
         assert!(again.iter().any(|found| matches!(found, Presented::Used)));
         clock.advance(Duration::from_mins(1));
         assert!(matches!(tokens.present(&text, here).await.unwrap(), Presented::Unknown));

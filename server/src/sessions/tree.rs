@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::notice::Participant;
-use super::record::{GrantId, SessionKind, TOUCH_EVERY};
+use super::parent::{Follows, Parent};
+use super::record::{Session, SessionKind, TOUCH_EVERY};
 use super::registry::{Change, Loaded, Sessions};
 use crate::storage::StorageError;
 use crate::tokens::session_id::SessionId;
@@ -14,17 +15,26 @@ const DEPTH: usize = 4;
 
 impl Sessions {
     /// Whether everything above a session that it needs is there.
-    pub(super) async fn is_carried(&self, session: &super::Session) -> Result<bool, StorageError> {
+    pub(super) async fn is_carried(&self, session: &Session) -> Result<bool, StorageError> {
         let mut parent = session.parent.clone();
         for _ in 0..DEPTH {
             let Some(edge) = parent else { return Ok(true) };
             let above = self.read(edge.session).await?.map(|above| above.session);
-            if !edge.carries(above.as_ref()) {
+            if !edge.carries(above.as_ref(), self.now()) || !self.knows_origin(&edge, above.as_ref()).await? {
                 return Ok(false);
             }
             parent = above.and_then(|above| above.parent);
         }
         Ok(false)
+    }
+
+    /// Whether the app that had the token made is the client that it was: what was issued to one that was deleted has ended.
+    async fn knows_origin(&self, edge: &Parent, above: Option<&Session>) -> Result<bool, StorageError> {
+        let (Follows::Grant, Some(transfer), Some(notices)) = (edge.follows, &edge.transfer, self.notices()) else {
+            return Ok(true);
+        };
+        let issued = above.and_then(|above| above.grant_named(edge.grant.as_ref()?)).map(|grant| grant.issued);
+        notices.client_stood_at(&transfer.client_id, issued).await
     }
 
     /// The clients that take part in a session, and in what grew from it. With a browser session end also the sign-ins that offline sessions
@@ -63,13 +73,14 @@ impl Sessions {
         .map(drop)
     }
 
-    /// Ends what grew from these grants of a session that goes on, and tells the clients.
-    pub(super) async fn end_grown(&self, id: SessionId, sub: &str, lost: &[GrantId]) -> Result<(), StorageError> {
-        if lost.is_empty() {
-            return Ok(());
-        }
+    /// Ends what grew from a session that goes on, as far as that does not carry it any more, and tells the clients.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end_uncarried(&self, id: SessionId, sub: &str) -> Result<(), StorageError> {
         for other in self.all_of(sub).await? {
-            if other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(id, Some(lost))) {
+            let hangs = other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(id));
+            if hangs && !self.is_carried(&other.session).await? {
                 Box::pin(self.end(other.id)).await?;
             }
         }
@@ -101,7 +112,7 @@ fn grown_from(all: &[Loaded], id: SessionId) -> Vec<SessionId> {
     let mut next = vec![id];
     while let Some(above) = next.pop() {
         for other in all {
-            let hangs = other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(above, None));
+            let hangs = other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(above));
             if hangs && !found.contains(&other.id) {
                 found.push(other.id);
                 next.push(other.id);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::meaning::ScopeMeaning;
 use crate::protocol::names;
 
-const STANDARD: [(&str, &[&str], &str); 10] = [
+const STANDARD: [(&str, &[&str], &str); 11] = [
     (names::OPENID, &["sub"], "Sign you in."),
     (
         "profile",
@@ -34,6 +34,7 @@ const STANDARD: [(&str, &[&str], &str); 10] = [
     (names::DEVICE_SSO, &[], "Sign you in to other apps of the same family on this device."),
     (names::READ_CLIENTS, &[], "See the registered clients."),
     (names::UPDATE_CLIENTS, &[], "Change the registered clients."),
+    (names::INTERCLIENT_ACCESS, &[], "Open web pages of the same family without another sign-in."),
     (names::ACCOUNT, &[], "See where you are signed in and which apps have access, and end both."),
 ];
 

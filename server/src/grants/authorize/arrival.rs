@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::browser::{Browser, SignedIn, with_subject};
+use super::browser::{Browser, SignedIn, with_session, with_subject};
 use super::request::AuthorizationRequest;
 use crate::clients::{Client, Demands};
 use crate::foundation::{Digest, Secret};
@@ -13,8 +13,9 @@ use crate::network::{Binding, Difference, Origin};
 use crate::protocol::{OAuthError, Scope, names};
 use crate::sessions::device::Device;
 use crate::sessions::transfer::Presented;
-use crate::sessions::{RequestContext, Session, SessionKind, Transfer, TransferToken};
+use crate::sessions::{Change, RequestContext, Session, SessionKind, Transfer, TransferToken};
 use crate::telemetry::{AuditEvent, codes};
+use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
 
 /// A session transfer token as a browser brings it.
@@ -82,15 +83,16 @@ const ORIGIN: Reason = ("origin_not_allowed", "people may not come to this clien
 const ORIGIN_GONE: Reason = ("origin_gone", "the app that had it made is gone, or may have none made any more");
 const PARENT: Reason = ("parent_gone", "the session or grant that it was made in has ended");
 const PERSON: Reason = ("person_unavailable", "the person is disabled or gone");
-const USER: Reason = ("user_mismatch", "the browser or the request is about another person");
+const OTHERS: Reason = ("user_mismatch", "somebody else is signed in to the browser");
+const USER: Reason = ("user_mismatch", "the request is about another person");
 const KEY: Reason = ("key_missing", "no key was proven when it was made, and the client demands one");
 const AGE: Reason = ("too_old", "the person signed in to the app longer ago than the request allows");
 const PROMPT: Reason = ("prompt", "the request wants the person to sign in or to choose");
 const METHOD: Reason = ("method_not_allowed", "the client does not take tokens that come so");
 
 impl Engine {
-    /// Signs a person in by what their browser brings, if anything of that counts for this client. New people of the browser are
-    /// put first among `people`.
+    /// Signs a person in by what their browser brings, if anything of that counts for this client; says how what was tried had come. New
+    /// people of the browser are put first among `people`.
     ///
     /// # Errors
     /// When the store fails.
@@ -101,24 +103,42 @@ impl Engine {
         arriving: &Arriving,
         browser: &Browser,
         people: &mut Vec<SignedIn>,
-    ) -> Result<Arrival, OAuthError> {
+    ) -> Result<(Arrival, Option<Means>), OAuthError> {
         let rules = &client.session_transfer;
         if !(rules.by_cookie || rules.by_query) {
-            return Ok(Arrival::Nothing);
+            return Ok((Arrival::Nothing, None));
         }
         let counts = |brought: &&Brought| match brought.means {
             Means::Cookie => rules.by_cookie,
             Means::Query => rules.by_query,
         };
-        let Some(first) = arriving.brought.first() else { return Ok(Arrival::Nothing) };
+        let Some(first) = arriving.brought.first() else { return Ok((Arrival::Nothing, None)) };
         let Some(brought) = arriving.brought.iter().find(counts) else {
             not_taken(client, None, METHOD, arriving, first.means);
-            return Ok(Arrival::Nothing);
+            // A cookie goes to every client, so it says nothing of this request; a parameter does.
+            let arrival = if first.means == Means::Query { Arrival::Refused { ended: false } } else { Arrival::Nothing };
+            return Ok((arrival, None));
         };
+        let arrival = self.try_token(request, client, arriving, browser, people, brought).await?;
+        Ok((arrival, Some(brought.means)))
+    }
+
+    async fn try_token(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        arriving: &Arriving,
+        browser: &Browser,
+        people: &mut Vec<SignedIn>,
+        brought: &Brought,
+    ) -> Result<Arrival, OAuthError> {
         let token = match self.transfer_tokens().present(&brought.token, Digest::of(browser.binding.expose())).await? {
             Presented::Fresh(token) => *token,
-            // The page is loaded again: what the token brought then is among the people of the browser.
-            Presented::UsedHere => return Ok(Arrival::Nothing),
+            // The page is loaded again: its person is who it was then, or nobody.
+            Presented::UsedHere(Some(session)) if with_session(people, session).is_some() => {
+                return Ok(Arrival::SignedIn { session, new: false });
+            }
+            Presented::UsedHere(_) => return Ok(Arrival::Refused { ended: false }),
             used => {
                 let reason = if matches!(used, Presented::Used) { REUSED } else { UNKNOWN };
                 not_taken(client, None, reason, arriving, brought.means);
@@ -130,18 +150,23 @@ impl Engine {
             return Ok(Arrival::Nothing);
         }
         let sub = token.sub.clone();
-        match self.admit(request, client, arriving, browser, people, token, brought.means).await? {
-            Ok(arrival) => Ok(arrival),
-            Err(reason) => {
-                not_taken(client, Some(&sub), reason, arriving, brought.means);
-                self.transfer_tokens().disown(&brought.token).await?;
-                let ended = reason == USER && self.settings().session_transfer.end_other_sessions && !people.is_empty();
-                if ended {
-                    self.sign_others_out(client, people, arriving.address).await?;
+        let reason = match self.admit(request, client, arriving, browser, people, token, brought.means).await? {
+            Ok(arrival) => {
+                if let Arrival::SignedIn { session, .. } = arrival {
+                    self.transfer_tokens().taken(&brought.token, session).await?;
                 }
-                Ok(Arrival::Refused { ended })
+                return Ok(arrival);
             }
+            Err(reason) => reason,
+        };
+        not_taken(client, Some(&sub), reason, arriving, brought.means);
+        // Only what is bound to where it comes from may sign anybody out.
+        let settings = &self.settings().session_transfer;
+        let ended = reason == OTHERS && settings.end_other_sessions && settings.enforce_binding;
+        if ended {
+            self.sign_others_out(client, people, arriving.address).await?;
         }
+        Ok(Arrival::Refused { ended })
     }
 
     /// The one place where a token becomes a session.
@@ -163,9 +188,11 @@ impl Engine {
         if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {
             return Ok(Err(PERSON));
         }
-        let others = !people.is_empty() && with_subject(people, &token.sub).is_none();
-        if others || !self.is_hinted(request, client, &token.sub) || self.is_hinted_at_another(request, &token.sub).await? {
+        if !self.is_hinted(request, client, &token.sub) || !self.is_named(request, &token.sub).await? {
             return Ok(Err(USER));
+        }
+        if !people.is_empty() && with_subject(people, &token.sub).is_none() {
+            return Ok(Err(OTHERS));
         }
         let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(arriving.address);
         let detail = format!("from {} by {}", made.client_id, means.as_str());
@@ -189,12 +216,18 @@ impl Engine {
             return Ok(Err(AGE));
         }
         let own = people.iter().position(|other| other.loaded.session.sub == session.sub).map(|at| people.remove(at));
-        let (sub, put) = (session.sub.clone(), self.put_in_browser(own, session).await?);
+        let (sub, is_new) = (session.sub.clone(), own.is_none());
+        let handle = match own {
+            // Their own session goes on as what it is; only its sign-in is a later one from now on.
+            Some(own) => self.renew_sign_in(own, &session).await?,
+            None => Some(self.put_in_browser(None, session).await?.handle),
+        };
         // What it grew from may have ended while it was written.
-        let Some(loaded) = self.sessions().find(put.handle.session).await? else { return Ok(Err(PARENT)) };
+        let Some(handle) = handle else { return Ok(Err(PARENT)) };
+        let Some(loaded) = self.sessions().find(handle.session).await? else { return Ok(Err(PARENT)) };
         let id = loaded.id;
-        people.insert(0, SignedIn { handle: put.handle, loaded });
-        if put.new {
+        people.insert(0, SignedIn { handle, loaded });
+        if is_new {
             let started = AuditEvent::granted(codes::BROWSER_SESSION_STARTED).client_id(&client.id);
             started.subject(&sub).sid(&id).address(arriving.address).emit();
         }
@@ -269,10 +302,26 @@ impl Engine {
         Ok(request.scope.iter().filter(goes_out).collect())
     }
 
-    /// Whether `login_hint` is the sign-in name of somebody else. A hint that is nobody's name says nothing.
-    async fn is_hinted_at_another(&self, request: &AuthorizationRequest, sub: &str) -> Result<bool, OAuthError> {
-        let Some(name) = &request.login_hint else { return Ok(false) };
-        Ok(self.issuer().people().subject_of(name).await?.is_some_and(|hinted| hinted != sub))
+    /// Notes in a session of the person that they signed in later elsewhere, under a new cookie; `None` when it has ended.
+    async fn renew_sign_in(&self, own: SignedIn, later: &Session) -> Result<Option<SessionHandle>, OAuthError> {
+        let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
+        let digest = Digest::of(handle.secret.expose());
+        let renewed = self.sessions().change(own.loaded, |session, now| {
+            session.auth_time = later.auth_time;
+            session.acr.clone_from(&later.acr);
+            session.amr.clone_from(&later.amr);
+            session.cookie = Some(digest);
+            session.last_used = now;
+            Change::Write(())
+        });
+        Ok(renewed.await?.map(|()| handle))
+    }
+
+    /// Whether `login_hint` is the sign-in name of that person, if there is one. Any other name is another person's: which of them exist is
+    /// nothing that somebody with a token of their own may find out.
+    async fn is_named(&self, request: &AuthorizationRequest, sub: &str) -> Result<bool, OAuthError> {
+        let Some(name) = &request.login_hint else { return Ok(true) };
+        Ok(self.issuer().people().subject_of(name).await?.is_some_and(|hinted| hinted == sub))
     }
 
     async fn sign_others_out(

@@ -77,9 +77,8 @@ impl Engine {
             return Ok((people, Progress::default()));
         }
         let client = self.client_of(request).await?;
-        let in_cookie = arriving.brought.iter().any(|brought| brought.means == Means::Cookie);
-        changes.used_cookie = in_cookie && client.session_transfer.by_cookie;
-        let arrival = self.arrive(request, &client, arriving, browser, &mut people).await?;
+        let (arrival, tried) = self.arrive(request, &client, arriving, browser, &mut people).await?;
+        changes.used_cookie = tried == Some(Means::Cookie);
         if matches!(arrival, Arrival::SignedIn { new: true, .. } | Arrival::Refused { ended: true }) {
             changes.cookies = Some(self.cookies(&people));
         }

@@ -162,6 +162,14 @@ impl Engine {
 
     /// Puts a session into a browser, in the place of the one that its person has there.
     pub(super) async fn put_in_browser(&self, own: Option<SignedIn>, fresh: Session) -> Result<BrowserSession, OAuthError> {
+        // One that grew from an app's ends, with the refresh tokens that hang on it: the person has a session of their own now.
+        let own = match own {
+            Some(own) if own.loaded.session.parent.is_some() => {
+                self.sessions().end(own.loaded.id).await?;
+                None
+            }
+            own => own,
+        };
         if let Some(own) = own {
             let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
             let digest = Digest::of(handle.secret.expose());

@@ -83,8 +83,10 @@ impl Engine {
         match owed {
             Owed::Nothing => {}
             Owed::Code => return Ok(Step::SecondFactor(Box::new(loaded))),
-            // Whoever found an open browser must not be able to add a factor of their own.
-            Owed::Enrolment if !progress.fresh && self.age_of(&loaded.session) > ENROL_WITHIN => {
+            // Whoever found an open browser, or came by a link, must not be able to add a factor of their own.
+            Owed::Enrolment
+                if !progress.fresh && (self.age_of(&loaded.session) > ENROL_WITHIN || loaded.session.parent.is_some()) =>
+            {
                 return Ok(Step::SignIn(self.name_of(&loaded.session.sub).await?));
             }
             Owed::Enrolment => return Ok(Step::Enrol(Box::new(loaded))),

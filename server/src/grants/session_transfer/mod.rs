@@ -31,8 +31,8 @@ pub(super) struct Maker<'a> {
     pub(super) client: &'a Client,
     /// The session it is signed in with.
     pub(super) loaded: &'a Loaded,
-    /// Its grant there, if it is one grant that speaks.
-    pub(super) grant: Option<&'a Grant>,
+    /// Its grant there.
+    pub(super) grant: &'a Grant,
     /// Whether it proved a key that is bound to that.
     pub(super) key_proven: bool,
     /// Where the request came from.
@@ -42,7 +42,7 @@ pub(super) struct Maker<'a> {
 /// What an exchange turned out to stand on.
 struct SignedInApp {
     loaded: Loaded,
-    grant: Option<Grant>,
+    grant: Grant,
     key_proven: bool,
 }
 
@@ -92,8 +92,8 @@ impl Engine {
             return Err(OAuthError::new(ErrorCode::InvalidGrant, description));
         }
         let follows = match (rules.cascade, loaded.session.kind) {
-            (true, _) if grant.is_some() => Follows::Grant,
-            (true, _) | (false, SessionKind::Device) => Follows::Session,
+            (true, _) => Follows::Grant,
+            (false, SessionKind::Device) => Follows::Session,
             (false, _) => Follows::Nothing,
         };
         // Only the first factor is carried over: whoever wants more asks for what is missing.
@@ -104,14 +104,13 @@ impl Engine {
             authentication: Authentication { time: loaded.session.auth_time, acr, amr },
             parent: Parent {
                 session: loaded.id,
-                grant: grant.map(|grant| grant.id.clone()),
+                grant: Some(grant.id.clone()),
                 follows,
-                until: loaded.session.ends_at_latest(),
-                transfer: Some(Transfer {
-                    client_id: client.id.clone(),
-                    scope: grant.map_or_else(|| scope_of(loaded, client), |grant| grant.scope.clone()),
-                    context,
-                }),
+                until: [loaded.session.ends_at_latest(), grant.refresh.as_ref().and_then(|refresh| refresh.expires)]
+                    .into_iter()
+                    .flatten()
+                    .min(),
+                transfer: Some(Transfer { client_id: client.id.clone(), scope: grant.scope.clone(), context }),
             },
             target,
             key_proven,
@@ -178,7 +177,7 @@ impl Engine {
         let lifetime =
             if request.token_type == names::TYPE_INTERCLIENT { settings.interclient_lifetime } else { settings.lifetime };
         let (loaded, grant, key_proven) = (proven.loaded, proven.grant, proven.key_proven);
-        let maker = Maker { client, loaded: &loaded, grant: grant.as_ref(), key_proven, context };
+        let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, context };
         let token = self.make_transfer_token(maker, target, lifetime).await?;
         let marked = self.sessions().change(loaded, |session, now| {
             session.last_used = now;
@@ -246,12 +245,15 @@ impl Engine {
         let sharing = self.verify_sharing(client, &pair.source, pair.issued, pair.device.session()).await;
         sharing.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error)).map(drop)?;
         let (_, loaded) = pair.device.into_parts();
-        let signed_in =
-            loaded.session.apps.get(&client.id).is_some_and(|app| app.grants.iter().any(|grant| client.stood_at(grant.issued)));
-        if !signed_in {
-            return Err(OAuthError::invalid_grant("the app is not signed in on this device"));
-        }
-        Ok(SignedInApp { loaded, grant: None, key_proven: standing == Standing::Enrolled })
+        let now = self.clock().now();
+        let living =
+            |grant: &&Grant| client.stood_at(grant.issued) && grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
+        let grants = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
+        // What it was used with last speaks for the app.
+        let used = |grant: &&Grant| grant.refresh.as_ref().map_or(grant.issued, |refresh| refresh.last_used);
+        let grant = grants.filter(living).max_by_key(used).cloned();
+        let grant = grant.ok_or_else(|| OAuthError::invalid_grant("the app is not signed in on this device"))?;
+        Ok(SignedInApp { loaded, grant, key_proven: standing == Standing::Enrolled })
     }
 
     /// ID token and access token of one sign-in of this client, the access token with the scope `interclient_access`.
@@ -281,7 +283,7 @@ impl Engine {
         let loaded = self.sessions().find(sid).await?.ok_or_else(|| OAuthError::invalid_grant("the session has ended"))?;
         facts.sid = Some(sid);
         facts.subject = Some(loaded.session.sub.clone());
-        let grant = token.grant().cloned();
+        let grant = token.grant().cloned().ok_or_else(|| OAuthError::invalid_grant("the access token is of no grant"))?;
         let id = self.verify_id_token(&request.id_token).await?;
         if id.claims.sid != Some(sid)
             || !id.claims.aud.contains(&client.id)
@@ -291,10 +293,4 @@ impl Engine {
         }
         Ok(SignedInApp { loaded, grant, key_proven })
     }
-}
-
-/// What an app was granted in a session, all in all.
-fn scope_of(loaded: &Loaded, client: &Client) -> Scope {
-    let grants = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
-    grants.flat_map(|grant| grant.scope.iter()).collect()
 }

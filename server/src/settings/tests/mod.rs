@@ -94,7 +94,7 @@ fn the_built_in_settings_are_what_the_types_promise() {
     assert!(settings.proxy.trusted.is_empty());
     assert_eq!((settings.handlers.folder, settings.handlers.deadline), (None, Duration::from_secs(2)));
     assert_eq!((settings.telemetry.json, settings.telemetry.level.as_str()), (false, "info"));
-    assert_eq!(settings.scopes.len(), 10);
+    assert_eq!(settings.scopes.len(), 11);
     let settings = Settings::built_in();
     let scope = Scope::parse("openid email phone").unwrap();
     assert_eq!(settings.claims_of(&scope), ["sub", "email", "email_verified", "phone_number", "phone_number_verified"]);
