@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::harness::audit::{Promises, Trail, file_lines};
 use crate::harness::cast::{ONE, SECRET, STRANGER, TWO};
-use crate::harness::{Server, Setup, jwt, until};
+use crate::harness::{Authorization, Browser, Server, Setup, jwt, until};
 
 const SCOPE: &str = "openid profile email offline_access device_sso";
 
@@ -321,4 +321,21 @@ fn a_server_that_is_stopped_does_not_wait_for_a_disk_that_is_full() {
     server.device(ONE);
     assert_eq!(server.stop(), Some(0));
     assert!(server.log().contains("audit events are not in the audit file; the log has them"), "{}", server.log());
+}
+
+#[test]
+fn events_are_found_by_the_names_that_auth0_has_for_them() {
+    let server = crate::session_transfer::setup().set("audit.file.path", FILE).start();
+    let tokens = server.sign_in(ONE, &server.person(), "openid offline_access");
+    server.token(ONE, crate::session_transfer::form(&server, tokens.refresh())).ok();
+    let bad = Authorization::new(crate::session_transfer::WEB, "openid").set("session_transfer_token", "st_made-up");
+    Browser::new().ask(&server, &bad).page();
+    with(&server, "w");
+    for (code, member, value) in [("w", "reason", "unknown"), ("SERTFT", "client_id", ONE.id)] {
+        let ran = server.command(&["audit", "query", "--code", code, "--json"]).fine();
+        let found: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(found.len(), 1, "{code}: {found:?}");
+        assert_eq!(text(&found[0], member), value);
+    }
+    assert!(server.command(&["audit", "query", "--code", "fertft", "--json"]).fine().stdout.trim().is_empty());
 }

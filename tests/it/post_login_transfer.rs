@@ -52,3 +52,26 @@ fn a_transfer_that_is_opened_in_another_country_is_denied() {
     let asked = Authorization::new(WEB, "openid");
     Browser::behind(ELSEWHERE).authorize(&server, &asked, &other.person).code();
 }
+
+#[test]
+fn a_token_is_judged_though_its_person_is_signed_in_here_already() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("city.mmdb");
+    let networks = [("203.0.113.0/24", city("DE", "Germany", "Berlin")), ("198.51.100.0/24", city("FR", "France", "Paris"))];
+    std::fs::write(&file, database("Test-City", &networks)).expect("a file");
+    let server = session_transfer::setup()
+        .client(
+            WEB.id,
+            "session_transfer",
+            json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "none" }),
+        )
+        .set("network.databases", json!([file]))
+        .handler(MISMATCH)
+        .property("op.postLoginAction.networkMismatch.enable", "true")
+        .start();
+    let one = app(&server);
+    let browser = Browser::behind(ELSEWHERE);
+    browser.authorize(&server, &Authorization::new(WEB, "openid"), &one.person).code();
+    let asked = with(&token_from(&server, HERE, &one.tokens));
+    assert_eq!(refused(&server, &asked, browser.ask(&server, &asked)).0, "access_denied");
+}

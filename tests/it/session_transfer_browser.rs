@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::app::now;
 use crate::harness::page::Page;
 use crate::harness::{Authorization, Browser, Client, Form, Person, Server, Setup, Tokens, jwt, shared};
 use crate::second_factor::equipped;
@@ -230,23 +229,6 @@ fn max_age_is_measured_from_the_sign_in_to_the_app() {
     assert_eq!(claims["auth_time"], jwt::claims(app.tokens.id())["auth_time"]);
     // max_age=0 is prompt=login by another name.
     is_sign_in(&here().ask(&server, &with(&token(&server, &app)).set("max_age", "0")).page());
-}
-
-#[test]
-fn a_session_that_is_too_old_takes_on_the_later_sign_in_to_the_app() {
-    let server = setup().start();
-    let person = server.person();
-    let browser = here();
-    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &person).code();
-    // The second sign-in is at least three seconds younger, so that two seconds more than its age are less than the age of the first.
-    std::thread::sleep(std::time::Duration::from_millis(3100));
-    let tokens = server.sign_in(APP, &person, "openid offline_access");
-    let own = token_from(&server, HERE, &tokens);
-    let age = now() - jwt::claims(tokens.id())["auth_time"].as_u64().expect("a time");
-    let request = with(&own).set("max_age", &(age + 2).to_string());
-    let code = browser.ask(&server, &request).code();
-    let claims = jwt::claims(Tokens(server.token(WEB, request.redeem(&code)).ok()).id());
-    assert_eq!(claims["auth_time"], jwt::claims(tokens.id())["auth_time"]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn a_page_that_is_loaded_again_is_about_the_same_person_or_nobody() {
 }
 
 #[test]
-fn a_session_of_ones_own_is_neither_shortened_nor_tied_by_a_token() {
+fn a_session_of_ones_own_is_neither_made_younger_nor_tied_by_a_token() {
     let server = setup().start();
     let person = server.person();
     let browser = here();
@@ -79,9 +79,38 @@ fn a_session_of_ones_own_is_neither_shortened_nor_tied_by_a_token() {
     let made = server.post_with(&[("x-forwarded-for", HERE)], APP, "/token", form(&server, tokens.refresh())).ok();
     let age = crate::harness::app::now() - jwt::claims(tokens.id())["auth_time"].as_u64().expect("a time");
     let own = made["access_token"].as_str().expect("a token");
-    browser.ask(&server, &with(own).set("max_age", &(age + 2).to_string())).code();
+    // Whoever builds the link chooses max_age: with it no refresh token, no device secret and no second factor comes from a token.
+    let request = with(own).set("max_age", &(age + 2).to_string()).set("scope", "openid offline_access device_sso");
+    is_sign_in(&browser.ask(&server, &request).page());
+    server.trail().one("w", &[("client_id", WEB.id), ("reason", "too_old")]);
     server.revoke(APP, made["refresh_token"].as_str().expect("a token"));
-    browser.ask(&server, &Authorization::new(SHOP, "openid").set("prompt", "none")).code();
+    let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
+    browser.ask(&server, &silent).code();
+    let aged = silent.set("max_age", &(age + 2).to_string());
+    assert_eq!(browser.ask(&server, &aged).error(&aged, &server), "login_required");
+}
+
+#[test]
+fn a_second_token_begins_a_session_of_its_own_app() {
+    let server = setup().start();
+    let person = server.person();
+    let made =
+        |tokens: &Tokens| server.post_with(&[("x-forwarded-for", HERE)], APP, "/token", form(&server, tokens.refresh())).ok();
+    let first = made(&server.sign_in(APP, &person, "openid offline_access"));
+    let browser = here();
+    browser.ask(&server, &with(first["access_token"].as_str().expect("a token"))).code();
+    std::thread::sleep(std::time::Duration::from_millis(3100));
+    let later = server.sign_in(APP, &person, "openid offline_access");
+    let second = made(&later);
+    let age = crate::harness::app::now() - jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
+    let request = with(second["access_token"].as_str().expect("a token")).set("max_age", &(age + 2).to_string());
+    browser.ask(&server, &request).code();
+    // It hangs on the second sign-in now, and not on the first.
+    server.revoke(APP, first["refresh_token"].as_str().expect("a token"));
+    let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
+    browser.ask(&server, &silent).code();
+    server.revoke(APP, second["refresh_token"].as_str().expect("a token"));
+    assert_eq!(browser.ask(&server, &silent).error(&silent, &server), "login_required");
 }
 
 #[test]
@@ -189,12 +218,16 @@ fn a_link_signs_out_at_most_whom_the_setting_means() {
     is_sign_in(&browser.ask(&server, &with(&token(&server, &alice)).set("login_hint", &bob.name)).page());
     browser.ask(&server, &silent).code();
     // Where a token counts from anywhere nobody is signed out by one.
-    let server = setup().set("session_transfer.end_other_sessions", true).set("session_transfer.binding", "log").start();
-    let (alice, bob) = (app(&server), server.person());
-    let browser = Browser::behind("198.51.100.9");
-    browser.authorize(&server, &Authorization::new(SHOP, "openid"), &bob).code();
-    is_sign_in(&browser.ask(&server, &with(&token(&server, &alice))).page());
-    browser.ask(&server, &silent).code();
+    let from_anywhere = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "none" });
+    let ending = || setup().set("session_transfer.end_other_sessions", true);
+    for setup in [ending().set("session_transfer.binding", "log"), ending().client(WEB.id, "session_transfer", from_anywhere)] {
+        let server = setup.start();
+        let (alice, bob) = (app(&server), server.person());
+        let browser = Browser::behind("198.51.100.9");
+        browser.authorize(&server, &Authorization::new(SHOP, "openid"), &bob).code();
+        is_sign_in(&browser.ask(&server, &with(&token(&server, &alice))).page());
+        browser.ask(&server, &silent).code();
+    }
 }
 
 #[test]

@@ -85,9 +85,11 @@ enum Ending {
 }
 
 fn parse_code(text: &str) -> Result<String, String> {
-    let code = text.to_ascii_uppercase();
-    if !code.is_empty() && codes::ALL.iter().any(|known| known.id.starts_with(&code)) {
-        return Ok(code);
+    // Those that are Auth0's are in lower case.
+    for code in [text.to_ascii_lowercase(), text.to_ascii_uppercase()] {
+        if !code.is_empty() && codes::ALL.iter().any(|known| known.id.starts_with(&code)) {
+            return Ok(code);
+        }
     }
     Err("no code begins so; `symbolon audit codes` lists them".to_owned())
 }

@@ -115,6 +115,10 @@ fn written(layers: &mut Layers) -> Option<(&'static str, Secret<String>)> {
 
 /// Whether audit codes may begin so: two letters, then up to four digits.
 fn is_code(text: &str) -> bool {
+    // What Auth0 calls the same event.
+    if ["sertft", "fertft", "w"].contains(&text) {
+        return true;
+    }
     let (letters, digits) = text.split_at_checked(2).unwrap_or((text, ""));
     letters.len() == 2
         && letters.bytes().all(|b| b.is_ascii_uppercase())

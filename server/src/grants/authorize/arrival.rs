@@ -13,9 +13,8 @@ use crate::network::{Binding, Difference, Origin};
 use crate::protocol::{OAuthError, Scope, names};
 use crate::sessions::device::Device;
 use crate::sessions::transfer::Presented;
-use crate::sessions::{Change, RequestContext, Session, SessionKind, Transfer, TransferToken};
+use crate::sessions::{RequestContext, Session, SessionKind, Transfer, TransferToken};
 use crate::telemetry::{AuditEvent, codes};
-use crate::tokens::handle::{HandleKind, SessionHandle};
 use crate::tokens::session_id::SessionId;
 
 /// A session transfer token as a browser brings it.
@@ -65,6 +64,8 @@ pub(super) enum Arrival {
         session: SessionId,
         /// Whether the browser has it from now on.
         new: bool,
+        /// What the token said of its making, for those who judge the sign-in.
+        transfer: Option<Box<Transfer>>,
     },
     /// Somebody must sign in, whoever is signed in.
     Refused {
@@ -84,9 +85,10 @@ const ORIGIN_GONE: Reason = ("origin_gone", "the app that had it made is gone, o
 const PARENT: Reason = ("parent_gone", "the session or grant that it was made in has ended");
 const PERSON: Reason = ("person_unavailable", "the person is disabled or gone");
 const OTHERS: Reason = ("user_mismatch", "somebody else is signed in to the browser");
+const OTHERS_FROM_ANYWHERE: Reason = ("user_mismatch", "somebody else is signed in, and the token counts from anywhere");
 const USER: Reason = ("user_mismatch", "the request is about another person");
 const KEY: Reason = ("key_missing", "no key was proven when it was made, and the client demands one");
-const AGE: Reason = ("too_old", "the person signed in to the app longer ago than the request allows");
+const AGE: Reason = ("too_old", "the person signed in, here or to the app, longer ago than the request allows");
 const PROMPT: Reason = ("prompt", "the request wants the person to sign in or to choose");
 const METHOD: Reason = ("method_not_allowed", "the client does not take tokens that come so");
 
@@ -136,7 +138,7 @@ impl Engine {
             Presented::Fresh(token) => *token,
             // The page is loaded again: its person is who it was then, or nobody.
             Presented::UsedHere(Some(session)) if with_session(people, session).is_some() => {
-                return Ok(Arrival::SignedIn { session, new: false });
+                return Ok(Arrival::SignedIn { session, new: false, transfer: None });
             }
             Presented::UsedHere(_) => return Ok(Arrival::Refused { ended: false }),
             used => {
@@ -162,7 +164,7 @@ impl Engine {
         not_taken(client, Some(&sub), reason, arriving, brought.means);
         // Only what is bound to where it comes from may sign anybody out.
         let settings = &self.settings().session_transfer;
-        let ended = reason == OTHERS && settings.end_other_sessions && settings.enforce_binding;
+        let ended = reason == OTHERS && settings.end_other_sessions;
         if ended {
             self.sign_others_out(client, people, arriving.address).await?;
         }
@@ -182,9 +184,10 @@ impl Engine {
         means: Means,
     ) -> Result<Result<Arrival, Reason>, OAuthError> {
         let Some(made) = token.made().cloned() else { return Ok(Err(UNKNOWN)) };
-        if let Err(reason) = self.check_token(client, &token, &made, arriving).await? {
-            return Ok(Err(reason));
-        }
+        let bound = match self.check_token(client, &token, &made, arriving).await? {
+            Ok(bound) => bound,
+            Err(reason) => return Ok(Err(reason)),
+        };
         if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {
             return Ok(Err(PERSON));
         }
@@ -192,7 +195,8 @@ impl Engine {
             return Ok(Err(USER));
         }
         if !people.is_empty() && with_subject(people, &token.sub).is_none() {
-            return Ok(Err(OTHERS));
+            let is_bound = bound >= Binding::Prefix && self.settings().session_transfer.enforce_binding;
+            return Ok(Err(if is_bound { OTHERS } else { OTHERS_FROM_ANYWHERE }));
         }
         let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(arriving.address);
         let detail = format!("from {} by {}", made.client_id, means.as_str());
@@ -200,7 +204,11 @@ impl Engine {
             && self.is_recent(&own.loaded.session, request)
         {
             event.sid(&own.loaded.id).detail(&detail).emit();
-            return Ok(Ok(Arrival::SignedIn { session: own.loaded.id, new: false }));
+            return Ok(Ok(Arrival::SignedIn { session: own.loaded.id, new: false, transfer: Some(Box::new(made)) }));
+        }
+        // Their own session is theirs: what a token brings must not make it younger, else it would leave the tree in which that grew.
+        if with_subject(people, &token.sub).is_some_and(|own| own.loaded.session.parent.is_none()) {
+            return Ok(Err(AGE));
         }
         let now = self.clock().now();
         let begun =
@@ -216,34 +224,28 @@ impl Engine {
             return Ok(Err(AGE));
         }
         let own = people.iter().position(|other| other.loaded.session.sub == session.sub).map(|at| people.remove(at));
-        let (sub, is_new) = (session.sub.clone(), own.is_none());
-        let handle = match own {
-            // Their own session goes on as what it is; only its sign-in is a later one from now on.
-            Some(own) => self.renew_sign_in(own, &session).await?,
-            None => Some(self.put_in_browser(None, session).await?.handle),
-        };
+        let (sub, put) = (session.sub.clone(), self.put_in_browser(own, session).await?);
         // What it grew from may have ended while it was written.
-        let Some(handle) = handle else { return Ok(Err(PARENT)) };
-        let Some(loaded) = self.sessions().find(handle.session).await? else { return Ok(Err(PARENT)) };
+        let Some(loaded) = self.sessions().find(put.handle.session).await? else { return Ok(Err(PARENT)) };
         let id = loaded.id;
-        people.insert(0, SignedIn { handle, loaded });
-        if is_new {
+        people.insert(0, SignedIn { handle: put.handle, loaded });
+        if put.new {
             let started = AuditEvent::granted(codes::BROWSER_SESSION_STARTED).client_id(&client.id);
             started.subject(&sub).sid(&id).address(arriving.address).emit();
         }
         let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(arriving.address);
         event.sid(&id).detail(&detail).emit();
-        Ok(Ok(Arrival::SignedIn { session: id, new: true }))
+        Ok(Ok(Arrival::SignedIn { session: id, new: true, transfer: Some(Box::new(made)) }))
     }
 
-    /// Whether a token is good at this client, from this place.
+    /// Whether a token is good at this client, from this place; gives how closely it is bound to that.
     async fn check_token(
         &self,
         client: &Client,
         token: &TransferToken,
         made: &Transfer,
         arriving: &Arriving,
-    ) -> Result<Result<(), Reason>, OAuthError> {
+    ) -> Result<Result<Binding, Reason>, OAuthError> {
         if token.target.as_ref().is_some_and(|target| *target != client.id) {
             return Ok(Err(TARGET));
         }
@@ -264,13 +266,15 @@ impl Engine {
         if demands.key && !token.key_proven {
             return Ok(Err(KEY));
         }
-        let Err(reason) = self.compare(demands.network, &made.context, arriving.address) else { return Ok(Ok(())) };
+        let Err(reason) = self.compare(demands.network, &made.context, arriving.address) else {
+            return Ok(Ok(demands.network));
+        };
         if self.settings().session_transfer.enforce_binding {
             return Ok(Err(reason));
         }
         let event = AuditEvent::granted(codes::TRANSFER_FROM_ELSEWHERE).client_id(&client.id).subject(&token.sub);
         event.address(arriving.address).reason(reason.0).detail(reason.1).emit();
-        Ok(Ok(()))
+        Ok(Ok(demands.network))
     }
 
     /// Whether two requests come from the same network, as far as that is demanded.
@@ -300,21 +304,6 @@ impl Engine {
         let may_refresh = self.client_of(request).await?.session_transfer.allow_refresh_token;
         let goes_out = |value: &&str| *value != names::DEVICE_SSO && (may_refresh || *value != names::OFFLINE_ACCESS);
         Ok(request.scope.iter().filter(goes_out).collect())
-    }
-
-    /// Notes in a session of the person that they signed in later elsewhere, under a new cookie; `None` when it has ended.
-    async fn renew_sign_in(&self, own: SignedIn, later: &Session) -> Result<Option<SessionHandle>, OAuthError> {
-        let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
-        let digest = Digest::of(handle.secret.expose());
-        let renewed = self.sessions().change(own.loaded, |session, now| {
-            session.auth_time = later.auth_time;
-            session.acr.clone_from(&later.acr);
-            session.amr.clone_from(&later.amr);
-            session.cookie = Some(digest);
-            session.last_used = now;
-            Change::Write(())
-        });
-        Ok(renewed.await?.map(|()| handle))
     }
 
     /// Whether `login_hint` is the sign-in name of that person, if there is one. Any other name is another person's: which of them exist is

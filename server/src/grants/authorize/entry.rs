@@ -84,7 +84,7 @@ impl Engine {
         }
         let progress = match arrival {
             Arrival::Nothing => Progress::default(),
-            Arrival::SignedIn { session, .. } => Progress { session: Some(session), ..Progress::default() },
+            Arrival::SignedIn { session, transfer, .. } => Progress { session: Some(session), transfer, ..Progress::default() },
             Arrival::Refused { .. } => Progress { another: true, ..Progress::default() },
         };
         Ok((people, progress))

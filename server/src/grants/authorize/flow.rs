@@ -337,7 +337,7 @@ impl Engine {
         let people = self.signed_in(browser).await?;
         let session = account.filter(|id| people.iter().any(|person| person.loaded.id == *id));
         // Whoever is no longer there must sign in.
-        let progress = Progress { session, fresh: false, another: session.is_none() };
+        let progress = Progress { session, another: session.is_none(), ..Progress::default() };
         self.go_on(waiting, progress, &people, browser).await
     }
 

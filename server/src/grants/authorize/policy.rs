@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::browser::Browser;
 use super::request::AuthorizationRequest;
 use super::step::Owed;
+use super::transaction::Progress;
 use crate::clients::Client;
 use crate::grants::engine::Engine;
 use crate::issuance::action::{Judgement, RequestContext, SignInFacts, Unjudged};
@@ -34,6 +35,7 @@ impl Engine {
         &self,
         request: &AuthorizationRequest,
         client: &Client,
+        progress: &Progress,
         loaded: &Loaded,
         browser: &Browser,
     ) -> Result<(Owed, Terms), OAuthError> {
@@ -43,7 +45,8 @@ impl Engine {
         let session = &loaded.session;
         let person = self.issuer().people().find_by_sub(&session.sub).await?;
         // Where a token was made is said at every sign-in in the session that it began: it is not the person that was authenticated there.
-        let transfer = session.parent.as_deref().and_then(|parent| parent.transfer.as_ref());
+        let began = session.parent.as_deref().and_then(|parent| parent.transfer.as_ref());
+        let transfer = progress.transfer.as_deref().or(began);
         let made = transfer.map(|transfer| {
             let made = &transfer.context;
             let context = self.whereabouts(made.address, &made.user_agent);

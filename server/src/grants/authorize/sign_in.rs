@@ -127,7 +127,7 @@ impl Engine {
         if session.new {
             event(codes::BROWSER_SESSION_STARTED, Outcome::Granted).subject(&person.sub).sid(&sid).emit();
         }
-        let progress = Progress { session: Some(sid), fresh: true, another: false };
+        let progress = Progress { session: Some(sid), fresh: true, ..Progress::default() };
         Ok(match self.go_on(waiting, progress, &people, browser).await? {
             Some(next) => {
                 event(codes::SIGNED_IN, Outcome::Granted).subject(&person.sub).sid(&sid).emit();

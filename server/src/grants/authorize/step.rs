@@ -78,7 +78,7 @@ impl Engine {
         }
         let (mut owed, mut terms) = (self.owed(request, &loaded.session).await?, Terms::default());
         if matches!(owed, Owed::Nothing) {
-            (owed, terms) = self.judge(request, client, &loaded, browser).await?;
+            (owed, terms) = self.judge(request, client, progress, &loaded, browser).await?;
         }
         match owed {
             Owed::Nothing => {}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::request::AuthorizationRequest;
 use crate::foundation::{Clock, Digest, Secret, encoding, random};
+use crate::sessions::Transfer;
 use crate::storage::{Key, Kind, SharedStore, StorageError, Version};
 use crate::tokens::session_id::SessionId;
 
@@ -34,6 +35,9 @@ pub struct Progress {
     /// Whether somebody shall sign in who is not among the people of the browser.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub another: bool,
+    /// What the session transfer token said of its making that brought the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Box<Transfer>>,
 }
 
 /// A transaction as read.
@@ -117,7 +121,7 @@ fn decode(bytes: &[u8]) -> Result<Transaction, StorageError> {
 }
 
 fn encode(transaction: &Transaction) -> Result<Vec<u8>, StorageError> {
-    if transaction.request.has_more() {
+    if transaction.request.has_more() || transaction.progress.transfer.is_some() {
         Kind::Transaction.write_json_with_more(transaction)
     } else {
         Kind::Transaction.write_json(transaction)

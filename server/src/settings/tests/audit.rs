@@ -31,12 +31,12 @@ fn nothing_is_asked_for_by_default() {
 fn a_webhook_has_an_address_and_secrets() {
     let secrets = file_of(&format!("{}\n\n{}\r\n", secret(24), secret(64)));
     let toml = format!("{FILE}webhook = {{ url = \"https://siem.example.com/in?a=b\", secret_file = {:?} }}", secrets.path());
-    let webhook = good(&toml, &["audit.webhook.codes=SE,TK1032"], &[]).settings.audit.webhook.unwrap();
+    let webhook = good(&toml, &["audit.webhook.codes=SE,TK1032,w,sertft"], &[]).settings.audit.webhook.unwrap();
     assert_eq!(webhook.url.as_str(), "https://siem.example.com/in?a=b");
     assert_eq!(webhook.secrets.iter().map(|secret| secret.expose().len()).collect::<Vec<_>>(), [24, 64]);
     assert_eq!(
         (webhook.codes, webhook.batch, webhook.timeout),
-        (vec!["SE".to_owned(), "TK1032".to_owned()], 100, Duration::from_secs(10))
+        (["SE", "TK1032", "w", "sertft"].map(str::to_owned).to_vec(), 100, Duration::from_secs(10))
     );
     let value = secret(32);
     let loaded = good(&toml, &[], &[("SYMBOLON_AUDIT__WEBHOOK__SECRET", &value)]);
