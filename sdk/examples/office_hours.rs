@@ -13,7 +13,7 @@ struct OfficeHours {
 impl PostLoginAction for OfficeHours {
     const NAME: &'static str = "OfficeHours";
     const VERSION: &'static str = "1.0.0";
-    const PREFIX: &'static str = "example.officeHours.";
+    const PREFIX: &'static str = "op.postLoginAction.officeHours.";
     const PROPERTIES: &'static [&'static str] = &["enable", "country"];
 
     fn configure(properties: &Properties) -> Result<Self, ConfigureError> {

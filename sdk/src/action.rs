@@ -2,6 +2,9 @@
 
 use crate::{ConfigureError, Execution, Properties, SignIn, Verdict};
 
+/// What the property names of every action begin with, and of no handler: so a server that lacks a library knows that somebody counts on being judged.
+pub const ACTION_PREFIX: &str = "op.postLoginAction.";
+
 /// Judges sign-ins at the authorization endpoint: allows, denies, asks for a further factor, adds claims, shortens the session.
 ///
 /// It is asked when the person is known well enough for the server and before they are asked for their consent: after a password, when a browser
@@ -19,7 +22,8 @@ pub trait PostLoginAction: Send + Sync + Sized + 'static {
     /// The action's own version; `env!("CARGO_PKG_VERSION")` is what most want.
     const VERSION: &'static str;
 
-    /// What the action's property names begin with, dot included, e.g. `op.postLoginAction.networkMismatch.`. No two loaded libraries may share it.
+    /// What the action's property names begin with, dot included: [`ACTION_PREFIX`] and a name, e.g. `op.postLoginAction.networkMismatch.`. No two
+    /// loaded libraries may share it.
     const PREFIX: &'static str;
 
     /// Every property the action reads, without the prefix, as [`DeviceSsoHandler::PROPERTIES`](crate::DeviceSsoHandler::PROPERTIES). `order`, and
@@ -38,7 +42,8 @@ pub trait PostLoginAction: Send + Sync + Sized + 'static {
     /// What is wrong beyond what the readers have noted.
     fn configure(properties: &Properties) -> Result<Self, ConfigureError>;
 
-    /// Whether this instance wants to be asked. Asked once, right after [`configure`](Self::configure).
+    /// Whether this instance wants to be asked. Asked once, right after [`configure`](Self::configure). Let it follow the property `enable`, `false` where
+    /// that is absent: a server does not start while an action is enabled by that name and its library cannot be used.
     fn enabled(&self) -> bool;
 
     /// Judges one sign-in. Called from several threads at once.

@@ -72,7 +72,8 @@
 //!
 //! The other thing to write with this crate is a [`PostLoginAction`], exported by [`export_post_login_action!`]: it judges sign-ins at the authorization
 //! endpoint. Everything above about checking, trying out, configuring, isolation and failing holds for it, but that several may be enabled, in an order. One
-//! that fails, or does not answer in time, keeps everybody out until it works again or is switched off.
+//! that fails, or does not answer in time, keeps everybody out until it works again or is switched off; one that is enabled and cannot be loaded keeps the
+//! server from starting. Its property names begin with [`ACTION_PREFIX`], those of no handler do.
 //!
 //! ```
 #![doc = include_str!("../examples/office_hours.rs")]
@@ -129,7 +130,7 @@ pub mod testing;
 mod verdict;
 
 pub use abi::HANDLER_ABI;
-pub use action::{ActionError, PostLoginAction};
+pub use action::{ACTION_PREFIX, ActionError, PostLoginAction};
 pub use authorization::{
     AccessTokenSpec, ClaimsSpec, ClaimsTransport, DeviceSsoAuthorization, Encoding, IdTokenSpec, RefreshLifetime,
     RefreshTokenSpec,

@@ -71,7 +71,7 @@ impl Verdict {
     }
 
     /// Lets the sessions of this sign-in (the browser's, and that of the app's refresh token) end so long from now at the latest. Fractions of a
-    /// second count as a whole one.
+    /// second count as a whole one. Nothing at all is a fault of the action: to keep somebody out there is [`deny`](Self::deny).
     pub fn limiting_session(mut self, lifetime: Duration) -> Self {
         let seconds = lifetime.as_secs().saturating_add(u64::from(lifetime.subsec_nanos() > 0));
         self.session_lifetime = Some(self.session_lifetime.map_or(seconds, |before| before.min(seconds)));

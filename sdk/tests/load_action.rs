@@ -22,9 +22,12 @@ fn office_hours() -> Described {
 fn the_example_goes_all_the_way() {
     let described = office_hours();
     let said = described.description();
-    assert_eq!((said.kind, said.name.as_str(), said.prefix.as_str()), (Kind::PostLogin, "OfficeHours", "example.officeHours."));
+    assert_eq!(
+        (said.kind, said.name.as_str(), said.prefix.as_str()),
+        (Kind::PostLogin, "OfficeHours", "op.postLoginAction.officeHours.")
+    );
     let properties = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| (format!("example.officeHours.{name}"), (*value).to_owned())).collect()
+        pairs.iter().map(|(name, value)| (format!("op.postLoginAction.officeHours.{name}"), (*value).to_owned())).collect()
     };
     assert!(!described.configure(&BTreeMap::new()).unwrap().enabled());
     // The order is the server's, and so is how it is run.

@@ -20,6 +20,11 @@ fn it_plays_to_the_end_and_tidies_up() {
         let before = population(&server);
         let ran = server.command(&["demo"]).fine();
         assert!(ran.stdout.lines().count() > 20, "it shows what it does: {}", ran.stdout);
+        // Native to web is the third act: a browser that nobody is signed in to, and no form in it.
+        let third =
+            ran.stdout.split("3. App two opens a web page").nth(1).and_then(|rest| rest.split("4. What is refused").next());
+        let third = third.unwrap_or_else(|| panic!("there is no third act: {}", ran.stdout));
+        assert!(third.contains("session_transfer_token") && !third.contains("a form with"), "{third}");
         assert_eq!(population(&server), before, "nothing of it stays");
         let summary = server.command(&["demo", "--json"]).fine().json();
         assert!(summary.is_object(), "{summary}");

@@ -244,11 +244,13 @@ fn a_panic_in_shutdown_or_drop_of_the_old_one_harms_nobody() {
 
 #[test]
 fn what_waits_for_a_restart_is_said() {
-    let server = Setup::new().start();
+    let server = Setup::new().set("session_transfer.lifetime", "50s").start();
     let settings = fs::read_to_string(server.config()).expect("the settings");
-    fs::write(server.config(), settings.replace("memory_kib = 1024", "memory_kib = 2048")).expect("the settings");
+    let settings = settings.replace("memory_kib = 1024", "memory_kib = 2048").replace("lifetime = \"50s\"", "lifetime = \"40s\"");
+    fs::write(server.config(), settings).expect("the settings");
     let answer = reload(&server);
-    assert!(answer["warnings"].to_string().contains("sign_in.password.memory_kib"), "{answer}");
+    let warnings = answer["warnings"].to_string();
+    assert!(warnings.contains("sign_in.password.memory_kib") && warnings.contains("session_transfer.lifetime"), "{answer}");
     assert!(changes(&answer).is_empty());
     assert_eq!(server.stop(), Some(0));
     let said = server.command(&["handler", "reload"]).refused();

@@ -14,9 +14,9 @@ const JURY: &str = "symbolon-test-action-jury";
 pub(crate) const MISMATCH: &str = "symbolon-network-mismatch";
 
 /// A server whose sign-ins the judge judges, with these properties of it.
-fn judged(properties: &[(&str, &str)]) -> Setup {
-    let setup = Setup::new().handler(JUDGE).property("test.judge.enable", "true").set("telemetry.format", "json");
-    properties.iter().fold(setup, |setup, (name, value)| setup.property(&format!("test.judge.{name}"), value))
+pub(crate) fn judged(properties: &[(&str, &str)]) -> Setup {
+    let setup = Setup::new().handler(JUDGE).property("op.postLoginAction.judge.enable", "true").set("telemetry.format", "json");
+    properties.iter().fold(setup, |setup, (name, value)| setup.property(&format!("op.postLoginAction.judge.{name}"), value))
 }
 
 fn request() -> Authorization {
@@ -132,7 +132,9 @@ fn a_denial_at_the_consent_page_counts_as_well() {
     let page = browser.ask(&server, &asked).page();
     let page = browser.submit_password(&server, &page, &person.name, &person.password).page();
     // Meanwhile the operator has thought otherwise.
-    server.write_properties("op.deviceSSOHandler.enable=true\ntest.judge.enable=true\ntest.judge.deny=* Closed\n");
+    server.write_properties(
+        "op.deviceSSOHandler.enable=true\nop.postLoginAction.judge.enable=true\nop.postLoginAction.judge.deny=* Closed\n",
+    );
     server.command(&["handler", "reload"]).fine();
     let (error, reason) = refused(&server, &asked, browser.decide(&server, &page, "allow"));
     assert_eq!((error.as_str(), reason.as_str()), ("access_denied", "Closed"));
@@ -276,10 +278,10 @@ fn several_are_asked_in_their_order_until_one_denies() {
     let server = judged(&[("idToken.who", "judge"), ("idToken.judge", "yes"), ("accessToken.a", "1"), ("session", "500")])
         .handler(JURY)
         .handler(MISMATCH)
-        .property("test.jury.enable", "true")
-        .property("test.jury.idToken.who", "jury")
-        .property("test.jury.accessToken.b", "2")
-        .property("test.jury.isolation", "process")
+        .property("op.postLoginAction.jury.enable", "true")
+        .property("op.postLoginAction.jury.idToken.who", "jury")
+        .property("op.postLoginAction.jury.accessToken.b", "2")
+        .property("op.postLoginAction.jury.isolation", "process")
         .property("op.postLoginAction.networkMismatch.enable", "true")
         .property("op.postLoginAction.networkMismatch.order", "-1")
         .start();
@@ -309,8 +311,8 @@ fn several_are_asked_in_their_order_until_one_denies() {
     // Another order, and both deny: whoever is asked first says why.
     let properties = |order: &str| {
         format!(
-            "op.deviceSSOHandler.enable=true\ntest.judge.enable=true\ntest.judge.deny=* Judge says no\ntest.jury.enable=true\n\
-             test.jury.deny=* Jury says no\ntest.jury.order={order}\n"
+            "op.deviceSSOHandler.enable=true\nop.postLoginAction.judge.enable=true\nop.postLoginAction.judge.deny=* Judge says no\nop.postLoginAction.jury.enable=true\n\
+             op.postLoginAction.jury.deny=* Jury says no\nop.postLoginAction.jury.order={order}\n"
         )
     };
     for (order, reason) in [("99", "Jury says no"), ("101", "Judge says no")] {
@@ -321,7 +323,7 @@ fn several_are_asked_in_their_order_until_one_denies() {
     }
     server.write_properties(&properties("first"));
     let said = server.command(&["handler", "reload"]).refused();
-    assert!(said.contains("test.jury.order") && said.contains("a whole number"), "{said}");
+    assert!(said.contains("op.postLoginAction.jury.order") && said.contains("a whole number"), "{said}");
 }
 
 #[test]
@@ -330,7 +332,7 @@ fn they_come_and_go_with_their_files_like_handlers() {
     let (browser, person) = (Browser::new(), server.person());
     let asked = request();
     refused(&server, &asked, browser.authorize(&server, &asked, &person));
-    server.write_properties("op.deviceSSOHandler.enable=true\ntest.judge.enable=false\n");
+    server.write_properties("op.deviceSSOHandler.enable=true\nop.postLoginAction.judge.enable=false\n");
     until("the watcher has seen it", || silent_code(&server, &browser));
     std::fs::remove_file(server.handler_file(&format!("{JUDGE}.so"))).expect("the library");
     server.write_properties("op.deviceSSOHandler.enable=true\n");

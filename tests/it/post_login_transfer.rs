@@ -26,8 +26,8 @@ fn a_transfer_that_is_opened_in_another_country_is_denied() {
         .handler(MISMATCH)
         .handler(JUDGE)
         .property("op.postLoginAction.networkMismatch.enable", "true")
-        .property("test.judge.enable", "true")
-        .property("test.judge.echo", "true")
+        .property("op.postLoginAction.judge.enable", "true")
+        .property("op.postLoginAction.judge.echo", "true")
         .start();
     let (one, other) = (app(&server), app(&server));
     let asked = with(&token_from(&server, HERE, &one.tokens));
@@ -41,16 +41,23 @@ fn a_transfer_that_is_opened_in_another_country_is_denied() {
     assert!(token["scope"].as_array().is_some_and(|scope| scope.contains(&json!("openid"))), "{token}");
 
     let asked = with(&token_from(&server, HERE, &other.tokens));
-    let (error, reason) = refused(&server, &asked, Browser::behind(ELSEWHERE).ask(&server, &asked));
+    let abroad = Browser::behind(ELSEWHERE);
+    let (error, reason) = refused(&server, &asked, abroad.ask(&server, &asked));
     assert_eq!((error.as_str(), reason.as_str()), ("access_denied", "Network mismatch detected"));
+    // Nothing of it stays in the browser: its person may still come by themselves.
+    let asked = Authorization::new(WEB, "openid").set("prompt", "none");
+    assert_eq!(refused(&server, &asked, abroad.ask(&server, &asked)).0, "login_required");
+    let asked = Authorization::new(WEB, "openid");
+    abroad.authorize(&server, &asked, &other.person).code();
     server.trail().one("SI2051", &[("client_id", WEB.id), ("handler", "NetworkMismatch"), ("address", ELSEWHERE)]);
+    server
+        .trail()
+        .one("SE3011", &[("client_id", WEB.id), ("detail", "begun by a session transfer token, and denied by an action")]);
     // Nor later, when the session has gone there; but whoever signs in there by themselves is welcome.
     let asked = Authorization::new(WEB, "openid").set("prompt", "none");
     let carried = Browser::behind(ELSEWHERE);
     carried.plant(&asked.url(&server), &browser.cookies(&asked.url(&server)).expect("cookies"));
     assert_eq!(refused(&server, &asked, carried.ask(&server, &asked)).0, "access_denied");
-    let asked = Authorization::new(WEB, "openid");
-    Browser::behind(ELSEWHERE).authorize(&server, &asked, &other.person).code();
 }
 
 #[test]

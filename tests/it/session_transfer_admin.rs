@@ -1,5 +1,7 @@
 //! What a client may do with session transfer tokens is changed by command, and by the management API with the source's own requests.
 
+use std::sync::Barrier;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -101,6 +103,39 @@ fn what_is_wrong_is_refused_with_what_is_wrong() {
     assert_eq!(ask(&server, Method::GET, "nobody", &token, None).status, 404);
     // A client of the settings file is changed there.
     ask(&server, Method::PATCH, BACKEND.id, &token, Some(&fine)).refused(403, "invalid_request");
+}
+
+#[test]
+fn changes_at_once_do_not_undo_each_other() {
+    let server = setup().start();
+    let (id, token) = (app(&server), token(&server, "read:clients update:clients"));
+    let changes = [
+        json!({ "can_create_session_transfer_token": true }),
+        json!({ "allowed_authentication_methods": ["query"] }),
+        json!({ "enforce_device_binding": "asn" }),
+        json!({ "allow_refresh_token": true }),
+    ];
+    for _ in 0..3 {
+        let undone = json!({ "session_transfer": {
+            "can_create_session_transfer_token": null, "allowed_authentication_methods": null, "enforce_device_binding": null,
+            "allow_refresh_token": null,
+        } });
+        ask(&server, Method::PATCH, &id, &token, Some(&undone)).ok();
+        let gate = Barrier::new(changes.len());
+        std::thread::scope(|scope| {
+            for change in &changes {
+                let (server, gate, id, token) = (&server, &gate, &id, &token);
+                scope.spawn(move || {
+                    gate.wait();
+                    ask(server, Method::PATCH, id, token, Some(&json!({ "session_transfer": change }))).ok()
+                });
+            }
+        });
+        let told = ask(&server, Method::GET, &id, &token, None).ok();
+        for (name, value) in changes.iter().flat_map(|change| change.as_object().into_iter().flatten()) {
+            assert_eq!(told["session_transfer"][name], *value, "{told}");
+        }
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub struct TemplateAction {
 impl PostLoginAction for TemplateAction {
     const NAME: &'static str = "TemplateAction";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const PREFIX: &'static str = "template.";
+    const PREFIX: &'static str = "op.postLoginAction.template.";
     const PROPERTIES: &'static [&'static str] = &["enable", "blockedCountries", "session.lifetime"];
     const ABOUT: &'static str = "Keeps some countries out, and sessions short.";
 
@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn who_is_blocked_is_told_so() -> Result<(), Box<dyn std::error::Error>> {
-        let action = configure_action::<TemplateAction>([("template.enable", "true"), ("template.blockedCountries", "XX, YY")])?;
+        let action = configure_action::<TemplateAction>([
+            ("op.postLoginAction.template.enable", "true"),
+            ("op.postLoginAction.template.blockedCountries", "XX, YY"),
+        ])?;
         assert!(action.enabled());
         assert_eq!(TestSignIn::new().from_country("YY").judge(&action)?, Verdict::deny("Not available in your country"));
         assert_eq!(TestSignIn::new().from_country("CH").judge(&action)?, Verdict::allow());
@@ -66,7 +69,10 @@ mod tests {
 
     #[test]
     fn sessions_are_as_short_as_configured() -> Result<(), Box<dyn std::error::Error>> {
-        let action = configure_action::<TemplateAction>([("template.enable", "true"), ("template.session.lifetime", "600")])?;
+        let action = configure_action::<TemplateAction>([
+            ("op.postLoginAction.template.enable", "true"),
+            ("op.postLoginAction.template.session.lifetime", "600"),
+        ])?;
         assert_eq!(TestSignIn::new().judge(&action)?.session_lifetime, Some(600));
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::{Configured, HostError, log};
 use crate::abi::handler::ConfigureRefusal;
 use crate::abi::module::{HandlerModuleRef, POST_LOGIN_ACTION};
 use crate::abi::sink::LogSink;
-use crate::{Execution, Finding};
+use crate::{ACTION_PREFIX, Execution, Finding};
 
 /// A handler that can be configured, any number of times. Cheap to clone.
 #[derive(Clone)]
@@ -79,6 +79,15 @@ impl Description {
         }
         if !printable(&self.prefix) || !self.prefix.ends_with('.') || self.prefix.len() < 2 {
             return bad("its property prefix is empty or does not end with a dot");
+        }
+        let below = self.prefix.strip_prefix(ACTION_PREFIX);
+        if self.kind == Kind::PostLogin && below.is_none_or(str::is_empty) {
+            return bad("it is a post-login action, and its property prefix is not op.postLoginAction., a name and a dot");
+        }
+        if self.kind == Kind::DeviceSso && below.is_some() {
+            return bad(
+                "it is a device-SSO handler, and its property prefix begins with op.postLoginAction., as those of actions do",
+            );
         }
         if self.about.chars().count() > 200 || self.about.chars().any(char::is_control) {
             return bad("what it says about itself is longer than 200 characters or has line breaks");

@@ -142,22 +142,7 @@ async fn look(settings: HandlerSettings) -> Picture {
 /// Settings outside of `[handlers]` that were written anew: they hold from the next start on.
 fn waiting(began_with: &[Shown], now: &[Shown]) -> Option<Finding> {
     const OURS: &str = "handlers.";
-    const SECTIONS: [&str; 12] = [
-        "server.",
-        "storage.",
-        "tokens.",
-        "sessions.",
-        "sign_in.",
-        "proxy.",
-        "network.",
-        "audit.",
-        "telemetry.",
-        "scopes.",
-        "resource_servers.",
-        "clients.",
-    ];
-    let of_the_server =
-        |shown: &&Shown| !shown.key.starts_with(OURS) && SECTIONS.iter().any(|section| shown.key.starts_with(section));
+    let of_the_server = |shown: &&Shown| !shown.is_property && !shown.key.starts_with(OURS);
     let values = |list: &[Shown]| -> BTreeMap<String, String> {
         list.iter().filter(of_the_server).map(|shown| (shown.key.clone(), shown.value.clone())).collect()
     };

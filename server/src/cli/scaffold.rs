@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use symbolon_sdk::SDK_VERSION;
+use symbolon_sdk::{ACTION_PREFIX, SDK_VERSION};
 
 use super::output::{Failure, Output};
 
@@ -34,6 +34,14 @@ impl Sort {
         match self {
             Self::Handler => "Handler",
             Self::Action => "Action",
+        }
+    }
+
+    /// What the prefix begins with.
+    const fn before(self) -> &'static str {
+        match self {
+            Self::Handler => "",
+            Self::Action => ACTION_PREFIX,
         }
     }
 }
@@ -149,7 +157,7 @@ struct Names<'a> {
     sort: Sort,
     /// `MyHandler` for `my-handler`.
     class: String,
-    /// `myHandler.`
+    /// `myHandler.`; `op.postLoginAction.myPolicy.` of an action
     prefix: String,
 }
 
@@ -160,8 +168,11 @@ impl<'a> Names<'a> {
         if !class.ends_with(sort.suffix()) {
             class.push_str(sort.suffix());
         }
-        let mut prefix = class[..1].to_ascii_lowercase() + &class[1..];
-        prefix.push('.');
+        let stem = match sort {
+            Sort::Handler => &class,
+            Sort::Action => class.strip_suffix(sort.suffix()).filter(|stem| !stem.is_empty()).unwrap_or(&class),
+        };
+        let prefix = format!("{}{}{}.", sort.before(), stem[..1].to_ascii_lowercase(), &stem[1..]);
         Self { name, sort, class, prefix }
     }
 
@@ -175,7 +186,7 @@ impl<'a> Names<'a> {
             Sort::Action => ACTION_CODE,
         };
         code.replace(&format!("{TYPE}{}", self.sort.suffix()), &self.class)
-            .replace(&format!("\"{PREFIX}"), &format!("\"{}", self.prefix))
+            .replace(&format!("\"{}{PREFIX}", self.sort.before()), &format!("\"{}", self.prefix))
     }
 
     fn manifest(&self, dependency: &str) -> String {
@@ -258,11 +269,11 @@ mod tests {
             assert!(!code.contains("Template") && !code.contains("template."), "nothing of the template is left");
         }
         let action = Names::of("my-policy", Sort::Action);
-        assert_eq!((action.class.as_str(), action.prefix.as_str()), ("MyPolicyAction", "myPolicyAction."));
+        assert_eq!((action.class.as_str(), action.prefix.as_str()), ("MyPolicyAction", "op.postLoginAction.myPolicy."));
         let code = action.code();
-        assert!(code.contains("pub struct MyPolicyAction") && code.contains("\"myPolicyAction.enable\""), "{code}");
+        assert!(code.contains("pub struct MyPolicyAction") && code.contains("\"op.postLoginAction.myPolicy.enable\""), "{code}");
         assert!(!code.contains("Template") && !code.contains("template."), "nothing of the template is left");
-        assert!(!action.readme().contains("switch off") && action.properties().contains("myPolicyAction.order="));
+        assert!(!action.readme().contains("switch off") && action.properties().contains("op.postLoginAction.myPolicy.order="));
         for bad in ["", "1x", "-x", "a b", "ü", "a/b", "a\"b"] {
             assert!(!is_crate_name(bad), "{bad}");
         }

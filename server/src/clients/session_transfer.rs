@@ -27,17 +27,11 @@ pub struct SessionTransfer {
     pub origins: Option<Vec<String>>,
 }
 
-/// What must be the same where a token was made and where it is used.
+/// What must hold where a token was made and where it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceBinding {
-    /// Nothing.
-    None,
-    /// The network operator (autonomous system).
-    Asn,
-    /// The leading bits of the address.
-    Prefix,
-    /// The address.
-    Ip,
+    /// So much of the network is the same.
+    Network(Binding),
     /// Nothing of the network; but a key must have been proven to have the token made.
     Key,
 }
@@ -67,33 +61,32 @@ impl Default for SessionTransfer {
 }
 
 impl DeviceBinding {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::None, Self::Asn, Self::Prefix, Self::Ip, Self::Key];
+    const KEY: &str = "key";
+
+    /// The registered names.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Binding::ALL.into_iter().map(Binding::as_str).chain([Self::KEY])
+    }
 
     /// The registered name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::None => "none",
-            Self::Asn => "asn",
-            Self::Prefix => "prefix",
-            Self::Ip => "ip",
-            Self::Key => "key",
+            Self::Network(binding) => binding.as_str(),
+            Self::Key => Self::KEY,
         }
     }
 
     /// The binding of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|binding| binding.as_str() == name)
+        if name == Self::KEY { Some(Self::Key) } else { Binding::from_name(name).map(Self::Network) }
     }
 
     const fn network(self) -> Binding {
         match self {
-            Self::None | Self::Key => Binding::None,
-            Self::Asn => Binding::Asn,
-            Self::Prefix => Binding::Prefix,
-            Self::Ip => Binding::Ip,
+            Self::Network(binding) => binding,
+            Self::Key => Binding::None,
         }
     }
 }
@@ -104,7 +97,7 @@ impl Demands {
     pub fn of(maker: &SessionTransfer, user: &SessionTransfer) -> Self {
         let said: Vec<DeviceBinding> = [maker.binding, user.binding].into_iter().flatten().collect();
         Self {
-            network: said.iter().map(|binding| binding.network()).max().unwrap_or(Binding::Ip),
+            network: said.iter().map(|binding| binding.network()).reduce(Binding::stricter).unwrap_or(Binding::Ip),
             key: said.contains(&DeviceBinding::Key),
         }
     }
@@ -130,7 +123,7 @@ impl SessionTransfer {
         let mut member = |name: &str, value: Value| out.insert(name.to_owned(), value);
         member("can_create_session_transfer_token", self.can_create.into());
         member("allowed_authentication_methods", json!(self.methods()));
-        member("enforce_device_binding", self.binding.unwrap_or(DeviceBinding::Ip).as_str().into());
+        member("enforce_device_binding", self.binding.unwrap_or(DeviceBinding::Network(Binding::Ip)).as_str().into());
         member("allow_refresh_token", self.allow_refresh_token.into());
         member("enforce_cascade_revocation", self.cascade.into());
         member("enforce_online_refresh_tokens", self.online_refresh_tokens.into());
@@ -152,16 +145,17 @@ mod tests {
     #[test]
     fn the_stricter_of_two_holds() {
         use Binding as N;
-        use DeviceBinding as D;
+        let of = |network| Some(DeviceBinding::Network(network));
+        let key = Some(DeviceBinding::Key);
         let cases = [
             (None, None, N::Ip, false),
-            (Some(D::None), None, N::None, false),
-            (None, Some(D::Asn), N::Asn, false),
-            (Some(D::Asn), Some(D::None), N::Asn, false),
-            (Some(D::Asn), Some(D::Prefix), N::Prefix, false),
-            (Some(D::Ip), Some(D::Prefix), N::Ip, false),
-            (Some(D::Key), None, N::None, true),
-            (Some(D::Key), Some(D::Ip), N::Ip, true),
+            (of(N::None), None, N::None, false),
+            (None, of(N::Asn), N::Asn, false),
+            (of(N::Asn), of(N::None), N::Asn, false),
+            (of(N::Asn), of(N::Prefix), N::Prefix, false),
+            (of(N::Ip), of(N::Prefix), N::Ip, false),
+            (key, None, N::None, true),
+            (key, of(N::Ip), N::Ip, true),
         ];
         for (one, other, network, key) in cases {
             assert_eq!(Demands::of(&says(one), &says(other)), Demands { network, key }, "{one:?} {other:?}");

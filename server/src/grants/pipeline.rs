@@ -80,17 +80,11 @@ impl Engine {
         let bound = self.possession(client.client(), call, facts).await?;
         let answer = match request {
             TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, &bound, facts).await,
-            TokenRequest::RefreshToken(request) => {
-                let context = self.context(call.address, call.user_agent);
-                self.refresh(&client, request, &bound, context, facts).await
-            }
+            TokenRequest::RefreshToken(request) => self.refresh(&client, request, &bound, call, facts).await,
             TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request, &bound).await,
             TokenRequest::DeviceCode(request) => self.poll_device(&client, request, &bound, facts).await,
             TokenRequest::TokenExchange(request) => self.exchange(&client, *request, &bound, call.address, facts).await,
-            TokenRequest::SessionTransfer(request) => {
-                let context = self.context(call.address, call.user_agent);
-                self.exchange_for_transfer(&client, *request, &bound, context, facts).await
-            }
+            TokenRequest::SessionTransfer(request) => self.exchange_for_transfer(&client, *request, &bound, call, facts).await,
         }?;
         // Somebody has signed in with it. Should this fail, the next request does it.
         if client.client().unused_until.is_some()

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::pipeline::Facts;
+use super::pipeline::{Facts, TokenCall};
 use super::possession;
 use super::request::RefreshToken;
 use super::session_transfer::Maker;
@@ -18,7 +18,7 @@ use crate::issuance::proposal::IdTokenProposal;
 use crate::issuance::{Proposal, TokenResponse};
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::record::TOUCH_EVERY;
-use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, RequestContext, Session, SessionKind};
+use crate::sessions::{Change, DeviceSecret, Grant, GrantId, Loaded, NewSecret, Presented, Session, SessionKind};
 use crate::telemetry::codes;
 use crate::tokens::Confirmation;
 use crate::tokens::handle::RefreshHandle;
@@ -54,7 +54,7 @@ impl Engine {
         client: &AuthenticatedClient,
         request: RefreshToken,
         confirmation: &Confirmation,
-        context: RequestContext,
+        call: &TokenCall<'_>,
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
@@ -134,7 +134,7 @@ impl Engine {
         };
         let minted = if transfers {
             let key_proven = refresh.bound.as_ref().is_some_and(|bound| bound.jkt.is_some());
-            let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, context };
+            let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, call };
             let lifetime = self.settings().session_transfer.lifetime;
             let token = self.make_transfer_token(maker, None, lifetime).await?;
             self.issuer().mint_beside(&plan, &bearer, token, lifetime).await?

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::serve::Shared;
 use super::{cors, origin, possession, protected, respond};
-use crate::grants::{Account, Engine, Parameters, Presentation, Scheme};
+use crate::grants::{Account, Engine, Parameters, Scheme};
 use crate::protocol::OAuthError;
 use crate::tokens::session_id::SessionId;
 
@@ -44,19 +44,9 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// Lets in whoever presents a token that opens an account; gives the refusal otherwise.
     async fn admit(request: &'a HttpRequest, shared: &'a Shared) -> Result<Self, HttpResponse> {
-        let refused = |(scheme, error): (Scheme, OAuthError)| protected::refused(shared, request, scheme, &error);
-        let presented = protected::in_header(request).map_err(|error| refused((Scheme::Bearer, error)))?;
-        let Some((scheme, token)) = presented else {
-            return Err(protected::for_everybody(respond::challenge(Scheme::Bearer, None)));
-        };
-        let shown = protected::shown(request, scheme, shared).map_err(|error| refused((scheme, error)))?;
-        // Each session has an address of its own, for which a proof is made. The issuer's path is part of it already.
-        let issuer = &shared.engine.settings().server.issuer;
-        let path = request.path();
-        let endpoint = issuer.endpoint(path.strip_prefix(issuer.path()).unwrap_or(path));
-        let presentation = Presentation { token, scheme, method: request.method().as_str(), endpoint: &endpoint, shown };
-        let token = shared.engine.presented_token(&presentation).await.map_err(refused)?;
-        let account = shared.engine.open_account(&token).await.map_err(|error| refused((scheme, error)))?;
+        let (scheme, token) = protected::token(request, shared).await?;
+        let account = shared.engine.open_account(&token).await;
+        let account = account.map_err(|error| protected::refused(shared, request, scheme, &error))?;
         Ok(Self { shared, request, scheme, client_id: token.claims().client_id.clone(), account })
     }
 

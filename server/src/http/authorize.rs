@@ -7,7 +7,7 @@ use super::serve::Shared;
 use super::words::Words;
 use super::{browser, interaction, origin, pages, posted, respond};
 use crate::grants::authorize::arrival::brought_by;
-use crate::grants::authorize::{Arriving, Authorized, Outcome, Refusal};
+use crate::grants::authorize::{Authorized, Outcome, Refusal};
 use crate::telemetry::{AuditEvent, codes};
 
 /// The endpoint.
@@ -26,9 +26,8 @@ async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<S
         Ok(parameters) => parameters,
         Err(answer) => return answer,
     };
-    let address = visitor.browser.address;
     let brought = brought_by(&parameters).into_iter().chain(browser::transfer_token(&request)).collect();
-    let Authorized { outcome, changes } = engine.authorize(&parameters, &visitor.browser, Arriving { address, brought }).await;
+    let Authorized { outcome, changes } = engine.authorize(&parameters, &visitor.browser, brought).await;
     let mut answer = match outcome {
         Ok(Outcome::Page(page)) => pages::show(engine, &request, &page, StatusCode::OK),
         Ok(Outcome::Client(answer)) => interaction::to_client(engine, &request, &answer),

@@ -6,8 +6,7 @@ use serde_json::json;
 
 use super::serve::Shared;
 use super::{body, protected, respond};
-use crate::grants::{Presentation, Scheme};
-use crate::protocol::{OAuthError, names};
+use crate::protocol::names;
 
 /// The endpoint.
 pub fn resource() -> Resource {
@@ -18,28 +17,15 @@ pub fn resource() -> Resource {
 }
 
 async fn answer(request: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
-    let refused = |(scheme, error): (Scheme, OAuthError)| protected::refused(&shared, &request, scheme, &error);
-    let (scheme, token) = match protected::in_header(&request) {
-        Err(error) => return refused((Scheme::Bearer, error)),
-        Ok(None) => return protected::for_everybody(respond::challenge(Scheme::Bearer, None)),
-        Ok(Some(presented)) => presented,
-    };
-    let shown = match protected::shown(&request, scheme, &shared) {
-        Ok(shown) => shown,
-        Err(error) => return refused((scheme, error)),
+    let (scheme, token) = match protected::token(&request, &shared).await {
+        Ok(presented) => presented,
+        Err(refusal) => return refusal,
     };
     let engine = &shared.engine;
-    let issuer = &engine.settings().server.issuer;
-    let endpoint = issuer.endpoint(request.path().strip_prefix(issuer.path()).unwrap_or(request.path()));
-    let presentation = Presentation { token, scheme, method: request.method().as_str(), endpoint: &endpoint, shown };
-    let token = match engine.presented_token(&presentation).await {
-        Ok(token) => token,
-        Err(refusal) => return refused(refusal),
-    };
     let changes = request.method() == Method::PATCH;
     let manager = match engine.open_management(&token, if changes { names::UPDATE_CLIENTS } else { names::READ_CLIENTS }) {
         Ok(manager) => manager,
-        Err(error) => return refused((scheme, error)),
+        Err(error) => return protected::refused(&shared, &request, scheme, &error),
     };
     let id = request.match_info().get("id").unwrap_or_default();
     let found = if changes {

@@ -6,7 +6,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::serve::Shared;
 use super::{authorization, cors, possession, respond};
 use crate::foundation::Secret;
-use crate::grants::{Scheme, Shown};
+use crate::grants::{Presentation, Scheme, Shown};
+use crate::issuance::VerifiedAccessToken;
 use crate::protocol::OAuthError;
 
 /// The token of the `Authorization` header; `None` when there is none, or one of another scheme.
@@ -38,6 +39,25 @@ pub fn shown<'a>(request: &'a HttpRequest, scheme: Scheme, shared: &Shared) -> R
         Scheme::Bearer => Ok(possession::certificate(request, proxy)),
         Scheme::Dpop => possession::shown(request, proxy).map_err(|error| OAuthError { status: Some(401), ..error }),
     }
+}
+
+/// The access token of the header, checked together with the keys that it is bound to, for an endpoint whose address is that of the request.
+///
+/// # Errors
+/// The refusal, to be answered as it is.
+pub async fn token(request: &HttpRequest, shared: &Shared) -> Result<(Scheme, VerifiedAccessToken), HttpResponse> {
+    let refuse = |(scheme, error): (Scheme, OAuthError)| refused(shared, request, scheme, &error);
+    let Some((scheme, token)) = in_header(request).map_err(|error| refuse((Scheme::Bearer, error)))? else {
+        return Err(for_everybody(respond::challenge(Scheme::Bearer, None)));
+    };
+    let shown = shown(request, scheme, shared).map_err(|error| refuse((scheme, error)))?;
+    // Each thing has an address of its own, for which a proof is made. The issuer's path is part of it already.
+    let issuer = &shared.engine.settings().server.issuer;
+    let path = request.path();
+    let endpoint = issuer.endpoint(path.strip_prefix(issuer.path()).unwrap_or(path));
+    let presentation = Presentation { token, scheme, method: request.method().as_str(), endpoint: &endpoint, shown };
+    let token = shared.engine.presented_token(&presentation).await.map_err(refuse)?;
+    Ok((scheme, token))
 }
 
 /// A refusal, to be answered by that scheme.

@@ -1,4 +1,4 @@
-//! `POST /revoke` (RFC 7009).
+//! `POST /revoke` (RFC 7009); Auth0's SDKs ask at `/oauth/revoke`.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
@@ -10,7 +10,7 @@ use crate::protocol::ErrorCode;
 
 /// The endpoint.
 pub fn resource() -> Resource {
-    web::resource("/revoke")
+    web::resource(["/revoke", "/oauth/revoke"])
         .route(web::post().to(post))
         .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight))
         .default_service(web::to(async || respond::method_not_allowed("POST, OPTIONS")))

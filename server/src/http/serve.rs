@@ -39,6 +39,8 @@ pub struct Shared {
 pub struct Endpoints {
     /// `/token`
     pub token: String,
+    /// `/oauth/token`, the same by another name
+    pub oauth_token: String,
     /// `/device_authorization`
     pub device_authorization: String,
     /// `/userinfo`
@@ -77,6 +79,7 @@ pub fn start(engine: Arc<Engine>, listener: TcpListener, metrics: Metrics) -> io
         documents: Documents::new(&engine),
         endpoints: Endpoints {
             token: issuer.endpoint("/token"),
+            oauth_token: issuer.endpoint("/oauth/token"),
             device_authorization: issuer.endpoint("/device_authorization"),
             user_info: issuer.endpoint("/userinfo"),
             introspect: issuer.endpoint("/introspect"),

@@ -1,4 +1,4 @@
-//! `POST /token` (RFC 6749 section 3.2).
+//! `POST /token` (RFC 6749 section 3.2). Auth0's SDKs and tools ask at `/oauth/token` without reading any metadata: the same endpoint.
 
 use std::time::Instant;
 
@@ -11,9 +11,11 @@ use crate::grants::{Facts, Parameters, TokenCall};
 use crate::protocol::OAuthError;
 use crate::telemetry::metrics;
 
+const OTHER_NAME: &str = "/oauth/token";
+
 /// The endpoint.
 pub fn resource() -> Resource {
-    web::resource("/token")
+    web::resource(["/token", OTHER_NAME])
         .route(web::post().to(post))
         .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight))
         .default_service(web::to(async || respond::method_not_allowed("POST, OPTIONS")))
@@ -37,7 +39,12 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
             let call = TokenCall {
                 parameters: &parameters,
                 authorization,
-                endpoint: &shared.endpoints.token,
+                // A DPoP proof is made for the address that was asked (RFC 9449 section 4.3, 9).
+                endpoint: if request.path().ends_with(OTHER_NAME) {
+                    &shared.endpoints.oauth_token
+                } else {
+                    &shared.endpoints.token
+                },
                 address,
                 user_agent: origin::user_agent(&request),
                 shown,

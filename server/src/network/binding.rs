@@ -21,7 +21,8 @@ pub enum Binding {
 }
 
 impl Binding {
-    const ALL: [Self; 4] = [Self::None, Self::Asn, Self::Prefix, Self::Ip];
+    /// All of them, the laxest first.
+    pub const ALL: [Self; 4] = [Self::None, Self::Asn, Self::Prefix, Self::Ip];
 
     /// The binding of that name: `none`, `asn`, `prefix`, `ip`.
     #[must_use]

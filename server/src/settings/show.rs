@@ -13,6 +13,9 @@ use super::sections::Sections;
 pub struct Shown {
     /// The dotted name of a setting, or the name of a handler property.
     pub key: String,
+    /// Whether it is the latter.
+    #[serde(skip)]
+    pub is_property: bool,
     /// What it means; `[hidden]` for a secret, empty when it is not set.
     pub value: String,
     /// `built-in`, `file:line`, an environment name or `-D name`.
@@ -35,7 +38,7 @@ pub(super) fn all(layers: &Layers, sections: &Sections, properties: &Properties)
         let value = layers.show(leaf.key).unwrap_or_default();
         let value = if leaf.secret && !value.is_empty() { HIDDEN.to_owned() } else { value };
         let origin = layers.origin(leaf.key).map(|origin| origin.place.clone()).unwrap_or_default();
-        all.push(Shown { key: leaf.key.to_owned(), value, origin });
+        all.push(Shown { key: leaf.key.to_owned(), is_property: false, value, origin });
     }
     for (name, meaning) in &sections.scopes {
         let origin = sections.scope_places.get(name).cloned().unwrap_or_else(|| "built-in".to_owned());
@@ -43,15 +46,21 @@ pub(super) fn all(layers: &Layers, sections: &Sections, properties: &Properties)
             [("id_token_claims", &meaning.id_token_claims), ("access_token_claims", &meaning.access_token_claims)]
         {
             if !claims.is_empty() {
-                all.push(Shown { key: format!("scopes.{name}.{member}"), value: claims.join(", "), origin: origin.clone() });
+                all.push(Shown {
+                    key: format!("scopes.{name}.{member}"),
+                    is_property: false,
+                    value: claims.join(", "),
+                    origin: origin.clone(),
+                });
             }
         }
-        all.push(Shown { key: format!("scopes.{name}"), value: meaning.claims.join(", "), origin });
+        all.push(Shown { key: format!("scopes.{name}"), is_property: false, value: meaning.claims.join(", "), origin });
     }
     for (server, place) in sections.resource_servers.iter().zip(&sections.resource_places) {
         let value = if server.jwks.is_some() { "with keys" } else { "without keys" };
         all.push(Shown {
             key: format!("resource_servers.{}", server.identifier),
+            is_property: false,
             value: value.to_owned(),
             origin: place.clone(),
         });
@@ -59,11 +68,11 @@ pub(super) fn all(layers: &Layers, sections: &Sections, properties: &Properties)
     for client in &sections.clients {
         let id = client.metadata.get("client_id").and_then(|id| id.as_str()).unwrap_or("?");
         let value = client.metadata.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        all.push(Shown { key: format!("clients.{id}"), value, origin: client.place.clone() });
+        all.push(Shown { key: format!("clients.{id}"), is_property: false, value, origin: client.place.clone() });
     }
     for (name, property) in properties.iter() {
         let value = if names_a_secret(name) && !property.value.is_empty() { HIDDEN } else { &property.value };
-        all.push(Shown { key: name.clone(), value: value.to_owned(), origin: property.place.clone() });
+        all.push(Shown { key: name.clone(), is_property: true, value: value.to_owned(), origin: property.place.clone() });
     }
     all
 }

@@ -8,7 +8,7 @@ use symbolon::accounts::{PasswordPolicy, People, Throttle, ThrottleLimits};
 use symbolon::clients::Clients;
 use symbolon::foundation::{Clock, Secret};
 use symbolon::grants::authorize::sign_in::{Credentials, SignIn};
-use symbolon::grants::authorize::{Answer, Arriving, Browser, Outcome, Refusal};
+use symbolon::grants::authorize::{Answer, Browser, Outcome, Refusal};
 use symbolon::grants::{Engine, Facts, Outside, Parameters, Shown, TokenCall};
 use symbolon::issuance::{Handlers, Issuer};
 use symbolon::network::Networks;
@@ -84,7 +84,7 @@ impl Provider {
     /// Makes an authorization request, signed in and not; an answer goes to a registered address, or nowhere.
     fn authorize(&self, parameters: &Parameters) {
         for browser in [&self.browser, &new_browser()] {
-            match self.runtime.block_on(self.engine.authorize(parameters, browser, Arriving::default())).outcome {
+            match self.runtime.block_on(self.engine.authorize(parameters, browser, Vec::new())).outcome {
                 Ok(Outcome::Client(answer)) => told(&answer),
                 Err(Refusal::Redirect(refusal)) => told(&self.engine.answer_with_error(*refusal)),
                 Ok(Outcome::Page(_)) | Err(Refusal::Page(_)) => {}
@@ -127,9 +127,7 @@ async fn sign_in(engine: &Engine) -> Browser {
           &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
     );
     let request = request.unwrap_or_else(|error| panic!("{error:?}"));
-    let Ok(Outcome::Page(page)) = engine.authorize(&request, &browser, Arriving::default()).await.outcome else {
-        panic!("no page")
-    };
+    let Ok(Outcome::Page(page)) = engine.authorize(&request, &browser, Vec::new()).await.outcome else { panic!("no page") };
     let credentials = Credentials { username: "ada", password: Secret::new(PASSWORD.to_owned()), keep: false };
     match engine.sign_in(page.transaction, credentials, &browser, None).await {
         Ok(SignIn::Done { cookies, .. }) => browser.sessions = cookies.sessions,

@@ -100,8 +100,9 @@ fn registration_tos_uri() {
     assert!(deciding(client).contains("href=\"https://rp.example.com/terms\""));
 }
 
-#[test]
-fn registration_jwks_uri() {
+/// A client that registers itself with the address of its keys, at a server of its own.
+#[track_caller]
+fn with_published_keys() -> (RelyingParty, Server, Client) {
     let party = RelyingParty::answering(&[]);
     party.publish("/keys", json!({ "keys": [client_key().1] }).to_string());
     let server = open().set("outbound.allow_private_addresses", true).start();
@@ -110,7 +111,12 @@ fn registration_jwks_uri() {
     metadata["jwks_uri"] = party.url("/keys").into();
     let told = registered(&register(&server, None, &metadata));
     assert_eq!(told["jwks_uri"], metadata["jwks_uri"]);
-    let client = Client { proof: Proof::PrivateKeyJwt, ..public(&told) };
+    (party, server, Client { proof: Proof::PrivateKeyJwt, ..public(&told) })
+}
+
+#[test]
+fn registration_jwks_uri() {
+    let (party, server, client) = with_published_keys();
     let tokens = server.sign_in(client, &server.person(), "openid");
     assert_eq!(server.verified(tokens.id()).1["aud"], client.id);
     assert_eq!(party.asked().len(), 1);
@@ -250,13 +256,7 @@ fn client_assertion_for_the_issuer() {
 
 #[test]
 fn refresh_token_rp_key_rotation() {
-    let party = RelyingParty::answering(&[]);
-    party.publish("/keys", json!({ "keys": [client_key().1] }).to_string());
-    let server = open().set("outbound.allow_private_addresses", true).start();
-    let mut metadata = app();
-    metadata["token_endpoint_auth_method"] = "private_key_jwt".into();
-    metadata["jwks_uri"] = party.url("/keys").into();
-    let client = Client { proof: Proof::PrivateKeyJwt, ..public(&registered(&register(&server, None, &metadata))) };
+    let (party, server, client) = with_published_keys();
     let request = Authorization::new(client, "openid offline_access").set("prompt", "consent");
     let code = Browser::new().authorize(&server, &request, &server.person()).code();
     let first = Tokens(server.token(client, request.redeem(&code)).ok());

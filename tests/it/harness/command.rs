@@ -2,8 +2,15 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use serde_json::Value;
+
+use super::process::signal;
+
+/// How long a command may run.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What a command did.
 #[derive(Debug)]
@@ -24,7 +31,15 @@ impl Ran {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         // A command that reads no input may be gone already: a broken pipe is no failure.
         drop(child.stdin.take().map(|mut pipe| pipe.write_all(input.as_bytes())));
+        let (id, (ended, wait)) = (child.id(), mpsc::channel::<()>());
+        // A server that starts where it should refuse would be waited for without end.
+        std::thread::spawn(move || {
+            if wait.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                signal(id, "KILL");
+            }
+        });
         let output = child.wait_with_output().expect("the end of a command");
+        drop(ended);
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -40,7 +40,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> SessionTransfer {
                 out.binding = value.as_str().and_then(DeviceBinding::from_name);
                 if out.binding.is_none() {
                     let seen = value.as_str().map_or_else(|| kind(value).to_owned(), shown);
-                    let names = DeviceBinding::ALL.map(DeviceBinding::as_str).join(", ");
+                    let names = DeviceBinding::names().collect::<Vec<_>>().join(", ");
                     r.refuse(&place, seen, names, "choose one of these or leave it out");
                 }
             }
@@ -86,6 +86,7 @@ mod tests {
 
     use super::*;
     use crate::clients::metadata::tests::{client, refusals};
+    use crate::network::Binding;
 
     fn with(session_transfer: &Value) -> Value {
         json!({"client_id": "a", "redirect_uris": ["https://a.example/"], "session_transfer": session_transfer})
@@ -98,8 +99,12 @@ mod tests {
             "enforce_device_binding": "ip", "allow_refresh_token": false, "enforce_cascade_revocation": true,
             "enforce_online_refresh_tokens": true,
         })));
-        let expected =
-            SessionTransfer { by_cookie: true, by_query: true, binding: Some(DeviceBinding::Ip), ..SessionTransfer::default() };
+        let expected = SessionTransfer {
+            by_cookie: true,
+            by_query: true,
+            binding: Some(DeviceBinding::Network(Binding::Ip)),
+            ..SessionTransfer::default()
+        };
         assert_eq!(read.session_transfer, expected);
         assert_eq!(client(&with(&Value::Null)).session_transfer, SessionTransfer::default());
         assert!(!client(&with(&json!({}))).session_transfer.can_create);

@@ -44,13 +44,12 @@ impl Means {
     }
 }
 
-/// Where a browser is, and what it brings beside its request.
-#[derive(Debug, Default)]
-pub struct Arriving {
-    /// The browser's address.
-    pub address: Option<IpAddr>,
-    /// The tokens that it brings: at most one in the request, at most one in a cookie.
-    pub brought: Vec<Brought>,
+/// Who comes where: the client that is asked for, by which request, in which browser.
+#[derive(Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub(super) request: &'a AuthorizationRequest,
+    pub(super) client: &'a Client,
+    pub(super) browser: &'a Browser,
 }
 
 /// What became of it.
@@ -100,13 +99,11 @@ impl Engine {
     /// When the store fails.
     pub(super) async fn arrive(
         &self,
-        request: &AuthorizationRequest,
-        client: &Client,
-        arriving: &Arriving,
-        browser: &Browser,
+        visit: Visit<'_>,
+        brought: &[Brought],
         people: &mut Vec<SignedIn>,
     ) -> Result<(Arrival, Option<Means>), OAuthError> {
-        let rules = &client.session_transfer;
+        let rules = &visit.client.session_transfer;
         if !(rules.by_cookie || rules.by_query) {
             return Ok((Arrival::Nothing, None));
         }
@@ -114,26 +111,19 @@ impl Engine {
             Means::Cookie => rules.by_cookie,
             Means::Query => rules.by_query,
         };
-        let Some(first) = arriving.brought.first() else { return Ok((Arrival::Nothing, None)) };
-        let Some(brought) = arriving.brought.iter().find(counts) else {
-            not_taken(client, None, METHOD, arriving, first.means);
+        let Some(first) = brought.first() else { return Ok((Arrival::Nothing, None)) };
+        let Some(brought) = brought.iter().find(counts) else {
+            not_taken(visit, None, METHOD, first.means);
             // A cookie goes to every client, so it says nothing of this request; a parameter does.
             let arrival = if first.means == Means::Query { Arrival::Refused { ended: false } } else { Arrival::Nothing };
             return Ok((arrival, None));
         };
-        let arrival = self.try_token(request, client, arriving, browser, people, brought).await?;
+        let arrival = self.try_token(visit, brought, people).await?;
         Ok((arrival, Some(brought.means)))
     }
 
-    async fn try_token(
-        &self,
-        request: &AuthorizationRequest,
-        client: &Client,
-        arriving: &Arriving,
-        browser: &Browser,
-        people: &mut Vec<SignedIn>,
-        brought: &Brought,
-    ) -> Result<Arrival, OAuthError> {
+    async fn try_token(&self, visit: Visit<'_>, brought: &Brought, people: &mut Vec<SignedIn>) -> Result<Arrival, OAuthError> {
+        let Visit { request, client, browser } = visit;
         let token = match self.transfer_tokens().present(&brought.token, Digest::of(browser.binding.expose())).await? {
             Presented::Fresh(token) => *token,
             // The page is loaded again: its person is who it was then, or nobody.
@@ -143,16 +133,16 @@ impl Engine {
             Presented::UsedHere(_) => return Ok(Arrival::Refused { ended: false }),
             used => {
                 let reason = if matches!(used, Presented::Used) { REUSED } else { UNKNOWN };
-                not_taken(client, None, reason, arriving, brought.means);
+                not_taken(visit, None, reason, brought.means);
                 return Ok(Arrival::Refused { ended: false });
             }
         };
         if request.prompt.login || request.prompt.select_account {
-            not_taken(client, Some(&token.sub), PROMPT, arriving, brought.means);
+            not_taken(visit, Some(&token.sub), PROMPT, brought.means);
             return Ok(Arrival::Nothing);
         }
         let sub = token.sub.clone();
-        let reason = match self.admit(request, client, arriving, browser, people, token, brought.means).await? {
+        let reason = match self.admit(visit, token, brought.means, people).await? {
             Ok(arrival) => {
                 if let Arrival::SignedIn { session, .. } = arrival {
                     self.transfer_tokens().taken(&brought.token, session).await?;
@@ -161,30 +151,27 @@ impl Engine {
             }
             Err(reason) => reason,
         };
-        not_taken(client, Some(&sub), reason, arriving, brought.means);
+        not_taken(visit, Some(&sub), reason, brought.means);
         // Only what is bound to where it comes from may sign anybody out.
         let settings = &self.settings().session_transfer;
         let ended = reason == OTHERS && settings.end_other_sessions;
         if ended {
-            self.sign_others_out(client, people, arriving.address).await?;
+            self.sign_others_out(client, people, browser.address).await?;
         }
         Ok(Arrival::Refused { ended })
     }
 
     /// The one place where a token becomes a session.
-    #[expect(clippy::too_many_arguments, reason = "everything that is compared")]
     async fn admit(
         &self,
-        request: &AuthorizationRequest,
-        client: &Client,
-        arriving: &Arriving,
-        browser: &Browser,
-        people: &mut Vec<SignedIn>,
+        visit: Visit<'_>,
         token: TransferToken,
         means: Means,
+        people: &mut Vec<SignedIn>,
     ) -> Result<Result<Arrival, Reason>, OAuthError> {
+        let Visit { request, client, browser } = visit;
         let Some(made) = token.made().cloned() else { return Ok(Err(UNKNOWN)) };
-        let bound = match self.check_token(client, &token, &made, arriving).await? {
+        let bound = match self.check_token(visit, &token, &made).await? {
             Ok(bound) => bound,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -198,7 +185,7 @@ impl Engine {
             let is_bound = bound >= Binding::Prefix && self.settings().session_transfer.enforce_binding;
             return Ok(Err(if is_bound { OTHERS } else { OTHERS_FROM_ANYWHERE }));
         }
-        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(arriving.address);
+        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(browser.address);
         let detail = format!("from {} by {}", made.client_id, means.as_str());
         if let Some(own) = with_subject(people, &token.sub)
             && self.is_recent(&own.loaded.session, request)
@@ -214,12 +201,12 @@ impl Engine {
         let begun =
             Session::begin(SessionKind::Browser, token.sub, token.authentication, &self.settings().sessions.transferred, now);
         let until = token.parent.until;
-        let session = Session {
-            expires: [begun.expires, until].into_iter().flatten().min(),
+        let mut session = Session {
             device: Device::only_described(&Device::described(&browser.user_agent)),
             parent: Some(Box::new(token.parent)),
             ..begun
         };
+        session.end_by(until);
         if !self.is_recent(&session, request) {
             return Ok(Err(AGE));
         }
@@ -231,9 +218,9 @@ impl Engine {
         people.insert(0, SignedIn { handle: put.handle, loaded });
         if put.new {
             let started = AuditEvent::granted(codes::BROWSER_SESSION_STARTED).client_id(&client.id);
-            started.subject(&sub).sid(&id).address(arriving.address).emit();
+            started.subject(&sub).sid(&id).address(browser.address).emit();
         }
-        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(arriving.address);
+        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(browser.address);
         event.sid(&id).detail(&detail).emit();
         Ok(Ok(Arrival::SignedIn { session: id, new: true, transfer: Some(Box::new(made)) }))
     }
@@ -241,11 +228,11 @@ impl Engine {
     /// Whether a token is good at this client, from this place; gives how closely it is bound to that.
     async fn check_token(
         &self,
-        client: &Client,
+        visit: Visit<'_>,
         token: &TransferToken,
         made: &Transfer,
-        arriving: &Arriving,
     ) -> Result<Result<Binding, Reason>, OAuthError> {
+        let Visit { client, browser, .. } = visit;
         if token.target.as_ref().is_some_and(|target| *target != client.id) {
             return Ok(Err(TARGET));
         }
@@ -266,14 +253,14 @@ impl Engine {
         if demands.key && !token.key_proven {
             return Ok(Err(KEY));
         }
-        let Err(reason) = self.compare(demands.network, &made.context, arriving.address) else {
+        let Err(reason) = self.compare(demands.network, &made.context, browser.address) else {
             return Ok(Ok(demands.network));
         };
         if self.settings().session_transfer.enforce_binding {
             return Ok(Err(reason));
         }
         let event = AuditEvent::granted(codes::TRANSFER_FROM_ELSEWHERE).client_id(&client.id).subject(&token.sub);
-        event.address(arriving.address).reason(reason.0).detail(reason.1).emit();
+        event.address(browser.address).reason(reason.0).detail(reason.1).emit();
         Ok(Ok(demands.network))
     }
 
@@ -338,9 +325,10 @@ pub fn brought_by(parameters: &Parameters) -> Option<Brought> {
 }
 
 /// Says why a token was not taken. Whoever brought it is told nothing.
-fn not_taken(client: &Client, sub: Option<&str>, reason: Reason, arriving: &Arriving, means: Means) {
+fn not_taken(visit: Visit<'_>, sub: Option<&str>, reason: Reason, means: Means) {
+    let Visit { client, browser, .. } = visit;
     let detail = format!("{}; by {}", reason.1, means.as_str());
-    let event = AuditEvent::refused(codes::TRANSFER_NOT_TAKEN).client_id(&client.id).address(arriving.address);
+    let event = AuditEvent::refused(codes::TRANSFER_NOT_TAKEN).client_id(&client.id).address(browser.address);
     let event = event.reason(reason.0).detail(&detail);
     sub.map_or(event, |sub| event.subject(sub)).emit();
 }

@@ -1,6 +1,6 @@
 //! An authorization request comes in: which parameters hold, who is signed in to the browser, also by what it brings along, and then the first step.
 
-use super::arrival::{Arrival, Arriving, Means, brought_by};
+use super::arrival::{Arrival, Brought, Means, Visit, brought_by};
 use super::browser::{Browser, Cookies, SignedIn};
 use super::flow::Outcome;
 use super::request::{AuthorizationRequest, RedirectError, Refusal};
@@ -29,10 +29,11 @@ pub struct Changes {
 }
 
 impl Engine {
-    /// Processes an authorization request, and signs the person in by what the browser brings beside it.
-    pub async fn authorize(&self, parameters: &Parameters, browser: &Browser, arriving: Arriving) -> Authorized {
+    /// Processes an authorization request, and signs the person in by the tokens that the browser brings beside it: at most
+    /// one in the request, at most one in a cookie.
+    pub async fn authorize(&self, parameters: &Parameters, browser: &Browser, brought: Vec<Brought>) -> Authorized {
         let mut changes = Changes::default();
-        let outcome = self.authorize_with(parameters, browser, arriving, &mut changes).await;
+        let outcome = self.authorize_with(parameters, browser, brought, &mut changes).await;
         Authorized { outcome, changes }
     }
 
@@ -40,18 +41,18 @@ impl Engine {
         &self,
         parameters: &Parameters,
         browser: &Browser,
-        mut arriving: Arriving,
+        mut brought: Vec<Brought>,
         changes: &mut Changes,
     ) -> Result<Outcome, Refusal> {
         let (parameters, provenance) = self.resolve(parameters, Digest::of(browser.binding.expose())).await?;
         let mut request = self.parse_authorization_request(&parameters).await?;
         request.pushed = provenance.pushed;
         // A token beside a reference comes first: apps add theirs to what the web app has prepared.
-        if arriving.brought.iter().all(|brought| brought.means != Means::Query) {
-            arriving.brought.extend(brought_by(&parameters));
+        if brought.iter().all(|brought| brought.means != Means::Query) {
+            brought.extend(brought_by(&parameters));
         }
         let (to, pushed) = (request.return_to(), request.pushed);
-        let mut proceeded = match self.settle_arrival(&request, browser, &arriving, changes).await {
+        let mut proceeded = match self.settle_arrival(&request, browser, &brought, changes).await {
             Ok((people, progress)) => self.proceed_with(request, browser, &people, progress).await,
             Err(error) => Err(error),
         };
@@ -69,15 +70,15 @@ impl Engine {
         &self,
         request: &AuthorizationRequest,
         browser: &Browser,
-        arriving: &Arriving,
+        brought: &[Brought],
         changes: &mut Changes,
     ) -> Result<(Vec<SignedIn>, Progress), OAuthError> {
         let mut people = self.signed_in(browser).await?;
-        if arriving.brought.is_empty() {
+        if brought.is_empty() {
             return Ok((people, Progress::default()));
         }
         let client = self.client_of(request).await?;
-        let (arrival, tried) = self.arrive(request, &client, arriving, browser, &mut people).await?;
+        let (arrival, tried) = self.arrive(Visit { request, client: &client, browser }, brought, &mut people).await?;
         changes.used_cookie = tried == Some(Means::Cookie);
         if matches!(arrival, Arrival::SignedIn { new: true, .. } | Arrival::Refused { ended: true }) {
             changes.cookies = Some(self.cookies(&people));

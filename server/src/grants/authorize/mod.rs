@@ -21,7 +21,7 @@ mod step;
 pub mod transaction;
 
 pub use answer::Answer;
-pub use arrival::{Arriving, Brought, Means};
+pub use arrival::{Brought, Means};
 pub use browser::{Browser, Cookies};
 pub use entry::Authorized;
 pub use flow::{Content, Next, Outcome, Page};

@@ -68,11 +68,34 @@ impl Engine {
             transfer: transfer.zip(made.as_ref()),
         };
         let judged = self.handlers().judge(facts, self.settings()).await;
-        let judgement = judged.map_err(|unjudged| report(unjudged, client, loaded, browser))?;
+        let judgement = match judged {
+            Ok(judgement) => judgement,
+            Err(unjudged) => {
+                let unwanted = unjudged.denied && progress.transfer.is_some();
+                let error = report(unjudged, client, loaded, browser);
+                if unwanted {
+                    self.end_unused(loaded, client).await?;
+                }
+                return Err(error);
+            }
+        };
         let owed = self.owed_by(&judgement, session).await?;
         let Judgement { id_token_claims, access_token_data, session_lifetime, .. } = judgement;
         let session_ends = session_lifetime.map(|lifetime| now.plus(lifetime));
         Ok((owed, Terms { id_token_claims, access_token_data, session_ends }))
+    }
+
+    /// Ends the session that a token began in this very request: while it stayed, the person would be denied wherever they go, and no sign-in
+    /// page would appear at which they could come by themselves.
+    async fn end_unused(&self, loaded: &Loaded, client: &Client) -> Result<(), OAuthError> {
+        if loaded.session.parent.is_none() || !loaded.session.apps.is_empty() {
+            return Ok(());
+        }
+        if let Some(session) = self.sessions().end(loaded.id).await? {
+            let event = AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id).subject(&session.sub).sid(&loaded.id);
+            event.detail("begun by a session transfer token, and denied by an action").emit();
+        }
+        Ok(())
     }
 
     /// Where that is.

@@ -3,14 +3,13 @@
 
 mod request;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 pub(super) use request::TransferRequest;
 
 use self::request::Actor;
 use super::engine::Engine;
-use super::pipeline::Facts;
+use super::pipeline::{Facts, TokenCall};
 use crate::clients::{AuthenticatedClient, Client, DeviceBinding};
 use crate::foundation::Secret;
 use crate::issuance::TokenResponse;
@@ -35,8 +34,8 @@ pub(super) struct Maker<'a> {
     pub(super) grant: &'a Grant,
     /// Whether it proved a key that is bound to that.
     pub(super) key_proven: bool,
-    /// Where the request came from.
-    pub(super) context: RequestContext,
+    /// The request.
+    pub(super) call: &'a TokenCall<'a>,
 }
 
 /// What an exchange turned out to stand on.
@@ -47,11 +46,6 @@ struct SignedInApp {
 }
 
 impl Engine {
-    /// Where a request came from.
-    pub(super) fn context(&self, address: Option<IpAddr>, user_agent: &str) -> RequestContext {
-        RequestContext::new(address, self.networks().origin(address).asn, user_agent)
-    }
-
     /// Whether an audience asks for a session transfer token of this server.
     ///
     /// # Errors
@@ -70,7 +64,7 @@ impl Engine {
         Err(OAuthError::new(ErrorCode::InvalidTarget, "The audience names the session transfer of another host."))
     }
 
-    /// Makes a token. The session counts as one from which others grew only once [`mark`] was written to it.
+    /// Makes a token. The session counts as one from which others grew only once that was written to it (`Session::grown`).
     ///
     /// # Errors
     /// Why not; `unauthorized_client` when the client may not have any made.
@@ -80,7 +74,7 @@ impl Engine {
         target: Option<String>,
         lifetime: Duration,
     ) -> Result<Secret<String>, OAuthError> {
-        let Maker { client, loaded, grant, key_proven, context } = maker;
+        let Maker { client, loaded, grant, key_proven, call } = maker;
         let rules = &client.session_transfer;
         if rules.binding == Some(DeviceBinding::Key) && !key_proven {
             let description =
@@ -110,7 +104,11 @@ impl Engine {
                     .into_iter()
                     .flatten()
                     .min(),
-                transfer: Some(Transfer { client_id: client.id.clone(), scope: grant.scope.clone(), context }),
+                transfer: Some(Transfer {
+                    client_id: client.id.clone(),
+                    scope: grant.scope.clone(),
+                    context: RequestContext::new(call.address, self.networks().origin(call.address).asn, call.user_agent),
+                }),
             },
             target,
             key_proven,
@@ -137,7 +135,7 @@ impl Engine {
         } else {
             above
         };
-        session.expires = [session.expires, parent.until].into_iter().flatten().min();
+        session.end_by(parent.until);
         session.parent = Some(parent);
         Ok(())
     }
@@ -161,7 +159,7 @@ impl Engine {
         client: &AuthenticatedClient,
         request: TransferRequest,
         confirmation: &Confirmation,
-        context: RequestContext,
+        call: &TokenCall<'_>,
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
@@ -177,7 +175,7 @@ impl Engine {
         let lifetime =
             if request.token_type == names::TYPE_INTERCLIENT { settings.interclient_lifetime } else { settings.lifetime };
         let (loaded, grant, key_proven) = (proven.loaded, proven.grant, proven.key_proven);
-        let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, context };
+        let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, call };
         let token = self.make_transfer_token(maker, target, lifetime).await?;
         let marked = self.sessions().change(loaded, |session, now| {
             session.last_used = now;

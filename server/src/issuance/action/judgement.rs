@@ -40,7 +40,7 @@ impl Judgement {
     /// Adds a verdict; gives what had to be cut from it.
     ///
     /// # Errors
-    /// `access_denied` when it denies; `server_error` when it asks for a level that does not exist.
+    /// `access_denied` when it denies; `server_error` when it asks for a level that does not exist, or for a session without any time.
     pub(in crate::issuance) fn add(
         &mut self,
         verdict: Verdict,
@@ -57,6 +57,12 @@ impl Judgement {
         }
         if let Some(unknown) = verdict.acr_values.iter().find(|acr| settings.sign_in.levels.find(acr).is_none()) {
             let cause = format!("action {action} asks for {unknown:?}, which is none of sign_in.levels");
+            return Err(because(false, OAuthError::server_error(cause)));
+        }
+        if verdict.session_lifetime == Some(0) {
+            let cause = format!(
+                "action {action} lets the session end at once, with which nobody is signed in: to keep somebody out, deny"
+            );
             return Err(because(false, OAuthError::server_error(cause)));
         }
         let mut cut = Vec::new();
@@ -123,6 +129,13 @@ mod tests {
         assert_eq!(cut, ["id_token.claims", "access_token.data"]);
         assert_eq!(Value::from(judgement.id_token_claims), serde_json::json!({ "tier": "gold" }));
         assert!(judgement.access_token_data.is_empty());
+    }
+
+    #[test]
+    fn a_session_that_ends_at_once_is_a_fault() {
+        let failed = all([Verdict::allow().limiting_session(Duration::ZERO)]).unwrap_err();
+        assert_eq!((failed.denied, failed.error.code), (false, ErrorCode::ServerError));
+        assert!(all([Verdict::allow().limiting_session(Duration::from_millis(1))]).is_ok(), "a fraction counts as a second");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use symbolon_sdk::ACTION_PREFIX;
 use symbolon_sdk::host::{self, Found};
 
 use super::candidate::{Candidate, Rejected, Trial};
@@ -99,6 +100,7 @@ impl Rehearsal {
             }
         }
         self.findings.extend(self.two_enabled());
+        self.find_missing_actions();
         match self.rehearse_shadow(&trial) {
             Ok(shadow) => self.shadow = shadow,
             Err(findings) => self.findings.extend(findings),
@@ -181,6 +183,29 @@ impl Rehearsal {
             Rejected::Properties(_, findings) => findings,
             Rejected::Library(reason) => vec![no_shadow(reason, "a handler that can be configured", "do as it says")],
         })
+    }
+
+    /// Whoever enables an action counts on it: while its library is missing or no good, nobody would be kept out, and nobody would be told.
+    fn find_missing_actions(&mut self) {
+        // Those whose properties are wrong have findings of their own.
+        if !self.refused.is_empty() {
+            return;
+        }
+        let counted_on = |key: &str, value: &str| {
+            let is_switch = key.starts_with(ACTION_PREFIX) && key.ends_with(".enable");
+            is_switch && !value.is_empty() && !value.eq_ignore_ascii_case("false")
+        };
+        for (key, property) in self.settings.properties.iter().filter(|(key, property)| counted_on(key, &property.value)) {
+            if !self.candidates.iter().any(|candidate| candidate.entry.description.owns(key)) {
+                self.findings.push(Finding {
+                    id: "handler.action_missing",
+                    place: property.place.clone(),
+                    seen: format!("{key} = {}, and no library that can be used has this property", property.value),
+                    expected: "the library of each enabled post-login action in handlers.folder".to_owned(),
+                    remedy: "put it there, mend what is said of it, or set the property to false".to_owned(),
+                });
+            }
+        }
     }
 
     /// A property that no loaded handler reads is most likely a library that is missing, or a typing error.

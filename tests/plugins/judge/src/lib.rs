@@ -2,4 +2,4 @@
 
 mod obedient;
 
-obedient::action!(Judge, "Judge", "test.judge.");
+obedient::action!(Judge, "Judge", "op.postLoginAction.judge.");

@@ -3,4 +3,4 @@
 #[path = "../../judge/src/obedient.rs"]
 mod obedient;
 
-obedient::action!(Jury, "Jury", "test.jury.");
+obedient::action!(Jury, "Jury", "op.postLoginAction.jury.");
