@@ -99,7 +99,9 @@ impl SignIn {
         RequestContext::of(self.0.get("request").unwrap_or(&NOTHING))
     }
 
-    /// The session transfer token that the browser session grew from, at every sign-in in that session; none when it began otherwise.
+    /// The session transfer token that this request came with, else the one that the browser session grew from: that is told at every sign-in in
+    /// such a session. A request may come with a token to somebody who has a session of their own: that stays what it is, see
+    /// [`transferred`](BrowserSession::transferred).
     #[must_use]
     pub fn session_transfer_token(&self) -> Option<SessionTransferToken<'_>> {
         let token = self.get("/session_transfer_token")?;

@@ -166,7 +166,8 @@ fn the_commands_find_what_is_asked_for() {
     let all = ask(&[]);
     assert_eq!(all, events(&server));
     let check = || {
-        let asked: [(&[&str], Fits); 8] = [
+        let asked: [(&[&str], Fits); 9] = [
+            (&["--code", "SE"], &|event| text(event, "code").starts_with("SE")),
             (&["--code", "SI2001"], &|event| event["code"] == "SI2001"),
             (&["--code", "si", "--code", "SE3001"], &|event| text(event, "code").starts_with("SI") || event["code"] == "SE3001"),
             (&["--client", TWO.id], &|event| event["client_id"] == TWO.id),

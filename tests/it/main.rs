@@ -92,6 +92,7 @@ mod session_end;
 mod session_management;
 mod session_transfer;
 mod session_transfer_admin;
+mod session_transfer_again;
 mod session_transfer_binding;
 mod session_transfer_browser;
 mod session_transfer_clients;

@@ -8,9 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::harness::cast::{BACKEND_POST, Client, ONE, Proof, SERVICE};
+use crate::harness::cast::{BACKEND_POST, CLAIMED, Client, ONE, Proof, SERVICE};
 use crate::harness::server::http;
-use crate::harness::{Answer, Authorization, Browser, Form, RelyingParty, Server, Setup, Tokens, jwt};
+use crate::harness::{
+    Answer, Authorization, Browser, Form, ID_TOKEN_TYPE, RelyingParty, Server, Setup, TOKEN_EXCHANGE, Tokens, jwt,
+};
 
 /// `CN=app,O=Example\, Inc.,C=DE`, with one name of each kind besides.
 const APP: &str = include_str!("certificates/app.pem");
@@ -231,6 +233,39 @@ fn the_refresh_token_of_a_public_client_is_bound_too() {
     refresh(&sequence(OTHER)).refused(400, "invalid_grant");
     let next = Tokens(refresh(&in_one_line(APP)).ok());
     assert_eq!(jwt::claims(next.access())["cnf"]["x5t#S256"], thumbprint(APP).as_str());
+}
+
+#[test]
+fn a_bound_access_token_speaks_for_its_app_with_its_certificate_alone() {
+    let scope = "openid offline_access interclient_access";
+    let server = proxied()
+        .set("scopes.interclient_access", json!({ "description": "Open web pages signed in" }))
+        .client(ONE.id, "tls_client_certificate_bound_access_tokens", true)
+        .client(ONE.id, "scope", scope)
+        .client(ONE.id, "session_transfer", json!({ "can_create_session_transfer_token": true }))
+        .client(
+            CLAIMED.id,
+            "session_transfer",
+            json!({ "allowed_authentication_methods": ["query"], "allowed_origin_clients": [ONE.id] }),
+        )
+        .start();
+    let request = Authorization::new(ONE, scope);
+    let code = Browser::new().authorize(&server, &request, &server.person()).code();
+    let tokens = Tokens(server.post_with(&[("Client-Cert", &sequence(APP))], ONE, "/token", request.redeem(&code)).ok());
+    let ask = |certificate: &str| {
+        let form = Form::of(&[
+            ("grant_type", TOKEN_EXCHANGE),
+            ("requested_token_type", "urn:okta:params:oauth:token-type:interclient_token"),
+            ("subject_token", tokens.id()),
+            ("subject_token_type", ID_TOKEN_TYPE),
+            ("actor_token", tokens.access()),
+            ("actor_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("audience", &format!("urn:okta:apps:{}", CLAIMED.id)),
+        ]);
+        server.post_with(&[("Client-Cert", certificate)], ONE, "/token", form)
+    };
+    ask(&sequence(OTHER)).refused(400, "invalid_grant");
+    ask(&sequence(APP)).ok();
 }
 
 #[test]

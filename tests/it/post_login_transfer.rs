@@ -72,6 +72,11 @@ fn a_token_is_judged_though_its_person_is_signed_in_here_already() {
             "session_transfer",
             json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "none" }),
         )
+        .client(
+            APP.id,
+            "session_transfer",
+            json!({ "can_create_session_transfer_token": true, "enforce_device_binding": "none" }),
+        )
         .set("network.databases", json!([file]))
         .handler(MISMATCH)
         .property("op.postLoginAction.networkMismatch.enable", "true")

@@ -39,8 +39,10 @@ fn the_address_is_compared_unless_a_client_says_otherwise() {
     assert!(!done);
     refused(&server, WEB, "address_mismatch");
     for (native, web, done) in [
-        (None, Some("none"), true),
-        (Some("none"), None, true),
+        (Some("none"), Some("none"), true),
+        // Who does not say otherwise means the address.
+        (None, Some("none"), false),
+        (Some("none"), None, false),
         (Some("none"), Some("ip"), false),
         (Some("ip"), Some("none"), false),
     ] {
@@ -71,7 +73,8 @@ fn a_log_only_binding_lets_through_and_tells() {
 #[test]
 fn a_key_binding_wants_a_key_proven_where_the_token_is_made() {
     let rules = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "key" });
-    let server = setup().client(WEB.id, "session_transfer", rules).start();
+    let native = json!({ "can_create_session_transfer_token": true, "enforce_device_binding": "none" });
+    let server = setup().client(APP.id, "session_transfer", native).client(WEB.id, "session_transfer", rules).start();
     let app = app(&server);
     is_sign_in(&here().ask(&server, &with(&token(&server, &app))).page());
     refused(&server, WEB, "key_missing");
@@ -101,7 +104,7 @@ fn knowing(folder: &tempfile::TempDir) -> Setup {
 #[test]
 fn the_operator_of_the_network_is_compared() {
     let folder = tempfile::tempdir().expect("a folder");
-    let from = |made: &str, used: &str| bound(knowing(&folder), [Some("asn"), None], made, used);
+    let from = |made: &str, used: &str| bound(knowing(&folder), [Some("asn"), Some("none")], made, used);
     assert!(from(HERE, "203.0.113.200").1);
     assert!(from(HERE, "2001:db8:1::7").1, "the same operator, by the other protocol");
     let (server, done) = from(HERE, ELSEWHERE);
@@ -115,7 +118,7 @@ fn the_operator_of_the_network_is_compared() {
 #[test]
 fn leading_bits_are_compared_and_protocols_fairly() {
     let folder = tempfile::tempdir().expect("a folder");
-    let from = |made: &str, used: &str| bound(knowing(&folder), [None, Some("prefix")], made, used);
+    let from = |made: &str, used: &str| bound(knowing(&folder), [Some("asn"), Some("prefix")], made, used);
     assert!(from(HERE, "203.0.113.200").1);
     assert!(from("2001:db8:1::7", "2001:db8:1::1:2:3:4").1);
     let (server, done) = from("2001:db8:1::7", "2001:db8:2::7");

@@ -89,6 +89,11 @@ fn the_other_name_of_the_token_endpoint_is_an_address_of_its_own_for_proofs() {
     };
     ask("/token", &tokens).refused(400, "invalid_dpop_proof");
     ask("/oauth/token", &tokens).ok();
+    // Below a path that ends like it, too.
+    let tenant = setup().below("/oauth").start();
+    let request = Authorization::new(APP, "openid");
+    let code = Browser::new().authorize(&tenant, &request, &tenant.person()).code();
+    tenant.token_by(&key, APP, request.redeem(&code)).ok();
     // And for whoever else authenticates.
     let form = Form::of(&[("grant_type", "client_credentials")]);
     let told = server.post_as(crate::harness::cast::SERVICE, "/oauth/token", form).ok();

@@ -219,8 +219,12 @@ fn a_link_signs_out_at_most_whom_the_setting_means() {
     browser.ask(&server, &silent).code();
     // Where a token counts from anywhere nobody is signed out by one.
     let from_anywhere = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "none" });
+    let native = json!({ "can_create_session_transfer_token": true, "enforce_device_binding": "none" });
     let ending = || setup().set("session_transfer.end_other_sessions", true);
-    for setup in [ending().set("session_transfer.binding", "log"), ending().client(WEB.id, "session_transfer", from_anywhere)] {
+    for setup in [
+        ending().set("session_transfer.binding", "log"),
+        ending().client(WEB.id, "session_transfer", from_anywhere).client(APP.id, "session_transfer", native),
+    ] {
         let server = setup.start();
         let (alice, bob) = (app(&server), server.person());
         let browser = Browser::behind("198.51.100.9");

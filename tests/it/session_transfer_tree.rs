@@ -5,13 +5,13 @@ use std::sync::{Arc, Barrier};
 
 use serde_json::json;
 
-use crate::harness::cast::{BACKEND, BACKEND_POST};
+use crate::harness::cast::BACKEND_POST;
 use crate::harness::{Authorization, Browser, Client, Form, Landing, RelyingParty, Server, Setup, Tokens, jwt};
 use crate::session_transfer::{APP, SHOP, WEB, audience, exchange, form, setup, token_from};
 
 const HERE: &str = "203.0.113.7";
 /// A web app with a server, which may have refresh tokens for people who came with a token.
-const KEEPER: Client = BACKEND_POST;
+pub(crate) const KEEPER: Client = BACKEND_POST;
 
 fn here() -> Browser {
     Browser::behind(HERE)
@@ -89,6 +89,40 @@ fn ending_the_device_session_ends_everything() {
         server.revoke(APP, device.secret());
         assert!(!is_signed_in(&server, &came.browser), "cascade {cascade}");
         server.refresh(KEEPER, came.web.refresh()).refused(400, "invalid_grant");
+    }
+}
+
+#[test]
+fn web_clients_are_told_when_the_device_session_ends() {
+    let party = RelyingParty::answering(&[]);
+    let setup = setup().set("outbound.allow_private_addresses", true);
+    let server = setup.client(SHOP.id, "backchannel_logout_uri", party.url("/back")).start();
+    let device = server.device(APP);
+    let made = server.post_with(&[("x-forwarded-for", HERE)], APP, "/token", exchange(&server, &device, &[])).ok();
+    let browser = here();
+    let token = made["access_token"].as_str().expect("a token");
+    browser.plant(&server.issuer.parse().expect("a URL"), &format!("session_transfer_token={token}"));
+    let request = Authorization::new(SHOP, "openid");
+    let web = Tokens(server.token(SHOP, request.redeem(&browser.ask(&server, &request).code())).ok());
+    server.revoke(APP, device.secret());
+    let told = party.tokens(1);
+    assert_eq!(jwt::claims(&told[0])["sid"], jwt::claims(web.id())["sid"]);
+}
+
+#[test]
+fn online_refresh_tokens_end_when_the_time_of_their_web_session_is_up() {
+    for (limit, online) in [("max_lifetime", true), ("max_idle", true), ("max_lifetime", false)] {
+        let server = family(online).set(&format!("sessions.transferred.{limit}"), "1s").start();
+        let tokens = offline(&server);
+        let came = come(&server, KEEPER, &token_from(&server, HERE, &tokens), "openid offline_access");
+        std::thread::sleep(std::time::Duration::from_millis(2100));
+        assert!(!is_signed_in(&server, &came.browser), "{limit}");
+        let answer = server.refresh(KEEPER, came.web.refresh());
+        if online {
+            answer.refused(400, "invalid_grant");
+        } else {
+            answer.ok();
+        }
     }
 }
 
@@ -290,12 +324,31 @@ fn two_tokens_in_one_request_are_none() {
 }
 
 #[test]
+fn a_cookie_of_another_domain_or_path_brings_nobody_and_uses_nothing_up() {
+    let server = setup().start();
+    let tokens = offline(&server);
+    let token = token_from(&server, HERE, &tokens);
+    let own: url::Url = server.issuer.parse().expect("a URL");
+    let mut other = own.clone();
+    other.set_host(Some("shop.localhost")).expect("a host");
+    let browser = here();
+    browser.set_cookie(&other, &format!("session_transfer_token={token}; Path=/"));
+    browser.set_cookie(&own, &format!("session_transfer_token={token}; Path=/elsewhere"));
+    // One that names a domain which is not the host's is not taken by any browser.
+    browser.set_cookie(&other, &format!("session_transfer_token={token}; Domain={}; Path=/", own.host_str().expect("a host")));
+    let request = Authorization::new(WEB, "openid");
+    assert!(browser.ask(&server, &request).page().form("username").is_some());
+    assert!(server.trail().all("w", &[]).is_empty(), "nothing came");
+    browser.set_cookie(&own, &format!("session_transfer_token={token}; Path=/"));
+    browser.ask(&server, &request).code();
+}
+
+#[test]
 fn no_form_of_another_site_brings_one() {
     let server = setup().start();
     let tokens = offline(&server);
     let token = token_from(&server, HERE, &tokens);
-    // The cookie of another domain or another path is never sent here; what a browser does send is judged like any other. A header or a
-    // body member of that name at the pages of a sign-in means nothing.
+    // A body member of that name at the pages of a sign-in means nothing.
     let request = Authorization::new(WEB, "openid");
     let browser = here();
     let page = browser.ask(&server, &request).page();
@@ -304,5 +357,4 @@ fn no_form_of_another_site_brings_one() {
     assert!(answer.form("username").is_some() || answer.status == 400, "{}", answer.body);
     // It has not been used up by that.
     here().ask(&server, &request.set("session_transfer_token", &token)).code();
-    assert_ne!(BACKEND.id, KEEPER.id);
 }

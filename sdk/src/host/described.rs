@@ -109,6 +109,12 @@ impl Description {
     pub fn owns(&self, key: &str) -> bool {
         key.starts_with(&self.prefix)
     }
+
+    /// Whether a property could be one of either's: one prefix begins with the other.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.owns(&other.prefix) || other.owns(&self.prefix)
+    }
 }
 
 /// Whether the name below a prefix says how the server runs the handler.
@@ -266,4 +272,45 @@ fn sentences(message: Option<&str>, findings: &[Finding]) -> String {
     let mut lines: Vec<String> = message.map(str::to_owned).into_iter().collect();
     lines.extend(findings.iter().map(ToString::to_string));
     if lines.is_empty() { "the handler refused its configuration without a reason".to_owned() } else { lines.join("\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_prefix(kind: Kind, prefix: &str) -> Description {
+        Description {
+            name: "Test".to_owned(),
+            version: "1".to_owned(),
+            sdk_version: "1.0.0".to_owned(),
+            prefix: prefix.to_owned(),
+            about: String::new(),
+            execution: Execution::Inline,
+            properties: Vec::new(),
+            kind,
+            path: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn the_names_of_actions_are_theirs_alone() {
+        for (kind, prefix, fine) in [
+            (Kind::PostLogin, "op.postLoginAction.mine.", true),
+            (Kind::PostLogin, "op.postLoginAction.", false),
+            (Kind::PostLogin, "mine.", false),
+            (Kind::DeviceSso, "mine.", true),
+            (Kind::DeviceSso, "op.postLoginAction.mine.", false),
+            (Kind::DeviceSso, "op", false),
+        ] {
+            assert_eq!(with_prefix(kind, prefix).check().is_ok(), fine, "{kind:?} {prefix}");
+        }
+    }
+
+    #[test]
+    fn no_property_can_belong_to_two() {
+        let of = |prefix| with_prefix(Kind::PostLogin, prefix);
+        let outer = of("op.postLoginAction.a.");
+        assert!(outer.overlaps(&of("op.postLoginAction.a.b.")) && of("op.postLoginAction.a.b.").overlaps(&outer));
+        assert!(outer.overlaps(&outer) && !outer.overlaps(&of("op.postLoginAction.ab.")));
+    }
 }

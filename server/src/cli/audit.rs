@@ -85,8 +85,8 @@ enum Ending {
 }
 
 fn parse_code(text: &str) -> Result<String, String> {
-    // Those that are Auth0's are in lower case.
-    for code in [text.to_ascii_lowercase(), text.to_ascii_uppercase()] {
+    // Those that are Auth0's are in lower case: what is meant as it is written comes first.
+    for code in [text.to_owned(), text.to_ascii_uppercase(), text.to_ascii_lowercase()] {
         if !code.is_empty() && codes::ALL.iter().any(|known| known.id.starts_with(&code)) {
             return Ok(code);
         }

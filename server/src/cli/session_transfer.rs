@@ -33,7 +33,8 @@ pub struct Changes {
     /// How browsers may bring a token to it: cookie, query, both, or none
     #[arg(long, value_name = "METHODS", value_delimiter = ',')]
     allowed_auth_methods: Option<Vec<String>>,
-    /// What must be the same where a token is made and where it is used: none, asn, prefix, ip or key
+    /// What must be the same where a token is made and where it is used: none, asn, prefix or ip (of both clients the stricter holds); or key,
+    /// which wants a DPoP key where it is made and nothing of the network
     #[arg(long, value_name = "BINDING")]
     enforce_device_binding: Option<String>,
     /// Whether it may have refresh tokens for people who came with a token

@@ -154,7 +154,7 @@ pub async fn authenticate(
             match client.auth {
                 ClientAuth::None => Ok(AuthenticatedClient { client }),
                 ClientAuth::Tls(_) | ClientAuth::SelfSignedTls => {
-                    match certificate::check(&client, certificate.as_deref(), clients.keys()).await {
+                    match Box::pin(certificate::check(&client, certificate.as_deref(), clients.keys())).await {
                         Ok(()) => Ok(AuthenticatedClient { client }),
                         Err(problem) => Err(AuthenticationError::Certificate { client_id: client.id.clone(), problem }),
                     }

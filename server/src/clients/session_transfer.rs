@@ -15,8 +15,8 @@ pub struct SessionTransfer {
     pub by_cookie: bool,
     /// `allowed_authentication_methods` has `query`: browsers may bring a token as a parameter of the request.
     pub by_query: bool,
-    /// `enforce_device_binding`; `None` = it does not say.
-    pub binding: Option<DeviceBinding>,
+    /// `enforce_device_binding`. Default: the address.
+    pub binding: DeviceBinding,
     /// `allow_refresh_token`: it may have refresh tokens for people who came with a token. Default: no.
     pub allow_refresh_token: bool,
     /// `enforce_cascade_revocation`: what grew from its tokens ends with its refresh token. Default: yes.
@@ -51,7 +51,7 @@ impl Default for SessionTransfer {
             can_create: false,
             by_cookie: false,
             by_query: false,
-            binding: None,
+            binding: DeviceBinding::Network(Binding::Ip),
             allow_refresh_token: false,
             cascade: true,
             online_refresh_tokens: true,
@@ -92,13 +92,12 @@ impl DeviceBinding {
 }
 
 impl Demands {
-    /// What the maker of a token and the client that it is used at demand: the stricter of the two, and the address if neither says.
+    /// What the maker of a token and the client that it is used at demand: the stricter of the two.
     #[must_use]
     pub fn of(maker: &SessionTransfer, user: &SessionTransfer) -> Self {
-        let said: Vec<DeviceBinding> = [maker.binding, user.binding].into_iter().flatten().collect();
         Self {
-            network: said.iter().map(|binding| binding.network()).reduce(Binding::stricter).unwrap_or(Binding::Ip),
-            key: said.contains(&DeviceBinding::Key),
+            network: maker.binding.network().stricter(user.binding.network()),
+            key: [maker.binding, user.binding].contains(&DeviceBinding::Key),
         }
     }
 }
@@ -123,7 +122,7 @@ impl SessionTransfer {
         let mut member = |name: &str, value: Value| out.insert(name.to_owned(), value);
         member("can_create_session_transfer_token", self.can_create.into());
         member("allowed_authentication_methods", json!(self.methods()));
-        member("enforce_device_binding", self.binding.unwrap_or(DeviceBinding::Network(Binding::Ip)).as_str().into());
+        member("enforce_device_binding", self.binding.as_str().into());
         member("allow_refresh_token", self.allow_refresh_token.into());
         member("enforce_cascade_revocation", self.cascade.into());
         member("enforce_online_refresh_tokens", self.online_refresh_tokens.into());
@@ -139,7 +138,8 @@ mod tests {
     use super::*;
 
     fn says(binding: Option<DeviceBinding>) -> SessionTransfer {
-        SessionTransfer { binding, ..SessionTransfer::default() }
+        let silent = SessionTransfer::default();
+        SessionTransfer { binding: binding.unwrap_or(silent.binding), ..silent }
     }
 
     #[test]
@@ -149,12 +149,15 @@ mod tests {
         let key = Some(DeviceBinding::Key);
         let cases = [
             (None, None, N::Ip, false),
-            (of(N::None), None, N::None, false),
-            (None, of(N::Asn), N::Asn, false),
+            (of(N::None), None, N::Ip, false),
+            (of(N::None), of(N::None), N::None, false),
+            (None, of(N::Asn), N::Ip, false),
             (of(N::Asn), of(N::None), N::Asn, false),
             (of(N::Asn), of(N::Prefix), N::Prefix, false),
             (of(N::Ip), of(N::Prefix), N::Ip, false),
-            (key, None, N::None, true),
+            (key, None, N::Ip, true),
+            (key, key, N::None, true),
+            (key, of(N::None), N::None, true),
             (key, of(N::Ip), N::Ip, true),
         ];
         for (one, other, network, key) in cases {

@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::parameters::Parameters;
 use super::possession::Shown;
 use super::request::TokenRequest;
+use super::session_transfer::TransferRequest;
 use crate::clients::{AuthenticatedClient, Presented, authenticate, parse_basic};
 use crate::issuance::{TokenResponse, handler};
 use crate::protocol::{ErrorCode, OAuthError, names};
@@ -61,12 +62,27 @@ impl Facts {
     }
 }
 
+/// The audit codes of a request for a session transfer token.
+fn transfer_codes(parameters: &Parameters) -> Option<(Code, Code)> {
+    match parameters.get("grant_type")? {
+        names::TOKEN_EXCHANGE if TransferRequest::is_asked_for(parameters) => {
+            Some((codes::TRANSFER_EXCHANGED, codes::TRANSFER_EXCHANGE_REFUSED))
+        }
+        names::REFRESH_TOKEN if parameters.all("audience").iter().any(|audience| Engine::names_a_transfer(audience)) => {
+            Some((codes::TRANSFER_ISSUED, codes::TRANSFER_REFUSED))
+        }
+        _ => None,
+    }
+}
+
 impl Engine {
     /// Answers a token request (RFC 6749 section 3.2).
     ///
     /// # Errors
     /// The refusal, with the cause for the log in it.
     pub async fn token(&self, call: &TokenCall<'_>, facts: &mut Facts) -> Result<TokenResponse, OAuthError> {
+        // Whatever is wrong with a request for a session transfer token is told as that.
+        facts.codes = transfer_codes(call.parameters);
         let request = TokenRequest::parse(call.parameters)?;
         facts.grant = request.grant_type();
         if matches!(request, TokenRequest::TokenExchange(_)) && !self.handlers().is_enabled() {
@@ -78,13 +94,16 @@ impl Engine {
         }
         // Last of what is common: a client that must try again with a nonce has used up nothing but its assertion.
         let bound = self.possession(client.client(), call, facts).await?;
+        // The two that are asked for all day make the state of a request; the others have their own.
         let answer = match request {
-            TokenRequest::AuthorizationCode(request) => self.redeem_code(&client, request, &bound, facts).await,
+            TokenRequest::AuthorizationCode(request) => Box::pin(self.redeem_code(&client, request, &bound, facts)).await,
             TokenRequest::RefreshToken(request) => self.refresh(&client, request, &bound, call, facts).await,
             TokenRequest::ClientCredentials(request) => self.client_credentials(&client, request, &bound).await,
-            TokenRequest::DeviceCode(request) => self.poll_device(&client, request, &bound, facts).await,
+            TokenRequest::DeviceCode(request) => Box::pin(self.poll_device(&client, request, &bound, facts)).await,
             TokenRequest::TokenExchange(request) => self.exchange(&client, *request, &bound, call.address, facts).await,
-            TokenRequest::SessionTransfer(request) => self.exchange_for_transfer(&client, *request, &bound, call, facts).await,
+            TokenRequest::SessionTransfer(request) => {
+                Box::pin(self.exchange_for_transfer(&client, *request, &bound, call, facts)).await
+            }
         }?;
         // Somebody has signed in with it. Should this fail, the next request does it.
         if client.client().unused_until.is_some()

@@ -60,7 +60,6 @@ impl Engine {
         let client = client.client();
         let transfers = self.transfers(&request)?;
         if transfers {
-            facts.codes = Some((codes::TRANSFER_ISSUED, codes::TRANSFER_REFUSED));
             Self::check_may_transfer(client)?;
         }
         let handle =
@@ -80,7 +79,7 @@ impl Engine {
         // First of all: who cannot prove the key can neither use the token nor have its grant ended.
         possession::check_refresh(refresh, confirmation)?;
         if refresh.classify(&handle.secret) == Presented::Replay {
-            return Err(self.punish_refresh_replay(loaded.id, client, &grant.id, facts).await?);
+            return Err(Box::pin(self.punish_refresh_replay(loaded.id, client, &grant.id, facts)).await?);
         }
 
         let scope = match request.scope {
@@ -136,8 +135,8 @@ impl Engine {
             let key_proven = refresh.bound.as_ref().is_some_and(|bound| bound.jkt.is_some());
             let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, call };
             let lifetime = self.settings().session_transfer.lifetime;
-            let token = self.make_transfer_token(maker, None, lifetime).await?;
-            self.issuer().mint_beside(&plan, &bearer, token, lifetime).await?
+            let token = Box::pin(self.make_transfer_token(maker, None, lifetime)).await?;
+            Box::pin(self.issuer().mint_beside(&plan, &bearer, token, lifetime)).await?
         } else {
             self.issuer().mint(&plan, &bearer).await?
         };
@@ -147,7 +146,7 @@ impl Engine {
         let above = loaded.session.parent.as_ref().filter(|parent| parent.transfer.is_none()).map(|parent| parent.session);
         let rotated = self.advance(loaded, client, &handle, &answer, facts).await?;
         if let Some(above) = above {
-            self.sessions().touch(above).await?;
+            Box::pin(self.sessions().touch(above)).await?;
         }
         let response = TokenResponse::new(minted)
             .with_refresh_token(rotated)
@@ -232,7 +231,7 @@ impl Engine {
             })
             .await?;
         if let Some(id) = replay {
-            return Err(self.punish_refresh_replay(sid, client, &id, facts).await?);
+            return Err(Box::pin(self.punish_refresh_replay(sid, client, &id, facts)).await?);
         }
         match outcome {
             None => Err(OAuthError::invalid_grant("the session ended meanwhile")),

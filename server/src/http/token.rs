@@ -25,6 +25,8 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
     let began = Instant::now();
     let engine = &shared.engine;
     let address = origin::address(&request, &engine.settings().proxy);
+    // An issuer's own path may end like the other name.
+    let is_other_name = request.path().strip_prefix(engine.settings().server.issuer.path()) == Some(OTHER_NAME);
     let mut facts = Facts::default();
     let authorization = authorization::header(&request);
     let mut named = None;
@@ -40,11 +42,7 @@ async fn post(request: HttpRequest, payload: web::Payload, shared: web::Data<Sha
                 parameters: &parameters,
                 authorization,
                 // A DPoP proof is made for the address that was asked (RFC 9449 section 4.3, 9).
-                endpoint: if request.path().ends_with(OTHER_NAME) {
-                    &shared.endpoints.oauth_token
-                } else {
-                    &shared.endpoints.token
-                },
+                endpoint: if is_other_name { &shared.endpoints.oauth_token } else { &shared.endpoints.token },
                 address,
                 user_agent: origin::user_agent(&request),
                 shown,

@@ -102,7 +102,7 @@ impl Audience {
 #[derive(Debug)]
 pub struct VerifiedAccessToken {
     claims: AccessClaims,
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     stored: bool,
 }
 
@@ -115,8 +115,8 @@ impl VerifiedAccessToken {
 
     /// The session it lives in; none for a client acting for itself.
     #[must_use]
-    pub const fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
     }
 
     /// The grant it belongs to.

@@ -66,7 +66,8 @@ impl Issuer {
     async fn recipient_key(&self, client: &Client, to: Option<&ResponseEncryption>) -> Result<RecipientKey, OAuthError> {
         let choose = |jwks: &Value| RecipientKey::choose(jwks, to.map(|to| (to.alg.as_str(), to.enc.as_str())));
         let about = |reason: String| format!("nothing can be encrypted to the client {}: {reason}", client.id);
-        match self.client_keys().try_with(client, choose, |_| true).await {
+        // Boxed: few answers are encrypted, and all would have room for it in their state.
+        match Box::pin(self.client_keys().try_with(client, choose, |_| true)).await {
             Ok(chosen) => chosen.map_err(|error| OAuthError::server_error(about(error.to_string()))),
             Err(error @ KeysError::None) => Err(OAuthError::server_error(about(error.to_string()))),
             Err(error @ KeysError::NotFetched(_)) => {

@@ -22,8 +22,8 @@ pub struct Loaded {
     /// Its id.
     pub id: SessionId,
     version: Version,
-    /// What the record said.
-    pub session: Session,
+    /// What the record said. Boxed, because it is handed from state to state of every request.
+    pub session: Box<Session>,
 }
 
 /// What to do with a session that was read for change.
@@ -85,7 +85,7 @@ impl Sessions {
     /// When the store fails or the record cannot be read.
     pub async fn find(&self, id: SessionId) -> Result<Option<Loaded>, StorageError> {
         let Some(loaded) = self.read(id).await? else { return Ok(None) };
-        if loaded.session.parent.is_some() && !self.is_carried(&loaded.session).await? {
+        if loaded.session.parent.is_some() && !Box::pin(self.is_carried(&loaded.session)).await? {
             return Ok(None);
         }
         Ok(Some(loaded))
@@ -95,7 +95,7 @@ impl Sessions {
     pub(super) async fn read(&self, id: SessionId) -> Result<Option<Loaded>, StorageError> {
         let Some(stored) = self.store.get(&key(id)).await? else { return Ok(None) };
         let session = decode(&stored.value)?;
-        Ok(session.is_alive(self.clock.now()).then_some(Loaded { id, version: stored.version, session }))
+        Ok(session.is_alive(self.clock.now()).then_some(Loaded { id, version: stored.version, session: Box::new(session) }))
     }
 
     /// Recognises a device secret as presented by a client; `None` = it is worth nothing.
@@ -148,6 +148,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store fails.
+    // What is rarely awaited here and in `find` is boxed: else the state of every request would have room for it, and is copied.
     pub async fn change<T, F>(&self, loaded: Loaded, mut change: F) -> Result<Option<T>, StorageError>
     where
         F: FnMut(&mut Session, Timestamp) -> Change<T>,
@@ -162,29 +163,29 @@ impl Sessions {
                     self.settle(id).await?;
                     // Whoever was to end what grew from it may have been cut off.
                     if session.grown {
-                        self.end_uncarried(id, &session.sub).await?;
+                        Box::pin(self.end_uncarried(id, &session.sub)).await?;
                     }
                     return Ok(Some(value));
                 }
                 Change::End(value) => {
                     // What `change` took away from the copy takes part until now.
-                    self.end(id).await?;
+                    Box::pin(self.end(id)).await?;
                     return Ok(Some(value));
                 }
                 Change::Write(value) => {
                     if session.ends_at_latest() != latest {
                         // Renewed: the entry must live as long as the session, and is written first as in `create`.
-                        self.index(id, &session).await?;
+                        Box::pin(self.index(id, &session)).await?;
                     }
                     if self.store.compare_and_swap(key(id), version, encode(&session)?, session.ends()).await? {
                         if had.is_some_and(|had| had.iter().any(|grant| !session.has_grant(grant))) {
-                            self.end_uncarried(id, &session.sub).await?;
+                            Box::pin(self.end_uncarried(id, &session.sub)).await?;
                         }
                         return Ok(Some(value));
                     }
                 }
             }
-            next = self.find(id).await?;
+            next = Box::pin(self.find(id)).await?;
         }
         Ok(None)
     }
@@ -214,7 +215,7 @@ impl Sessions {
             self.forget_grown(id, &loaded.session.sub).await?;
         }
         let Some(last) = last else { return Ok(None) };
-        let session = decode(&last).unwrap_or(loaded.session);
+        let session = decode(&last).unwrap_or(*loaded.session);
         let late: Vec<Participant> = Participant::of(id, &session).filter(|late| !participants.contains(late)).collect();
         if let Some(notices) = &self.notices {
             notices.announce(id, &session.sub, &late).await?;

@@ -52,6 +52,9 @@ struct Record {
     /// The session that its person has there since; none while it is being judged, and when it was not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<SessionId>,
+    /// What it said of its making, for those who judge the sign-in again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<Box<Transfer>>,
 }
 
 /// What a presented token turned out to be.
@@ -63,8 +66,17 @@ pub enum Presented {
     Unknown,
     /// Used before, by another browser.
     Used,
-    /// Used before, by this browser: a page that is loaded again; with the session that its person was given, if it was taken.
-    UsedHere(Option<SessionId>),
+    /// Used before, by this browser: a page that is loaded again.
+    UsedHere(UsedHere),
+}
+
+/// What is left of a token that this browser has used.
+#[derive(Debug)]
+pub struct UsedHere {
+    /// The session that its person was given, if it was taken.
+    pub session: Option<SessionId>,
+    /// What it said of its making.
+    pub made: Option<Box<Transfer>>,
 }
 
 /// The session transfer tokens of the store.
@@ -114,12 +126,15 @@ impl TransferTokens {
         loop {
             let Some(stored) = self.store.get(&key(text)).await? else { return Ok(Presented::Unknown) };
             let token = match Kind::TransferToken.read_json(&stored.value)? {
-                Record { used_by: Some(user), session, .. } if user == browser => return Ok(Presented::UsedHere(session)),
+                Record { used_by: Some(user), session, made, .. } if user == browser => {
+                    return Ok(Presented::UsedHere(UsedHere { session, made }));
+                }
                 Record { used_by: Some(_), .. } => return Ok(Presented::Used),
                 Record { waiting: Some(token), .. } => token,
                 Record { .. } => return Err(StorageError::Damaged("a transfer token neither waits nor was used".to_owned())),
             };
-            let used = Kind::TransferToken.write_json(&Record { used_by: Some(browser), ..Record::default() })?;
+            let made = token.made().cloned().map(Box::new);
+            let used = Kind::TransferToken.write_json(&Record { used_by: Some(browser), made, ..Record::default() })?;
             if self.store.compare_and_swap(key(text), stored.version, used, stored.expires).await? {
                 return Ok(Presented::Fresh(token));
             }
@@ -179,11 +194,13 @@ mod tests {
         let fresh = [both.0.unwrap(), both.1.unwrap()].iter().filter(|found| matches!(found, Presented::Fresh(_))).count();
         assert_eq!(fresh, 1);
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
-        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(None))));
+        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(UsedHere { session: None, made: Some(_) }))));
         let session = SessionId::from_bytes([9; 16]);
         tokens.taken(&text, session).await.unwrap();
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
-        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(Some(id)) if *id == session)));
+        assert!(
+            again.iter().any(|found| matches!(found, Presented::UsedHere(UsedHere { session: Some(id), .. }) if *id == session))
+        );
         assert!(again.iter().any(|found| matches!(found, Presented::Used)));
         clock.advance(Duration::from_mins(1));
         assert!(matches!(tokens.present(&text, here).await.unwrap(), Presented::Unknown));

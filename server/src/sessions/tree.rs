@@ -20,7 +20,7 @@ impl Sessions {
         for _ in 0..DEPTH {
             let Some(edge) = parent else { return Ok(true) };
             let above = self.read(edge.session).await?.map(|above| above.session);
-            if !edge.carries(above.as_ref(), self.now()) || !self.knows_origin(&edge, above.as_ref()).await? {
+            if !edge.carries(above.as_deref(), self.now()) || !self.knows_origin(&edge, above.as_deref()).await? {
                 return Ok(false);
             }
             parent = above.and_then(|above| above.parent);

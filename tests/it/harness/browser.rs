@@ -80,7 +80,12 @@ impl Browser {
 
     /// A browser that says this of itself.
     pub(crate) fn calling_itself(user_agent: &str) -> Self {
-        Self { user_agent: Some(user_agent.to_owned()), ..Self::default() }
+        Self::new().that_says(user_agent)
+    }
+
+    /// The same browser, saying this of itself.
+    pub(crate) fn that_says(self, user_agent: &str) -> Self {
+        Self { user_agent: Some(user_agent.to_owned()), ..self }
     }
 
     /// Opens an address.
@@ -99,8 +104,13 @@ impl Browser {
     /// Puts cookies into it from outside, as a header of another browser shows them.
     pub(crate) fn plant(&self, url: &Url, cookies: &str) {
         for cookie in cookies.split("; ") {
-            self.jar.add_cookie_str(&format!("{cookie}; Path=/"), url);
+            self.set_cookie(url, &format!("{cookie}; Path=/"));
         }
+    }
+
+    /// Is told a cookie at that address, as `Set-Cookie` says it.
+    pub(crate) fn set_cookie(&self, url: &Url, cookie: &str) {
+        self.jar.add_cookie_str(cookie, url);
     }
 
     /// The cookies it would send there, as a header.

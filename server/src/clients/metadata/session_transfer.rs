@@ -37,8 +37,9 @@ pub(super) fn read(r: &mut Reader<'_>) -> SessionTransfer {
                 (out.by_cookie, out.by_query) = (methods.contains(&"cookie"), methods.contains(&"query"));
             }
             "enforce_device_binding" => {
-                out.binding = value.as_str().and_then(DeviceBinding::from_name);
-                if out.binding.is_none() {
+                if let Some(binding) = value.as_str().and_then(DeviceBinding::from_name) {
+                    out.binding = binding;
+                } else {
                     let seen = value.as_str().map_or_else(|| kind(value).to_owned(), shown);
                     let names = DeviceBinding::names().collect::<Vec<_>>().join(", ");
                     r.refuse(&place, seen, names, "choose one of these or leave it out");
@@ -102,7 +103,7 @@ mod tests {
         let expected = SessionTransfer {
             by_cookie: true,
             by_query: true,
-            binding: Some(DeviceBinding::Network(Binding::Ip)),
+            binding: DeviceBinding::Network(Binding::Ip),
             ..SessionTransfer::default()
         };
         assert_eq!(read.session_transfer, expected);
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(shown["enforce_cascade_revocation"], true);
         assert_eq!(shown["allowed_authentication_methods"], json!([]));
         // The address is what holds when nobody says anything, not what this client says: kept is what came.
-        assert_eq!(own.session_transfer.binding, None);
+        assert_eq!(own.session_transfer.binding, DeviceBinding::Network(Binding::Ip));
         assert_eq!(own.metadata[FIELD], json!({"can_create_session_transfer_token": true}));
     }
 

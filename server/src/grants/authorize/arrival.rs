@@ -12,7 +12,7 @@ use crate::grants::parameters::Parameters;
 use crate::network::{Binding, Difference, Origin};
 use crate::protocol::{OAuthError, Scope, names};
 use crate::sessions::device::Device;
-use crate::sessions::transfer::Presented;
+use crate::sessions::transfer::{Presented, UsedHere};
 use crate::sessions::{RequestContext, Session, SessionKind, Transfer, TransferToken};
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
@@ -63,6 +63,8 @@ pub(super) enum Arrival {
         session: SessionId,
         /// Whether the browser has it from now on.
         new: bool,
+        /// Whether it begins with this request.
+        begun: bool,
         /// What the token said of its making, for those who judge the sign-in.
         transfer: Option<Box<Transfer>>,
     },
@@ -77,6 +79,7 @@ pub(super) enum Arrival {
 type Reason = (&'static str, &'static str);
 
 const REUSED: Reason = ("reused", "it was used before, by another browser");
+const USED_UP: Reason = ("reused", "it was used before in this browser, and nobody has a session by it");
 const UNKNOWN: Reason = ("unknown", "there is no such token, or it has expired");
 const TARGET: Reason = ("target_mismatch", "it was made for another client");
 const ORIGIN: Reason = ("origin_not_allowed", "people may not come to this client from the app that had it made");
@@ -126,11 +129,7 @@ impl Engine {
         let Visit { request, client, browser } = visit;
         let token = match self.transfer_tokens().present(&brought.token, Digest::of(browser.binding.expose())).await? {
             Presented::Fresh(token) => *token,
-            // The page is loaded again: its person is who it was then, or nobody.
-            Presented::UsedHere(Some(session)) if with_session(people, session).is_some() => {
-                return Ok(Arrival::SignedIn { session, new: false, transfer: None });
-            }
-            Presented::UsedHere(_) => return Ok(Arrival::Refused { ended: false }),
+            Presented::UsedHere(used) => return self.come_again(visit, used, brought.means, people).await,
             used => {
                 let reason = if matches!(used, Presented::Used) { REUSED } else { UNKNOWN };
                 not_taken(visit, None, reason, brought.means);
@@ -159,6 +158,31 @@ impl Engine {
             self.sign_others_out(client, people, browser.address).await?;
         }
         Ok(Arrival::Refused { ended })
+    }
+
+    /// A page that is loaded again: its person is who it was then, or nobody. What the request says of them counts as it did.
+    async fn come_again(
+        &self,
+        visit: Visit<'_>,
+        used: UsedHere,
+        means: Means,
+        people: &[SignedIn],
+    ) -> Result<Arrival, OAuthError> {
+        let Visit { request, client, .. } = visit;
+        let Some(person) = used.session.and_then(|session| with_session(people, session)) else {
+            not_taken(visit, None, USED_UP, means);
+            return Ok(Arrival::Refused { ended: false });
+        };
+        let sub = &person.loaded.session.sub;
+        if request.prompt.login || request.prompt.select_account {
+            not_taken(visit, Some(sub), PROMPT, means);
+            return Ok(Arrival::Nothing);
+        }
+        if !self.is_hinted(request, client, sub) || !self.is_named(request, sub).await? {
+            not_taken(visit, Some(sub), USER, means);
+            return Ok(Arrival::Refused { ended: false });
+        }
+        Ok(Arrival::SignedIn { session: person.loaded.id, new: false, begun: false, transfer: used.made })
     }
 
     /// The one place where a token becomes a session.
@@ -191,7 +215,12 @@ impl Engine {
             && self.is_recent(&own.loaded.session, request)
         {
             event.sid(&own.loaded.id).detail(&detail).emit();
-            return Ok(Ok(Arrival::SignedIn { session: own.loaded.id, new: false, transfer: Some(Box::new(made)) }));
+            return Ok(Ok(Arrival::SignedIn {
+                session: own.loaded.id,
+                new: false,
+                begun: false,
+                transfer: Some(Box::new(made)),
+            }));
         }
         // Their own session is theirs: what a token brings must not make it younger, else it would leave the tree in which that grew.
         if with_subject(people, &token.sub).is_some_and(|own| own.loaded.session.parent.is_none()) {
@@ -222,7 +251,7 @@ impl Engine {
         }
         let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(browser.address);
         event.sid(&id).detail(&detail).emit();
-        Ok(Ok(Arrival::SignedIn { session: id, new: true, transfer: Some(Box::new(made)) }))
+        Ok(Ok(Arrival::SignedIn { session: id, new: true, begun: put.new, transfer: Some(Box::new(made)) }))
     }
 
     /// Whether a token is good at this client, from this place; gives how closely it is bound to that.
@@ -240,7 +269,7 @@ impl Engine {
         let Some(origin) = origin.filter(|origin| origin.stood_at(token.issued) && origin.session_transfer.can_create) else {
             return Ok(Err(ORIGIN_GONE));
         };
-        if token.target.is_none() && !client.session_transfer.admits(&origin.id) {
+        if !client.session_transfer.admits(&origin.id) {
             return Ok(Err(ORIGIN));
         }
         // Whatever it follows later: a token is no better than the sign-in that it was made in.

@@ -85,7 +85,9 @@ impl Engine {
         }
         let progress = match arrival {
             Arrival::Nothing => Progress::default(),
-            Arrival::SignedIn { session, transfer, .. } => Progress { session: Some(session), transfer, ..Progress::default() },
+            Arrival::SignedIn { session, begun, transfer, .. } => {
+                Progress { session: Some(session), begun, transfer, ..Progress::default() }
+            }
             Arrival::Refused { .. } => Progress { another: true, ..Progress::default() },
         };
         Ok((people, progress))

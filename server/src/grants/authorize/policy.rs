@@ -71,7 +71,7 @@ impl Engine {
         let judgement = match judged {
             Ok(judgement) => judgement,
             Err(unjudged) => {
-                let unwanted = unjudged.denied && progress.transfer.is_some();
+                let unwanted = unjudged.denied && progress.begun;
                 let error = report(unjudged, client, loaded, browser);
                 if unwanted {
                     self.end_unused(loaded, client).await?;
@@ -88,7 +88,8 @@ impl Engine {
     /// Ends the session that a token began in this very request: while it stayed, the person would be denied wherever they go, and no sign-in
     /// page would appear at which they could come by themselves.
     async fn end_unused(&self, loaded: &Loaded, client: &Client) -> Result<(), OAuthError> {
-        if loaded.session.parent.is_none() || !loaded.session.apps.is_empty() {
+        // Another tab may have used it meanwhile.
+        if !loaded.session.apps.is_empty() {
             return Ok(());
         }
         if let Some(session) = self.sessions().end(loaded.id).await? {

@@ -35,6 +35,9 @@ pub struct Progress {
     /// Whether somebody shall sign in who is not among the people of the browser.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub another: bool,
+    /// Whether a session transfer token began that session for this very request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begun: bool,
     /// What the session transfer token said of its making that brought the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Box<Transfer>>,

@@ -46,6 +46,11 @@ struct SignedInApp {
 }
 
 impl Engine {
+    /// Whether an audience asks for a session transfer token, of whichever server.
+    pub(super) fn names_a_transfer(audience: &str) -> bool {
+        audience.starts_with(AUDIENCE.0) && audience.ends_with(AUDIENCE.1)
+    }
+
     /// Whether an audience asks for a session transfer token of this server.
     ///
     /// # Errors
@@ -76,7 +81,7 @@ impl Engine {
     ) -> Result<Secret<String>, OAuthError> {
         let Maker { client, loaded, grant, key_proven, call } = maker;
         let rules = &client.session_transfer;
-        if rules.binding == Some(DeviceBinding::Key) && !key_proven {
+        if rules.binding == DeviceBinding::Key && !key_proven {
             let description =
                 "The client's session transfer tokens are bound to keys: prove the key of the refresh token or device session.";
             return Err(OAuthError::new(ErrorCode::InvalidDpopProof, description));
@@ -163,7 +168,6 @@ impl Engine {
         facts: &mut Facts,
     ) -> Result<TokenResponse, OAuthError> {
         let client = client.client();
-        facts.codes = Some((codes::TRANSFER_EXCHANGED, codes::TRANSFER_EXCHANGE_REFUSED));
         Self::check_may_transfer(client)?;
         let target = self.target(client, &request).await?;
         let proven = match &request.actor {
@@ -273,8 +277,9 @@ impl Engine {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "The access token has not the scope interclient_access."));
         }
         let bound = claims.confirmation();
-        if bound.jkt.is_some() && bound.jkt != confirmation.jkt {
-            return Err(OAuthError::new(ErrorCode::InvalidDpopProof, "The access token is bound to a key that was not proven."));
+        if !bound.is_met_by(confirmation) {
+            let code = if bound.jkt == confirmation.jkt { ErrorCode::InvalidGrant } else { ErrorCode::InvalidDpopProof };
+            return Err(OAuthError::new(code, "The access token is bound to a key that was not proven."));
         }
         let key_proven = bound.jkt.is_some();
         let sid = claims.sid.ok_or_else(|| OAuthError::invalid_grant("the access token is of no person"))?;

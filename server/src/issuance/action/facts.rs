@@ -80,7 +80,7 @@ impl SignInFacts<'_> {
                 "acr": session.acr,
                 "amr": session.amr,
                 "created": session.created.0,
-                "transferred": self.transfer.is_some(),
+                "transferred": session.parent.is_some(),
             },
             "requested": { "scope": values(self.scope), "acr_values": self.acr_values, "prompt": self.prompt },
             "request": self.request.facts(),

@@ -119,7 +119,7 @@ impl Rehearsal {
         let twin = self.candidates.iter().map(|other| &other.entry).find(|other| {
             other.digest == own.digest
                 || other.description.name == own.description.name
-                || other.description.prefix == own.description.prefix
+                || other.description.overlaps(&own.description)
         });
         match twin {
             None => self.candidates.push(candidate),
@@ -138,7 +138,7 @@ impl Rehearsal {
                     twin.description.name,
                     twin.description.path.display()
                 ),
-                expected: "handlers with different names and property prefixes".to_owned(),
+                expected: "libraries with different names, and property prefixes of which none begins with another".to_owned(),
                 remedy: "remove one of the two libraries".to_owned(),
             }),
         }
