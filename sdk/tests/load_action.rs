@@ -51,7 +51,7 @@ struct Odd(String);
 impl PostLoginAction for Odd {
     const NAME: &'static str = "Odd";
     const VERSION: &'static str = "1";
-    const PREFIX: &'static str = "odd.";
+    const PREFIX: &'static str = "op.postLoginAction.odd.";
     const PROPERTIES: &'static [&'static str] = &["how"];
 
     fn configure(properties: &Properties) -> Result<Self, ConfigureError> {
@@ -103,20 +103,20 @@ fn facts(sign_in: &SignIn) -> symbolon_sdk::Value {
 }
 
 fn judged(how: &str, sign_in: &TestSignIn) -> Result<Verdict, HandlerFault> {
-    sign_in.judge(&configure_action::<Odd>([("odd.how", how)]).unwrap())
+    sign_in.judge(&configure_action::<Odd>([("op.postLoginAction.odd.how", how)]).unwrap())
 }
 
 #[test]
 fn no_panic_gets_out() {
     assert_eq!(judged("judge", &TestSignIn::new()), Err(HandlerFault::Panicked("judged badly".to_owned())));
     for (how, words) in [("configure", "configured badly"), ("enabled", "enabled badly"), ("sentence", "no database")] {
-        let error = configure_action::<Odd>([("odd.how", how)]).unwrap_err();
+        let error = configure_action::<Odd>([("op.postLoginAction.odd.how", how)]).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
     for how in ["shutdown", "drop", "well"] {
         assert_eq!(judged(how, &TestSignIn::new()), Ok(Verdict::allow()));
     }
-    assert!(configure_action::<Odd>([("odd.hwo", "well")]).is_err(), "an unknown property");
+    assert!(configure_action::<Odd>([("op.postLoginAction.odd.hwo", "well")]).is_err(), "an unknown property");
 }
 
 #[test]
@@ -157,7 +157,7 @@ struct Pushy;
 impl PostLoginAction for Pushy {
     const NAME: &'static str = "Pushy";
     const VERSION: &'static str = "1";
-    const PREFIX: &'static str = "pushy.";
+    const PREFIX: &'static str = "op.postLoginAction.pushy.";
     const PROPERTIES: &'static [&'static str] = &["order"];
 
     fn configure(_: &Properties) -> Result<Self, ConfigureError> {
