@@ -156,7 +156,9 @@ fn the_commands_find_what_is_asked_for() {
     server.sign_in(ONE, &bob, SCOPE);
     server.exchange(TWO, &device, "openid offline_access").ok();
     server.exchange(STRANGER, &device, "openid").refused(400, "invalid_grant");
+    // The refusal has two events.
     with(&server, "CL5002");
+    with(&server, "TK1032");
     let claims = jwt::claims(device.id());
     let (sub, sid) = (text(&claims, "sub"), text(&claims, "sid"));
     let ask = |arguments: &[&str]| -> Vec<Value> {

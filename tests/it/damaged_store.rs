@@ -230,7 +230,11 @@ fn a_damaged_header_brings_nothing_back() {
 fn a_check_finds_every_damage() {
     let mut patient = Patient::new(|server| assert_eq!(server.stop(), Some(0)));
     let mut found = 0;
-    for round in 0..24 {
+    // Where it strikes is chance: much of a file is not in use.
+    for round in 0..200 {
+        if round >= 24 && found > 3 {
+            break;
+        }
         let mut damaged = patient.whole.clone();
         let (at, other) = (patient.page(), patient.page());
         if round % 2 == 0 {
