@@ -26,7 +26,7 @@ fn a_redis_that_cannot_keep_the_promise_is_refused() {
 
 #[test]
 fn a_node_of_a_cluster_is_no_single_server() {
-    let node = RedisServer::start(&["cluster-enabled yes"]);
+    let node = RedisServer::start_lonely_node();
     let said = on_redis(&node).refused();
     assert!(said.contains("storage.redis.mode = \"cluster\""), "{said}");
     let said = on_redis(&node).set("storage.redis.mode", "cluster").refused();

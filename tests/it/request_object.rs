@@ -7,6 +7,7 @@ use crate::harness::app::now;
 use crate::harness::cast::{BACKEND_JWT, ONE, client_key};
 use crate::harness::person::unique;
 use crate::harness::{Authorization, Browser, Client, Form, Landing, Server, Setup, jwt, shared};
+use crate::session_transfer;
 
 const APP: Client = BACKEND_JWT;
 
@@ -68,6 +69,22 @@ fn a_signed_request_is_answered() {
         assert_eq!(jwt::claims(tokens["id_token"].as_str().expect("an ID token"))["nonce"], request.nonce.as_str());
         assert_eq!(tokens["scope"], "openid email");
     }
+}
+
+#[test]
+fn a_session_transfer_token_may_stand_beside_it_or_in_it() {
+    let rules = json!({ "allowed_authentication_methods": ["query"] });
+    let setup = session_transfer::setup().client(APP.id, "session_transfer", rules).client(APP.id, "first_party", true);
+    let server = setup.client(APP.id, "require_signed_request_object", true).start();
+    let native = server.sign_in(session_transfer::APP, &server.person(), "openid offline_access");
+    let request = Authorization::new(APP, "openid");
+    let told = server.token(session_transfer::APP, session_transfer::form(&server, native.refresh())).ok();
+    let beside = by_value(&request, &signed(&claims(&server, &request)));
+    Browser::new().ask(&server, &beside.set("session_transfer_token", told["access_token"].as_str().expect("a token"))).code();
+    let refresh = told["refresh_token"].as_str().expect("a token");
+    let told = server.token(session_transfer::APP, session_transfer::form(&server, refresh)).ok();
+    let inside = with(claims(&server, &request), &json!({ "session_transfer_token": told["access_token"] }));
+    Browser::new().ask(&server, &by_value(&request, &signed(&inside))).code();
 }
 
 #[test]
