@@ -116,6 +116,9 @@ fn the_answer_is_what_the_sdks_decode() {
 fn without_openid_and_without_rotation_there_is_less_in_it() {
     let server = setup().set("tokens.refresh_token.rotate", false).start();
     let tokens = server.sign_in(APP, &server.person(), "read offline_access");
+    // Something like it is an audience like any other, and no event of a transfer.
+    server.token(APP, form(&server, tokens.refresh()).set("audience", "urn:session_transfer")).ok();
+    assert!(server.trail().all("sertft", &[]).is_empty());
     let told = server.token(APP, form(&server, tokens.refresh())).ok();
     assert!(told["id_token"].is_null() && told["refresh_token"].is_null(), "{told}");
     // Any number of times.

@@ -112,10 +112,10 @@ fn web_clients_are_told_when_the_device_session_ends() {
 #[test]
 fn online_refresh_tokens_end_when_the_time_of_their_web_session_is_up() {
     for (limit, online) in [("max_lifetime", true), ("max_idle", true), ("max_lifetime", false)] {
-        let server = family(online).set(&format!("sessions.transferred.{limit}"), "1s").start();
+        let server = family(online).set(&format!("sessions.transferred.{limit}"), "3s").start();
         let tokens = offline(&server);
         let came = come(&server, KEEPER, &token_from(&server, HERE, &tokens), "openid offline_access");
-        std::thread::sleep(std::time::Duration::from_millis(2100));
+        std::thread::sleep(std::time::Duration::from_millis(4100));
         assert!(!is_signed_in(&server, &came.browser), "{limit}");
         let answer = server.refresh(KEEPER, came.web.refresh());
         if online {

@@ -88,8 +88,9 @@ impl Engine {
     /// Ends the session that a token began in this very request: while it stayed, the person would be denied wherever they go, and no sign-in
     /// page would appear at which they could come by themselves.
     async fn end_unused(&self, loaded: &Loaded, client: &Client) -> Result<(), OAuthError> {
-        // Another tab may have used it meanwhile.
-        if !loaded.session.apps.is_empty() {
+        // Another tab may have used it meanwhile, or its person may have signed in anew there.
+        let session = &loaded.session;
+        if session.parent.is_none() || session.grown || !session.apps.is_empty() {
             return Ok(());
         }
         if let Some(session) = self.sessions().end(loaded.id).await? {

@@ -45,10 +45,15 @@ struct SignedInApp {
     key_proven: bool,
 }
 
+/// The host whose session transfer an audience names.
+fn transfer_host(audience: &str) -> Option<&str> {
+    audience.strip_prefix(AUDIENCE.0)?.strip_suffix(AUDIENCE.1)
+}
+
 impl Engine {
     /// Whether an audience asks for a session transfer token, of whichever server.
     pub(super) fn names_a_transfer(audience: &str) -> bool {
-        audience.starts_with(AUDIENCE.0) && audience.ends_with(AUDIENCE.1)
+        transfer_host(audience).is_some()
     }
 
     /// Whether an audience asks for a session transfer token of this server.
@@ -56,9 +61,7 @@ impl Engine {
     /// # Errors
     /// `invalid_target` when it is that of another one.
     pub(super) fn asks_for_transfer(&self, audience: &str) -> Result<bool, OAuthError> {
-        let Some(host) = audience.strip_prefix(AUDIENCE.0).and_then(|rest| rest.strip_suffix(AUDIENCE.1)) else {
-            return Ok(false);
-        };
+        let Some(host) = transfer_host(audience) else { return Ok(false) };
         let url = &self.settings().server.issuer.url;
         let own = url.host_str().unwrap_or_default();
         let host = host.to_ascii_lowercase();
