@@ -2,27 +2,37 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::maxmind::{city, database};
-use crate::harness::{Authorization, Browser, Tokens, jwt};
+use crate::harness::maxmind::{asn, city, database};
+use crate::harness::{Authorization, Browser, Setup, Tokens, jwt};
 use crate::post_login_actions::{JUDGE, MISMATCH, refused};
-use crate::session_transfer::{self, APP, WEB, token_from};
+use crate::session_transfer::{APP, WEB, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, with};
+use crate::session_transfer_tree::KEEPER;
 
-#[test]
-fn a_transfer_that_is_opened_in_another_country_is_denied() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("city.mmdb");
+/// A server whose web apps take tokens from anywhere, and which knows two countries.
+pub(crate) fn abroad(folder: &tempfile::TempDir) -> Setup {
+    let (cities, asns) = (folder.path().join("city.mmdb"), folder.path().join("asn.mmdb"));
     let networks = [("203.0.113.0/24", city("DE", "Germany", "Berlin")), ("198.51.100.0/24", city("FR", "France", "Paris"))];
-    std::fs::write(&file, database("Test-City", &networks)).expect("a file");
-    // The binding itself would let it pass.
+    std::fs::write(&cities, database("Test-City", &networks)).expect("a file");
+    std::fs::write(&asns, database("Test-ASN", &[("203.0.113.0/24", asn(64_500, "One"))])).expect("a file");
     let unbound = |mut rules: Value| {
         rules["enforce_device_binding"] = "none".into();
         rules
     };
-    let server = session_transfer::setup()
+    let keeper = json!({ "allowed_authentication_methods": ["query"], "allow_refresh_token": true });
+    setup()
         .client(APP.id, "session_transfer", unbound(json!({ "can_create_session_transfer_token": true })))
         .client(WEB.id, "session_transfer", unbound(json!({ "allowed_authentication_methods": ["query"] })))
-        .set("network.databases", json!([file]))
+        .client(KEEPER.id, "session_transfer", unbound(keeper))
+        .client(KEEPER.id, "first_party", true)
+        .set("network.databases", json!([cities, asns]))
+}
+
+#[test]
+fn a_transfer_that_is_opened_in_another_country_is_denied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The binding itself would let it pass.
+    let server = abroad(&folder)
         .handler(MISMATCH)
         .handler(JUDGE)
         .property("op.postLoginAction.networkMismatch.enable", "true")
@@ -63,24 +73,7 @@ fn a_transfer_that_is_opened_in_another_country_is_denied() {
 #[test]
 fn a_token_is_judged_though_its_person_is_signed_in_here_already() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("city.mmdb");
-    let networks = [("203.0.113.0/24", city("DE", "Germany", "Berlin")), ("198.51.100.0/24", city("FR", "France", "Paris"))];
-    std::fs::write(&file, database("Test-City", &networks)).expect("a file");
-    let server = session_transfer::setup()
-        .client(
-            WEB.id,
-            "session_transfer",
-            json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "none" }),
-        )
-        .client(
-            APP.id,
-            "session_transfer",
-            json!({ "can_create_session_transfer_token": true, "enforce_device_binding": "none" }),
-        )
-        .set("network.databases", json!([file]))
-        .handler(MISMATCH)
-        .property("op.postLoginAction.networkMismatch.enable", "true")
-        .start();
+    let server = abroad(&folder).handler(MISMATCH).property("op.postLoginAction.networkMismatch.enable", "true").start();
     let one = app(&server);
     let browser = Browser::behind(ELSEWHERE);
     browser.authorize(&server, &Authorization::new(WEB, "openid"), &one.person).code();

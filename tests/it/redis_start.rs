@@ -2,7 +2,7 @@
 
 use crate::harness::cast::ONE;
 use crate::harness::fleet::on_redis;
-use crate::harness::redis::RedisServer;
+use crate::harness::redis::{Port, RedisServer};
 use crate::harness::{Certificate, Server, Setup};
 
 #[test]
@@ -26,7 +26,9 @@ fn a_redis_that_cannot_keep_the_promise_is_refused() {
 
 #[test]
 fn a_node_of_a_cluster_is_no_single_server() {
-    let node = RedisServer::start_lonely_node();
+    // Ten thousand above its port, where its bus would listen, may be somebody else's.
+    let bus = Port::free();
+    let node = RedisServer::start(&["cluster-enabled yes", &format!("cluster-port {}", bus.number)]);
     let said = on_redis(&node).refused();
     assert!(said.contains("storage.redis.mode = \"cluster\""), "{said}");
     let said = on_redis(&node).set("storage.redis.mode", "cluster").refused();

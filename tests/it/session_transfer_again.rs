@@ -1,11 +1,11 @@
 //! A session transfer token that comes again, in the browser that has used it: a page that is loaded once more is about the same person or about
 //! nobody, judged like the first time, and the audit log says why not.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::maxmind::{asn, city, database};
 use crate::harness::{Authorization, Browser, Server, Setup, Tokens, jwt};
 use crate::post_login_actions::{JUDGE, MISMATCH, refused as told};
+use crate::post_login_transfer::abroad;
 use crate::session_transfer::{APP, WEB, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, here, is_sign_in, refused, token, with};
 use crate::session_transfer_tree::KEEPER;
@@ -57,25 +57,6 @@ fn what_the_request_says_of_the_person_counts_again() {
     is_sign_in(&browser.ask(&server, &request.clone().set("prompt", "login")).page());
     assert_eq!(count(&server, "prompt"), 2);
     browser.ask(&server, &request.set("login_hint", &alice.person.name)).code();
-}
-
-/// A server whose web app takes tokens from anywhere, and which knows two countries.
-fn abroad(folder: &tempfile::TempDir) -> Setup {
-    let (cities, asns) = (folder.path().join("city.mmdb"), folder.path().join("asn.mmdb"));
-    let networks = [("203.0.113.0/24", city("DE", "Germany", "Berlin")), ("198.51.100.0/24", city("FR", "France", "Paris"))];
-    std::fs::write(&cities, database("Test-City", &networks)).expect("a file");
-    std::fs::write(&asns, database("Test-ASN", &[("203.0.113.0/24", asn(64_500, "One"))])).expect("a file");
-    let unbound = |mut rules: Value| {
-        rules["enforce_device_binding"] = "none".into();
-        rules
-    };
-    let keeper = json!({ "allowed_authentication_methods": ["query"], "allow_refresh_token": true });
-    setup()
-        .client(APP.id, "session_transfer", unbound(json!({ "can_create_session_transfer_token": true })))
-        .client(WEB.id, "session_transfer", unbound(json!({ "allowed_authentication_methods": ["query"] })))
-        .client(KEEPER.id, "session_transfer", unbound(keeper))
-        .client(KEEPER.id, "first_party", true)
-        .set("network.databases", json!([cities, asns]))
 }
 
 #[test]

@@ -93,14 +93,6 @@ impl RedisServer {
         Self::start_as("server", HERE, vec![Port::free()], options)
     }
 
-    /// Starts a node of a cluster that has no others. Where its bus listens is said, because ten thousand above its port may be somebody else's.
-    #[track_caller]
-    pub(crate) fn start_lonely_node() -> Self {
-        let ports = vec![Port::free(), Port::free()];
-        let bus = format!("cluster-port {}", ports[1].number);
-        Self::start_as("server", HERE, ports, &["cluster-enabled yes", &bus])
-    }
-
     /// Listens on the first of the ports; the others it may have for what its options say.
     #[track_caller]
     fn start_as(role: &'static str, address: &str, ports: Vec<Port>, options: &[&str]) -> Self {

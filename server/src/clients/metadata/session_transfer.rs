@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(shown["enforce_device_binding"], "ip");
         assert_eq!(shown["enforce_cascade_revocation"], true);
         assert_eq!(shown["allowed_authentication_methods"], json!([]));
-        // The address is what holds when nobody says anything, not what this client says: kept is what came.
+        // Defaults are filled in where it is read: kept is what came.
         assert_eq!(own.session_transfer.binding, DeviceBinding::Network(Binding::Ip));
         assert_eq!(own.metadata[FIELD], json!({"can_create_session_transfer_token": true}));
     }

@@ -168,7 +168,7 @@ impl Engine {
         means: Means,
         people: &[SignedIn],
     ) -> Result<Arrival, OAuthError> {
-        let Visit { request, client, .. } = visit;
+        let request = visit.request;
         let Some(person) = used.session.and_then(|session| with_session(people, session)) else {
             not_taken(visit, None, USED_UP, means);
             return Ok(Arrival::Refused { ended: false });
@@ -178,7 +178,7 @@ impl Engine {
             not_taken(visit, Some(sub), PROMPT, means);
             return Ok(Arrival::Nothing);
         }
-        if !self.is_hinted(request, client, sub) || !self.is_named(request, sub).await? {
+        if !self.is_about(visit, sub).await? {
             not_taken(visit, Some(sub), USER, means);
             return Ok(Arrival::Refused { ended: false });
         }
@@ -202,7 +202,7 @@ impl Engine {
         if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {
             return Ok(Err(PERSON));
         }
-        if !self.is_hinted(request, client, &token.sub) || !self.is_named(request, &token.sub).await? {
+        if !self.is_about(visit, &token.sub).await? {
             return Ok(Err(USER));
         }
         if !people.is_empty() && with_subject(people, &token.sub).is_none() {
@@ -322,9 +322,13 @@ impl Engine {
         Ok(request.scope.iter().filter(goes_out).collect())
     }
 
-    /// Whether `login_hint` is the sign-in name of that person, if there is one. Any other name is another person's: which of them exist is
-    /// nothing that somebody with a token of their own may find out.
-    async fn is_named(&self, request: &AuthorizationRequest, sub: &str) -> Result<bool, OAuthError> {
+    /// Whether the hints of the request name that person, as far as there are any. A `login_hint` that is not their sign-in name is another
+    /// person's: which of those exist is nothing that somebody with a token of their own may find out.
+    async fn is_about(&self, visit: Visit<'_>, sub: &str) -> Result<bool, OAuthError> {
+        let Visit { request, client, .. } = visit;
+        if !self.is_hinted(request, client, sub) {
+            return Ok(false);
+        }
         let Some(name) = &request.login_hint else { return Ok(true) };
         Ok(self.issuer().people().subject_of(name).await?.is_some_and(|hinted| hinted == sub))
     }
