@@ -22,8 +22,8 @@ pub trait PostLoginAction: Send + Sync + Sized + 'static {
     /// The action's own version; `env!("CARGO_PKG_VERSION")` is what most want.
     const VERSION: &'static str;
 
-    /// What the action's property names begin with, dot included: [`ACTION_PREFIX`] and a name, e.g. `op.postLoginAction.networkMismatch.`. No two
-    /// loaded libraries may share it.
+    /// What the action's property names begin with, dot included: [`ACTION_PREFIX`] and one word, e.g. `op.postLoginAction.networkMismatch.`. No
+    /// two loaded libraries may share it.
     const PREFIX: &'static str;
 
     /// Every property the action reads, without the prefix, as [`DeviceSsoHandler::PROPERTIES`](crate::DeviceSsoHandler::PROPERTIES). `order`, and

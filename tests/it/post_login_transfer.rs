@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::app::now;
 use crate::harness::maxmind::{asn, city, database};
 use crate::harness::{Authorization, Browser, Setup, Tokens, jwt};
 use crate::post_login_actions::{JUDGE, MISMATCH, refused};
-use crate::session_transfer::{APP, WEB, setup, token_from};
+use crate::session_transfer::{APP, SHOP, WEB, ask_from, form, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, with};
 use crate::session_transfer_tree::KEEPER;
 
@@ -79,4 +80,38 @@ fn a_token_is_judged_though_its_person_is_signed_in_here_already() {
     browser.authorize(&server, &Authorization::new(WEB, "openid"), &one.person).code();
     let asked = with(&token_from(&server, HERE, &one.tokens));
     assert_eq!(refused(&server, &asked, browser.ask(&server, &asked)).0, "access_denied");
+}
+
+#[test]
+fn a_younger_session_that_is_denied_takes_the_place_of_no_older_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let by_cookie = json!({ "allowed_authentication_methods": ["cookie"], "enforce_device_binding": "none" });
+    let setup = abroad(&folder).client(SHOP.id, "session_transfer", by_cookie).handler(MISMATCH);
+    let server = setup.property("op.postLoginAction.networkMismatch.enable", "true").start();
+    let first = app(&server);
+    let browser = Browser::behind(ELSEWHERE);
+    let asked = Authorization::new(KEEPER, "openid offline_access")
+        .set("session_transfer_token", &token_from(&server, ELSEWHERE, &first.tokens));
+    let kept = Tokens(server.token(KEEPER, asked.redeem(&browser.ask(&server, &asked).code())).ok());
+    std::thread::sleep(std::time::Duration::from_millis(3100));
+    // The person has signed in to the app anew, and that alone is young enough for what is asked.
+    let later = server.sign_in(APP, &first.person, "openid offline_access");
+    let since = jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
+    let young = |request: &Authorization| request.clone().set("max_age", &(now() - since + 2).to_string());
+    let made = Tokens(ask_from(&server, HERE, APP, form(&server, later.refresh())).ok());
+    let issuer = server.issuer.parse().expect("a URL");
+    browser.plant(&issuer, &format!("session_transfer_token={}", made.access()));
+    let asked = young(&Authorization::new(SHOP, "openid"));
+    assert_eq!(refused(&server, &asked, browser.ask(&server, &asked)).1, "Network mismatch detected");
+    server.trail().one("SI2051", &[("client_id", SHOP.id), ("address", ELSEWHERE)]);
+    assert!(!browser.cookies(&issuer).unwrap_or_default().contains("session_transfer_token"), "its work is done");
+    let silent = Authorization::new(WEB, "openid").set("prompt", "none");
+    browser.ask(&server, &silent).code();
+    let kept = Tokens(server.refresh(KEEPER, kept.refresh()).ok());
+    assert!(server.trail().all("SE3011", &[]).is_empty());
+    // One that is not denied does, and that is told.
+    let own = token_from(&server, ELSEWHERE, &made);
+    browser.ask(&server, &young(&with(&own))).code();
+    server.trail().one("SE3011", &[("client_id", WEB.id), ("detail", "its person signed in to this browser in another way")]);
+    server.refresh(KEEPER, kept.refresh()).refused(400, "invalid_grant");
 }

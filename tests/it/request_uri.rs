@@ -8,7 +8,8 @@ use crate::harness::app::now;
 use crate::harness::cast::{BACKEND_JWT, Client, ONE, client_key};
 use crate::harness::person::unique;
 use crate::harness::request::sha256;
-use crate::harness::{Authorization, Browser, Form, RelyingParty, Reply, Server, Setup};
+use crate::harness::{Authorization, Browser, Form, RelyingParty, Reply, Server, Setup, Tokens, jwt};
+use crate::session_transfer;
 
 const APP: Client = BACKEND_JWT;
 const PATH: &str = "/request.jwt";
@@ -62,6 +63,31 @@ fn a_request_is_fetched_and_answered_and_its_page_may_be_loaded_again() {
     assert!(party.asked().iter().all(|line| line == &format!("GET {PATH} HTTP/1.1")), "{:?}", party.asked());
     // It has a jti, so it is for one use: another browser is too late.
     assert_eq!(told(&server, &request, &party.url(PATH)), "invalid_request_object");
+}
+
+#[test]
+fn a_session_transfer_token_may_stand_beside_a_reference_or_in_what_is_fetched() {
+    let party = RelyingParty::answering(&[]);
+    let rules = json!({ "allowed_authentication_methods": ["query"] });
+    let server = session_transfer::setup()
+        .set("outbound.allow_private_addresses", true)
+        .client(APP.id, "request_uris", json!([party.url(PATH)]))
+        .client(APP.id, "session_transfer", rules)
+        .client(APP.id, "first_party", true)
+        .start();
+    let mut native = server.sign_in(session_transfer::APP, &server.person(), "openid offline_access");
+    for inside in [false, true] {
+        let form = session_transfer::form(&server, native.refresh());
+        native = Tokens(server.token(session_transfer::APP, form).ok());
+        let request = Authorization::new(APP, "openid");
+        let (named, bare) =
+            (request.clone().set("session_transfer_token", native.access()), by_reference(&request, &party.url(PATH)));
+        party.publish(PATH, object(&server, if inside { &named } else { &request }));
+        let asked = if inside { bare } else { bare.set("session_transfer_token", native.access()) };
+        let code = Browser::new().ask(&server, &asked).code();
+        let told = Tokens(server.token(APP, request.redeem(&code)).ok());
+        assert_eq!(jwt::claims(told.id())["sub"], jwt::claims(native.id())["sub"], "in it: {inside}");
+    }
 }
 
 #[test]

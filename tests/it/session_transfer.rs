@@ -166,6 +166,7 @@ fn whoever_may_not_is_refused() {
     {
         server.token(APP, form(&server, own.refresh()).set("audience", other)).refused(400, "invalid_target");
     }
+    assert_eq!(server.trail().all("fertft", &[("client_id", APP.id)]).len(), 3, "each is told as what it was");
     // An audience that is none of ours means what it always meant here: nothing.
     let ordinary = server.token(APP, form(&server, own.refresh()).set("audience", "https://api.example.com/")).ok();
     assert_eq!(ordinary["token_type"], "Bearer");
@@ -258,7 +259,7 @@ fn a_token_may_be_for_one_client_alone() {
 fn interclient() -> Setup {
     setup()
         .set("scopes.interclient_access", json!({ "description": "Open web pages signed in" }))
-        .client(APP.id, "scope", "openid offline_access interclient_access read")
+        .client(APP.id, "scope", "openid profile email offline_access device_sso interclient_access read")
         .client(
             WEB.id,
             "session_transfer",
@@ -310,6 +311,37 @@ fn an_interclient_token_needs_the_scope_and_the_trust() {
     server.token(TWO, interclient_form(&tokens, WEB.id)).refused(400, "unauthorized_client");
     server.revoke(APP, tokens.access());
     server.token(APP, interclient_form(&tokens, WEB.id)).refused(400, "invalid_grant");
+}
+
+#[test]
+fn trust_that_was_taken_back_counts_for_tokens_that_were_made_before() {
+    let server = interclient().start();
+    let late = Client { id: "web-late", ..WEB };
+    let metadata = json!({
+        "client_id": late.id, "token_endpoint_auth_method": "none", "redirect_uris": [late.redirect], "scope": "openid",
+        "session_transfer": { "allowed_authentication_methods": ["query"], "allowed_origin_clients": [APP.id] },
+    });
+    server.command_with(&["client", "add", "--from", "/dev/stdin"], &metadata.to_string()).fine();
+    let trust = |origins: &str| {
+        server.command(&["client", "session-transfer", "set", late.id, "--allowed-origin-clients", origins]).fine();
+    };
+    let refused = |token: &Answer, how_often: usize| {
+        let token = token.json()["access_token"].as_str().expect("a token").to_owned();
+        let request = Authorization::new(late, "openid").set("session_transfer_token", &token);
+        assert!(Browser::new().ask(&server, &request).page().form("username").is_some());
+        let told = [("client_id", late.id), ("reason", "origin_not_allowed")];
+        assert_eq!(server.trail().all("w", &told).len(), how_often);
+    };
+    let tokens = server.sign_in(APP, &server.person(), "openid offline_access interclient_access");
+    let device = server.device(APP);
+    let by_secret = server.token(APP, exchange(&server, &device, &[("audience", late.id)]));
+    let interclient = [(); 2].map(|()| server.token(APP, interclient_form(&tokens, late.id)));
+    trust(TWO.id);
+    refused(&by_secret, 1);
+    refused(&interclient[0], 2);
+    // Whoever takes people from anywhere no longer names this app, which is what an interclient token stands on.
+    trust("any");
+    refused(&interclient[1], 3);
 }
 
 #[test]

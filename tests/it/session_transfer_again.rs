@@ -3,10 +3,11 @@
 
 use serde_json::json;
 
+use crate::harness::cast::TWO;
 use crate::harness::{Authorization, Browser, Server, Setup, Tokens, jwt};
 use crate::post_login_actions::{JUDGE, MISMATCH, refused as told};
 use crate::post_login_transfer::abroad;
-use crate::session_transfer::{APP, WEB, setup, token_from};
+use crate::session_transfer::{APP, WEB, ask_from, exchange, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, here, is_sign_in, refused, token, with};
 use crate::session_transfer_tree::KEEPER;
 
@@ -114,4 +115,38 @@ fn an_action_is_told_what_the_session_is_and_where_the_token_was_made() {
     let seen = seen(&with(&token_from(&server, HERE, &bob.tokens)), &browser);
     assert_eq!(seen["session"]["transferred"], false);
     assert_eq!(seen["session_transfer_token"]["client_id"], APP.id);
+}
+
+#[test]
+fn it_counts_nowhere_where_it_would_not_have_counted_at_first() {
+    let rules = json!({ "allowed_authentication_methods": ["query"], "allowed_origin_clients": [TWO.id] });
+    let setup = setup().client(KEEPER.id, "session_transfer", rules).client(KEEPER.id, "first_party", true);
+    let server = setup.start();
+    let alice = app(&server);
+    let (browser, own) = (here(), token(&server, &alice));
+    let request = with(&own);
+    browser.ask(&server, &request).code();
+    // Longer ago than this request allows, which a page may say and whoever asks silently is told in one word.
+    let aged = request.clone().set("max_age", "0");
+    is_sign_in(&browser.ask(&server, &aged).page());
+    let silent = aged.set("prompt", "none");
+    assert_eq!(browser.ask(&server, &silent).error(&silent, &server), "login_required");
+    assert_eq!(count(&server, "too_old"), 2);
+    // A client to which nobody comes from this app.
+    let elsewhere = |token: &str| Authorization::new(KEEPER, "openid").set("session_transfer_token", token);
+    is_sign_in(&browser.ask(&server, &elsewhere(&own)).page());
+    refused(&server, KEEPER, "origin_not_allowed");
+    // The same browser has moved to another network.
+    let (moved, url) = (Browser::behind(ELSEWHERE), request.url(&server));
+    moved.plant(&url, &browser.cookies(&url).expect("cookies"));
+    is_sign_in(&moved.ask(&server, &request).page());
+    refused(&server, WEB, "address_mismatch");
+    browser.ask(&server, &request).code();
+    // A client that it was not made for.
+    let device = server.device(APP);
+    let made = ask_from(&server, HERE, APP, exchange(&server, &device, &[("audience", WEB.id)])).ok();
+    let (browser, own) = (here(), made["access_token"].as_str().expect("a token"));
+    browser.ask(&server, &with(own)).code();
+    is_sign_in(&browser.ask(&server, &elsewhere(own)).page());
+    refused(&server, KEEPER, "target_mismatch");
 }

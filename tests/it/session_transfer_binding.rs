@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::cast::TWO;
 use crate::harness::dpop::DeviceKey;
 use crate::harness::maxmind::{asn, database};
 use crate::harness::{Answer, Authorization, Browser, Landing, Server, Setup, Tokens};
@@ -74,10 +75,16 @@ fn a_log_only_binding_lets_through_and_tells() {
 fn a_key_binding_wants_a_key_proven_where_the_token_is_made() {
     let rules = json!({ "allowed_authentication_methods": ["query"], "enforce_device_binding": "key" });
     let native = json!({ "can_create_session_transfer_token": true, "enforce_device_binding": "none" });
-    let server = setup().client(APP.id, "session_transfer", native).client(WEB.id, "session_transfer", rules).start();
+    let bound = json!({ "can_create_session_transfer_token": true, "enforce_device_binding": "key" });
+    let setup = setup().client(APP.id, "session_transfer", native).client(WEB.id, "session_transfer", rules);
+    let server = setup.client(TWO.id, "session_transfer", bound).start();
     let app = app(&server);
     is_sign_in(&here().ask(&server, &with(&token(&server, &app))).page());
     refused(&server, WEB, "key_missing");
+    // An app that wants it of itself has none made without.
+    let other = server.sign_in(TWO, &server.person(), "openid offline_access");
+    server.token(TWO, form(&server, other.refresh())).refused(400, "invalid_dpop_proof");
+    server.trail().one("fertft", &[("client_id", TWO.id), ("outcome", "refused")]);
     let key = DeviceKey::new();
     let person = server.person();
     let request = Authorization::new(APP, "openid offline_access");

@@ -81,8 +81,10 @@ impl Description {
             return bad("its property prefix is empty or does not end with a dot");
         }
         let below = self.prefix.strip_prefix(ACTION_PREFIX);
-        if self.kind == Kind::PostLogin && below.is_none_or(str::is_empty) {
-            return bad("it is a post-login action, and its property prefix is not op.postLoginAction., a name and a dot");
+        // One word, so that no action's names are among another's, where a library that is missing would not be missed.
+        let is_one_word = |below: &str| below.find('.').is_some_and(|dot| dot > 0 && dot + 1 == below.len());
+        if self.kind == Kind::PostLogin && !below.is_some_and(is_one_word) {
+            return bad("it is a post-login action, and its property prefix is not op.postLoginAction., one word and a dot");
         }
         if self.kind == Kind::DeviceSso && below.is_some() {
             return bad(
@@ -297,6 +299,9 @@ mod tests {
         for (kind, prefix, fine) in [
             (Kind::PostLogin, "op.postLoginAction.mine.", true),
             (Kind::PostLogin, "op.postLoginAction.", false),
+            (Kind::PostLogin, "op.postLoginAction..", false),
+            (Kind::PostLogin, "op.postLoginAction.mine.inner.", false),
+            (Kind::PostLogin, "op.postLoginAction..mine.", false),
             (Kind::PostLogin, "mine.", false),
             (Kind::DeviceSso, "mine.", true),
             (Kind::DeviceSso, "op.postLoginAction.mine.", false),
@@ -308,9 +313,9 @@ mod tests {
 
     #[test]
     fn no_property_can_belong_to_two() {
-        let of = |prefix| with_prefix(Kind::PostLogin, prefix);
-        let outer = of("op.postLoginAction.a.");
-        assert!(outer.overlaps(&of("op.postLoginAction.a.b.")) && of("op.postLoginAction.a.b.").overlaps(&outer));
-        assert!(outer.overlaps(&outer) && !outer.overlaps(&of("op.postLoginAction.ab.")));
+        let of = |prefix| with_prefix(Kind::DeviceSso, prefix);
+        let outer = of("handlers.a.");
+        assert!(outer.overlaps(&of("handlers.a.b.")) && of("handlers.a.b.").overlaps(&outer));
+        assert!(outer.overlaps(&outer) && !outer.overlaps(&of("handlers.ab.")));
     }
 }

@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::pipeline::{Facts, TokenCall};
 use super::possession;
 use super::request::RefreshToken;
-use super::session_transfer::Maker;
+use super::session_transfer::{Maker, Wanted};
 use super::target;
 use crate::clients::{AuthenticatedClient, Client, sharing};
 use crate::foundation::{Digest, Secret};
@@ -135,7 +135,8 @@ impl Engine {
             let key_proven = refresh.bound.as_ref().is_some_and(|bound| bound.jkt.is_some());
             let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, call };
             let lifetime = self.settings().session_transfer.lifetime;
-            let token = Box::pin(self.make_transfer_token(maker, None, lifetime)).await?;
+            let wanted = Wanted { target: None, interclient: false, lifetime };
+            let token = Box::pin(self.make_transfer_token(maker, wanted)).await?;
             Box::pin(self.issuer().mint_beside(&plan, &bearer, token, lifetime)).await?
         } else {
             self.issuer().mint(&plan, &bearer).await?

@@ -26,6 +26,9 @@ pub struct TransferToken {
     /// The only client that it may be used at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Whether only a client may take it that names the app in its list (`allowed_origin_clients`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interclient: bool,
     /// Whether a key was proven to have it made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub key_proven: bool,
@@ -41,20 +44,16 @@ impl TransferToken {
     }
 }
 
-/// As stored: one of the two.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// As stored.
+#[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    waiting: Option<Box<TransferToken>>,
-    /// The browser that brought it, by the digest of its binding.
+    token: Box<TransferToken>,
+    /// The browser that has used it up, by the digest of its binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     used_by: Option<Digest>,
     /// The session that its person has there since; none while it is being judged, and when it was not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<SessionId>,
-    /// What it said of its making, for those who judge the sign-in again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    made: Option<Box<Transfer>>,
 }
 
 /// What a presented token turned out to be.
@@ -73,10 +72,10 @@ pub enum Presented {
 /// What is left of a token that this browser has used.
 #[derive(Debug)]
 pub struct UsedHere {
+    /// What it stood for.
+    pub token: Box<TransferToken>,
     /// The session that its person was given, if it was taken.
     pub session: Option<SessionId>,
-    /// What it said of its making.
-    pub made: Option<Box<Transfer>>,
 }
 
 /// The session transfer tokens of the store.
@@ -99,7 +98,7 @@ impl TransferTokens {
     /// When the store fails.
     pub async fn issue(&self, token: TransferToken, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let text = Secret::new(format!("{PREFIX}{}", encoding::encode(random::secret().expose())));
-        let record = Kind::TransferToken.write_json(&Record { waiting: Some(Box::new(token)), ..Record::default() })?;
+        let record = Kind::TransferToken.write_json(&Record { token: Box::new(token), used_by: None, session: None })?;
         self.store.insert(key(&text), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(text)
     }
@@ -125,18 +124,18 @@ impl TransferTokens {
         }
         loop {
             let Some(stored) = self.store.get(&key(text)).await? else { return Ok(Presented::Unknown) };
-            let token = match Kind::TransferToken.read_json(&stored.value)? {
-                Record { used_by: Some(user), session, made, .. } if user == browser => {
-                    return Ok(Presented::UsedHere(UsedHere { session, made }));
+            let record: Record = Kind::TransferToken.read_json(&stored.value)?;
+            match record.used_by {
+                Some(user) if user == browser => {
+                    return Ok(Presented::UsedHere(UsedHere { token: record.token, session: record.session }));
                 }
-                Record { used_by: Some(_), .. } => return Ok(Presented::Used),
-                Record { waiting: Some(token), .. } => token,
-                Record { .. } => return Err(StorageError::Damaged("a transfer token neither waits nor was used".to_owned())),
-            };
-            let made = token.made().cloned().map(Box::new);
-            let used = Kind::TransferToken.write_json(&Record { used_by: Some(browser), made, ..Record::default() })?;
-            if self.store.compare_and_swap(key(text), stored.version, used, stored.expires).await? {
-                return Ok(Presented::Fresh(token));
+                Some(_) => return Ok(Presented::Used),
+                None => {}
+            }
+            let used = Record { used_by: Some(browser), ..record };
+            let written = Kind::TransferToken.write_json(&used)?;
+            if self.store.compare_and_swap(key(text), stored.version, written, stored.expires).await? {
+                return Ok(Presented::Fresh(used.token));
             }
         }
     }
@@ -179,6 +178,7 @@ mod tests {
                 }),
             },
             target: None,
+            interclient: false,
             key_proven: false,
             issued: Timestamp(1),
         }
@@ -194,7 +194,7 @@ mod tests {
         let fresh = [both.0.unwrap(), both.1.unwrap()].iter().filter(|found| matches!(found, Presented::Fresh(_))).count();
         assert_eq!(fresh, 1);
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
-        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(UsedHere { session: None, made: Some(_) }))));
+        assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(UsedHere { session: None, .. }))));
         let session = SessionId::from_bytes([9; 16]);
         tokens.taken(&text, session).await.unwrap();
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];

@@ -3,17 +3,20 @@
 
 use std::net::IpAddr;
 
-use super::browser::{Browser, SignedIn, with_session, with_subject};
+use super::admission::{PARENT, Reason, UNKNOWN};
+use super::browser::{SignedIn, Visit, with_session, with_subject};
+use super::flow::is_final;
 use super::request::AuthorizationRequest;
-use crate::clients::{Client, Demands};
+use super::transaction::Progress;
+use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
-use crate::network::{Binding, Difference, Origin};
+use crate::network::Binding;
 use crate::protocol::{OAuthError, Scope, names};
 use crate::sessions::device::Device;
 use crate::sessions::transfer::{Presented, UsedHere};
-use crate::sessions::{RequestContext, Session, SessionKind, Transfer, TransferToken};
+use crate::sessions::{Session, SessionKind, Transfer, TransferToken};
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
 
@@ -44,16 +47,8 @@ impl Means {
     }
 }
 
-/// Who comes where: the client that is asked for, by which request, in which browser.
-#[derive(Clone, Copy)]
-pub(super) struct Visit<'a> {
-    pub(super) request: &'a AuthorizationRequest,
-    pub(super) client: &'a Client,
-    pub(super) browser: &'a Browser,
-}
-
 /// What became of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Arrival {
     /// Nothing was brought that counts here: whoever is signed in is signed in.
     Nothing,
@@ -73,23 +68,14 @@ pub(super) enum Arrival {
         /// Whether people were signed out of the browser.
         ended: bool,
     },
+    /// Somebody who judges sign-ins has denied it; nothing was changed.
+    Denied(OAuthError),
 }
-
-/// Why a token is not taken: a word for machines, and a sentence.
-type Reason = (&'static str, &'static str);
 
 const REUSED: Reason = ("reused", "it was used before, by another browser");
 const USED_UP: Reason = ("reused", "it was used before in this browser, and nobody has a session by it");
-const UNKNOWN: Reason = ("unknown", "there is no such token, or it has expired");
-const TARGET: Reason = ("target_mismatch", "it was made for another client");
-const ORIGIN: Reason = ("origin_not_allowed", "people may not come to this client from the app that had it made");
-const ORIGIN_GONE: Reason = ("origin_gone", "the app that had it made is gone, or may have none made any more");
-const PARENT: Reason = ("parent_gone", "the session or grant that it was made in has ended");
-const PERSON: Reason = ("person_unavailable", "the person is disabled or gone");
 const OTHERS: Reason = ("user_mismatch", "somebody else is signed in to the browser");
 const OTHERS_FROM_ANYWHERE: Reason = ("user_mismatch", "somebody else is signed in, and the token counts from anywhere");
-const USER: Reason = ("user_mismatch", "the request is about another person");
-const KEY: Reason = ("key_missing", "no key was proven when it was made, and the client demands one");
 const AGE: Reason = ("too_old", "the person signed in, here or to the app, longer ago than the request allows");
 const PROMPT: Reason = ("prompt", "the request wants the person to sign in or to choose");
 const METHOD: Reason = ("method_not_allowed", "the client does not take tokens that come so");
@@ -160,7 +146,7 @@ impl Engine {
         Ok(Arrival::Refused { ended })
     }
 
-    /// A page that is loaded again: its person is who it was then, or nobody. What the request says of them counts as it did.
+    /// A page that is loaded again: its person is who it was then, or nobody, and the token counts as much as it would have.
     async fn come_again(
         &self,
         visit: Visit<'_>,
@@ -168,21 +154,26 @@ impl Engine {
         means: Means,
         people: &[SignedIn],
     ) -> Result<Arrival, OAuthError> {
+        let UsedHere { token, session } = used;
         let request = visit.request;
-        let Some(person) = used.session.and_then(|session| with_session(people, session)) else {
+        let Some(person) = session.and_then(|session| with_session(people, session)) else {
             not_taken(visit, None, USED_UP, means);
             return Ok(Arrival::Refused { ended: false });
         };
-        let sub = &person.loaded.session.sub;
         if request.prompt.login || request.prompt.select_account {
-            not_taken(visit, Some(sub), PROMPT, means);
+            not_taken(visit, Some(&token.sub), PROMPT, means);
             return Ok(Arrival::Nothing);
         }
-        if !self.is_about(visit, sub).await? {
-            not_taken(visit, Some(sub), USER, means);
-            return Ok(Arrival::Refused { ended: false });
-        }
-        Ok(Arrival::SignedIn { session: person.loaded.id, new: false, begun: false, transfer: used.made })
+        let reason = match self.check_token(visit, &token).await? {
+            Err(reason) => reason,
+            Ok(_) if !self.is_recent(&person.loaded.session, request) => AGE,
+            Ok(_) => {
+                let transfer = token.made().cloned().map(Box::new);
+                return Ok(Arrival::SignedIn { session: person.loaded.id, new: false, begun: false, transfer });
+            }
+        };
+        not_taken(visit, Some(&token.sub), reason, means);
+        Ok(Arrival::Refused { ended: false })
     }
 
     /// The one place where a token becomes a session.
@@ -195,16 +186,10 @@ impl Engine {
     ) -> Result<Result<Arrival, Reason>, OAuthError> {
         let Visit { request, client, browser } = visit;
         let Some(made) = token.made().cloned() else { return Ok(Err(UNKNOWN)) };
-        let bound = match self.check_token(visit, &token, &made).await? {
+        let bound = match self.check_token(visit, &token).await? {
             Ok(bound) => bound,
             Err(reason) => return Ok(Err(reason)),
         };
-        if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {
-            return Ok(Err(PERSON));
-        }
-        if !self.is_about(visit, &token.sub).await? {
-            return Ok(Err(USER));
-        }
         if !people.is_empty() && with_subject(people, &token.sub).is_none() {
             let is_bound = bound >= Binding::Prefix && self.settings().session_transfer.enforce_binding;
             return Ok(Err(if is_bound { OTHERS } else { OTHERS_FROM_ANYWHERE }));
@@ -239,8 +224,19 @@ impl Engine {
         if !self.is_recent(&session, request) {
             return Ok(Err(AGE));
         }
-        let own = people.iter().position(|other| other.loaded.session.sub == session.sub).map(|at| people.remove(at));
-        let (sub, put) = (session.sub.clone(), self.put_in_browser(own, session).await?);
+        let (id, ended) = (SessionId::new(self.clock()), AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id));
+        let own = people.iter().position(|other| other.loaded.session.sub == session.sub);
+        // What they have here ends with all that grew from it: not for a sign-in that nobody will let pass.
+        if own.is_some() {
+            let progress = Progress { transfer: Some(Box::new(made.clone())), ..Progress::default() };
+            match self.balance(visit, &progress, id, &session).await {
+                Err(error) if is_final(&error) => return Ok(Ok(Arrival::Denied(error))),
+                owed => owed.map(drop)?,
+            }
+        }
+        let own = own.map(|at| people.remove(at));
+        let sub = session.sub.clone();
+        let put = self.put_in_browser(own, id, session, ended.address(browser.address)).await?;
         // What it grew from may have ended while it was written.
         let Some(loaded) = self.sessions().find(put.handle.session).await? else { return Ok(Err(PARENT)) };
         let id = loaded.id;
@@ -254,63 +250,6 @@ impl Engine {
         Ok(Ok(Arrival::SignedIn { session: id, new: true, begun: put.new, transfer: Some(Box::new(made)) }))
     }
 
-    /// Whether a token is good at this client, from this place; gives how closely it is bound to that.
-    async fn check_token(
-        &self,
-        visit: Visit<'_>,
-        token: &TransferToken,
-        made: &Transfer,
-    ) -> Result<Result<Binding, Reason>, OAuthError> {
-        let Visit { client, browser, .. } = visit;
-        if token.target.as_ref().is_some_and(|target| *target != client.id) {
-            return Ok(Err(TARGET));
-        }
-        let origin = self.clients().find(&made.client_id).await?;
-        let Some(origin) = origin.filter(|origin| origin.stood_at(token.issued) && origin.session_transfer.can_create) else {
-            return Ok(Err(ORIGIN_GONE));
-        };
-        if !client.session_transfer.admits(&origin.id) {
-            return Ok(Err(ORIGIN));
-        }
-        // Whatever it follows later: a token is no better than the sign-in that it was made in.
-        let above = self.sessions().find(token.parent.session).await?;
-        let grant = token.parent.grant.as_ref();
-        if above.is_none_or(|above| grant.is_some_and(|grant| !above.session.has_grant(grant))) {
-            return Ok(Err(PARENT));
-        }
-        let demands = Demands::of(&origin.session_transfer, &client.session_transfer);
-        if demands.key && !token.key_proven {
-            return Ok(Err(KEY));
-        }
-        let Err(reason) = self.compare(demands.network, &made.context, browser.address) else {
-            return Ok(Ok(demands.network));
-        };
-        if self.settings().session_transfer.enforce_binding {
-            return Ok(Err(reason));
-        }
-        let event = AuditEvent::granted(codes::TRANSFER_FROM_ELSEWHERE).client_id(&client.id).subject(&token.sub);
-        event.address(browser.address).reason(reason.0).detail(reason.1).emit();
-        Ok(Ok(demands.network))
-    }
-
-    /// Whether two requests come from the same network, as far as that is demanded.
-    fn compare(&self, demanded: Binding, made: &RequestContext, address: Option<IpAddr>) -> Result<(), Reason> {
-        let then = Origin { address: made.address, asn: made.asn };
-        match self.networks().compare(demanded, then, self.networks().origin(address)).difference() {
-            None => Ok(()),
-            Some(Difference::Address) => Err(("address_mismatch", "it comes from another address")),
-            Some(Difference::Prefix) => Err(("prefix_mismatch", "it comes from another network")),
-            Some(Difference::Asn) => Err(("asn_mismatch", "it comes from the network of another operator")),
-            Some(Difference::AsnUnknown) => Err(("asn_unknown", "no database tells in whose network one of the addresses is")),
-            Some(Difference::AddressFamily) => {
-                Err(("address_family", "one address is IPv4 and one IPv6, and nothing tells more"))
-            }
-            Some(Difference::AddressUnknown) => {
-                Err(("address_unknown", "an address is not known, so that it cannot be compared"))
-            }
-        }
-    }
-
     /// What of the requested scope goes out in a session: where a token began it no refresh token unless the client may have one
     /// (`allow_refresh_token`), and no device secret, from which more could grow. The app is not refused for asking.
     pub(super) async fn within_transfer(&self, request: &AuthorizationRequest, session: &Session) -> Result<Scope, OAuthError> {
@@ -320,17 +259,6 @@ impl Engine {
         let may_refresh = self.client_of(request).await?.session_transfer.allow_refresh_token;
         let goes_out = |value: &&str| *value != names::DEVICE_SSO && (may_refresh || *value != names::OFFLINE_ACCESS);
         Ok(request.scope.iter().filter(goes_out).collect())
-    }
-
-    /// Whether the hints of the request name that person, as far as there are any. A `login_hint` that is not their sign-in name is another
-    /// person's: which of those exist is nothing that somebody with a token of their own may find out.
-    async fn is_about(&self, visit: Visit<'_>, sub: &str) -> Result<bool, OAuthError> {
-        let Visit { request, client, .. } = visit;
-        if !self.is_hinted(request, client, sub) {
-            return Ok(false);
-        }
-        let Some(name) = &request.login_hint else { return Ok(true) };
-        Ok(self.issuer().people().subject_of(name).await?.is_some_and(|hinted| hinted == sub))
     }
 
     async fn sign_others_out(

@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::request::AuthorizationRequest;
+use crate::clients::Client;
 use crate::foundation::{Digest, Secret};
 use crate::grants::engine::Engine;
 use crate::grants::logout::session_state::{StateCookie, browser_state, session_state};
@@ -36,6 +38,14 @@ pub struct Browser {
     pub user_agent: String,
     /// Where it is.
     pub address: Option<IpAddr>,
+}
+
+/// Who comes where: the client that is asked for, by which request, in which browser.
+#[derive(Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub(super) request: &'a AuthorizationRequest,
+    pub(super) client: &'a Client,
+    pub(super) browser: &'a Browser,
 }
 
 /// A person who is signed in to a browser.

@@ -1,7 +1,7 @@
 //! An authorization request comes in: which parameters hold, who is signed in to the browser, also by what it brings along, and then the first step.
 
-use super::arrival::{Arrival, Brought, Means, Visit, brought_by};
-use super::browser::{Browser, Cookies, SignedIn};
+use super::arrival::{Arrival, Brought, Means, brought_by};
+use super::browser::{Browser, Cookies, SignedIn, Visit};
 use super::flow::Outcome;
 use super::request::{AuthorizationRequest, RedirectError, Refusal};
 use super::transaction::Progress;
@@ -89,6 +89,7 @@ impl Engine {
                 Progress { session: Some(session), begun, transfer, ..Progress::default() }
             }
             Arrival::Refused { .. } => Progress { another: true, ..Progress::default() },
+            Arrival::Denied(error) => return Err(error),
         };
         Ok((people, progress))
     }

@@ -1,6 +1,7 @@
 //! The authorization request as a small state machine: validate, sign in, ask consent, answer (RFC 6749 section 4.1,
 //! OpenID Connect Core section 3.1.2). Says what to show; the pages themselves belong to http.
 
+mod admission;
 pub mod answer;
 pub mod arrival;
 pub mod browser;

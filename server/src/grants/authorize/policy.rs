@@ -3,9 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::browser::Browser;
-use super::request::AuthorizationRequest;
-use super::step::Owed;
+use super::browser::{Browser, Visit};
+use super::step::{Owed, unmet};
 use super::transaction::Progress;
 use crate::clients::Client;
 use crate::grants::engine::Engine;
@@ -14,7 +13,8 @@ use crate::network::Place;
 use crate::protocol::OAuthError;
 use crate::sessions::{Loaded, Session, Terms};
 use crate::settings::meaning::Factor;
-use crate::telemetry::{AuditEvent, codes};
+use crate::telemetry::{AuditEvent, Code, codes};
+use crate::tokens::session_id::SessionId;
 
 /// A person who may be answered for, and on what terms.
 #[derive(Debug)]
@@ -29,20 +29,19 @@ impl Engine {
     /// Asks the actions; gives what the person still owes, and the terms.
     ///
     /// # Errors
-    /// `access_denied` with the reason of the action that denied, `server_error` or `temporarily_unavailable` when one failed: for the client,
-    /// wherever its request has come.
+    /// `access_denied` with the reason of the action that denied, `server_error` or `temporarily_unavailable` when one failed, and [`unmet`]: for
+    /// the client, wherever its request has come.
     pub(super) async fn judge(
         &self,
-        request: &AuthorizationRequest,
-        client: &Client,
+        visit: Visit<'_>,
         progress: &Progress,
-        loaded: &Loaded,
-        browser: &Browser,
+        sid: SessionId,
+        session: &Session,
     ) -> Result<(Owed, Terms), OAuthError> {
+        let Visit { request, client, browser } = visit;
         if !self.handlers().judges() {
             return Ok((Owed::Nothing, Terms::default()));
         }
-        let session = &loaded.session;
         let person = self.issuer().people().find_by_sub(&session.sub).await?;
         // Where a token was made is said at every sign-in in the session that it began: it is not the person that was authenticated there.
         let began = session.parent.as_deref().and_then(|parent| parent.transfer.as_ref());
@@ -59,7 +58,7 @@ impl Engine {
             now,
             claims: &person.map(|person| person.claims).unwrap_or_default(),
             client,
-            sid: loaded.id,
+            sid,
             session,
             scope: &request.scope,
             acr_values: &request.wished_acr().values,
@@ -72,9 +71,10 @@ impl Engine {
             Ok(judgement) => judgement,
             Err(unjudged) => {
                 let unwanted = unjudged.denied && progress.begun;
-                let error = report(unjudged, client, loaded, browser);
+                let event = |code| AuditEvent::refused(code).client_id(&client.id).subject(&session.sub).sid(&sid);
+                let error = report(unjudged, event, browser);
                 if unwanted {
-                    self.end_unused(loaded, client).await?;
+                    self.end_unused(sid, session, client).await?;
                 }
                 return Err(error);
             }
@@ -87,14 +87,13 @@ impl Engine {
 
     /// Ends the session that a token began in this very request: while it stayed, the person would be denied wherever they go, and no sign-in
     /// page would appear at which they could come by themselves.
-    async fn end_unused(&self, loaded: &Loaded, client: &Client) -> Result<(), OAuthError> {
+    async fn end_unused(&self, sid: SessionId, session: &Session, client: &Client) -> Result<(), OAuthError> {
         // Another tab may have used it meanwhile, or its person may have signed in anew there.
-        let session = &loaded.session;
         if session.parent.is_none() || session.grown || !session.apps.is_empty() {
             return Ok(());
         }
-        if let Some(session) = self.sessions().end(loaded.id).await? {
-            let event = AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id).subject(&session.sub).sid(&loaded.id);
+        if let Some(session) = self.sessions().end(sid).await? {
+            let event = AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id).subject(&session.sub).sid(&sid);
             event.detail("begun by a session transfer token, and denied by an action").emit();
         }
         Ok(())
@@ -117,21 +116,20 @@ impl Engine {
             return Ok(Owed::Nothing);
         }
         if shown {
-            return Ok(Owed::TheImpossible);
+            return Err(unmet());
         }
         if self.issuer().factors().of(&session.sub).await?.any() {
             return Ok(Owed::Code);
         }
-        Ok(if settings.enrolment_at_sign_in { Owed::Enrolment } else { Owed::TheImpossible })
+        if settings.enrolment_at_sign_in { Ok(Owed::Enrolment) } else { Err(unmet()) }
     }
 }
 
 /// Writes down why somebody is not signed in; gives what the client is told.
-fn report(unjudged: Unjudged, client: &Client, loaded: &Loaded, browser: &Browser) -> OAuthError {
+fn report<'a>(unjudged: Unjudged, event: impl FnOnce(Code) -> AuditEvent<'a>, browser: &Browser) -> OAuthError {
     let Unjudged { action, denied, error } = unjudged;
     let code = if denied { codes::SIGN_IN_DENIED } else { codes::SIGN_IN_NOT_JUDGED };
     let reason = error.cause.as_deref().unwrap_or(&error.description);
-    let event = AuditEvent::refused(code).client_id(&client.id).subject(&loaded.session.sub).sid(&loaded.id);
-    event.address(browser.address).handler(&action).reason(reason).emit();
+    event(code).address(browser.address).handler(&action).reason(reason).emit();
     OAuthError { is_final: true, ..*error }
 }

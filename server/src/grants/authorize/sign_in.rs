@@ -112,9 +112,10 @@ impl Engine {
         }
         let mut people = self.signed_in(browser).await?;
         let own = people.iter().position(|other| other.loaded.session.sub == person.sub).map(|at| people.remove(at));
-        let session = self.start_browser_session(&person, own, keep, &browser.user_agent).await?;
-        let sid = session.handle.session;
         let ended = event(codes::SESSION_ENDED, Outcome::Granted);
+        let fresh = self.session_by_password(&person, keep, &browser.user_agent);
+        let session = self.put_in_browser(own, SessionId::new(self.clock()), fresh, ended).await?;
+        let sid = session.handle.session;
         // Somebody who was disabled while their password was being checked must not keep the session.
         if self.issuer().people().find_by_sub(&person.sub).await?.is_none_or(|person| person.disabled) {
             self.sessions().end(sid).await?;
@@ -137,14 +138,8 @@ impl Engine {
         })
     }
 
-    /// A person who signs in again keeps their browser session under a new cookie; anybody else is given a new one.
-    async fn start_browser_session(
-        &self,
-        person: &Person,
-        own: Option<SignedIn>,
-        keep: bool,
-        user_agent: &str,
-    ) -> Result<BrowserSession, OAuthError> {
+    /// The session of somebody who has shown their password.
+    fn session_by_password(&self, person: &Person, keep: bool, user_agent: &str) -> Session {
         let now = self.clock().now();
         let settings = self.settings();
         let amr = amr(&[Factor::Password]);
@@ -156,16 +151,28 @@ impl Engine {
         };
         let limits = if kept { &settings.sessions.kept } else { &settings.sessions.browser };
         let begun = Session::begin(SessionKind::Browser, person.sub.clone(), authentication, limits, now);
-        let fresh = Session { kept, device: Device::only_described(&Device::described(user_agent)), ..begun };
-        self.put_in_browser(own, fresh).await
+        Session { kept, device: Device::only_described(&Device::described(user_agent)), ..begun }
     }
 
-    /// Puts a session into a browser, in the place of the one that its person has there.
-    pub(super) async fn put_in_browser(&self, own: Option<SignedIn>, fresh: Session) -> Result<BrowserSession, OAuthError> {
-        // One that grew from an app's ends, with the refresh tokens that hang on it: the person has a session of their own now.
+    /// Puts a session into a browser, in the place of the one that its person has there: a session of their own goes on under a new cookie,
+    /// and `id` is not used. `ended` is how the end of another one is told.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn put_in_browser(
+        &self,
+        own: Option<SignedIn>,
+        id: SessionId,
+        fresh: Session,
+        ended: AuditEvent<'_>,
+    ) -> Result<BrowserSession, OAuthError> {
+        // One that grew from an app's ends, with the refresh tokens that hang on it: what comes now did not grow from that.
         let own = match own {
             Some(own) if own.loaded.session.parent.is_some() => {
-                self.sessions().end(own.loaded.id).await?;
+                if let Some(session) = self.sessions().end(own.loaded.id).await? {
+                    let event = ended.subject(&session.sub).sid(&own.loaded.id);
+                    event.detail("its person signed in to this browser in another way").emit();
+                }
                 None
             }
             own => own,
@@ -185,7 +192,7 @@ impl Engine {
                 return Ok(BrowserSession { handle, new: false });
             }
         }
-        let handle = SessionHandle::new(HandleKind::SessionCookie, SessionId::new(self.clock()));
+        let handle = SessionHandle::new(HandleKind::SessionCookie, id);
         let session = Session { cookie: Some(Digest::of(handle.secret.expose())), ..fresh };
         self.sessions().create(handle.session, &session).await?;
         Ok(BrowserSession { handle, new: true })

@@ -1,6 +1,6 @@
 //! What an authorization request still needs before it can be answered: the one rule of the state machine. Looks, and changes nothing.
 
-use super::browser::{Browser, SignedIn, with_session, with_subject};
+use super::browser::{Browser, SignedIn, Visit, with_session, with_subject};
 use super::policy::Passed;
 use super::request::AuthorizationRequest;
 use super::transaction::Progress;
@@ -76,10 +76,8 @@ impl Engine {
             let name = self.name_of(&loaded.session.sub).await?;
             return Ok(Step::SignIn(request.login_hint.clone().unwrap_or(name)));
         }
-        let (mut owed, mut terms) = (self.owed(request, &loaded.session).await?, Terms::default());
-        if matches!(owed, Owed::Nothing) {
-            (owed, terms) = self.judge(request, client, progress, &loaded, browser).await?;
-        }
+        let visit = Visit { request, client, browser };
+        let (owed, terms) = self.balance(visit, progress, loaded.id, &loaded.session).await?;
         match owed {
             Owed::Nothing => {}
             Owed::Code => return Ok(Step::SecondFactor(Box::new(loaded))),
@@ -90,14 +88,27 @@ impl Engine {
                 return Ok(Step::SignIn(self.name_of(&loaded.session.sub).await?));
             }
             Owed::Enrolment => return Ok(Step::Enrol(Box::new(loaded))),
-            Owed::TheImpossible => {
-                let description = "The person cannot authenticate as well as the request demands.";
-                return Err(OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, description));
-            }
         }
         let asks = request.prompt.consent || self.needs_consent(&loaded.session.sub, client, request).await?;
         let passed = Box::new(Passed { loaded, terms });
         Ok(if asks { Step::Consent(passed) } else { Step::Answer(passed) })
+    }
+
+    /// What the person owes in the eyes of request, settings and actions, and the terms. Actions are asked when nothing else is owed.
+    ///
+    /// # Errors
+    /// `unmet_authentication_requirements` when they cannot give it, and those of [`Engine::judge`].
+    pub(super) async fn balance(
+        &self,
+        visit: Visit<'_>,
+        progress: &Progress,
+        sid: SessionId,
+        session: &Session,
+    ) -> Result<(Owed, Terms), OAuthError> {
+        match self.owed(visit.request, session).await? {
+            Owed::Nothing => self.judge(visit, progress, sid, session).await,
+            owed => Ok((owed, Terms::default())),
+        }
     }
 
     /// Who of the people in the browser the request is about.
@@ -150,18 +161,18 @@ impl Engine {
         self.clock().now().since(session.auth_time).as_secs()
     }
 
-    /// What the person owes to be signed in as well as the request and the settings want it.
+    /// What the person owes to be signed in as well as the request and the settings want it; [`unmet`] when they cannot give it.
     async fn owed(&self, request: &AuthorizationRequest, session: &Session) -> Result<Owed, OAuthError> {
         let settings = &self.settings().sign_in;
         let wish = request.wished_acr();
         let wanted: Vec<usize> = wish.values.iter().filter_map(|acr| settings.levels.find(acr)).map(|(place, _)| place).collect();
         if wish.essential && !wish.values.is_empty() && wanted.is_empty() {
-            return Ok(Owed::TheImpossible);
+            return Err(unmet());
         }
         let (reached, _) = settings.levels.reached(&session.amr);
         let short = !wanted.is_empty() && wanted.iter().all(|place| *place > reached);
         if session.amr.iter().any(|amr| amr == Factor::OneTimePassword.amr()) {
-            return Ok(if short && wish.essential { Owed::TheImpossible } else { Owed::Nothing });
+            return if short && wish.essential { Err(unmet()) } else { Ok(Owed::Nothing) };
         }
         // What is only welcome is no reason to refuse, and where nothing may be shown none to ask.
         let asked = short && (wish.essential || !request.prompt.none);
@@ -172,11 +183,11 @@ impl Engine {
             return Ok(Owed::Code);
         }
         let must = settings.second_factor == SecondFactor::Always || (asked && wish.essential);
-        Ok(match (must, settings.enrolment_at_sign_in) {
-            (false, _) => Owed::Nothing,
-            (true, true) => Owed::Enrolment,
-            (true, false) => Owed::TheImpossible,
-        })
+        match (must, settings.enrolment_at_sign_in) {
+            (false, _) => Ok(Owed::Nothing),
+            (true, true) => Ok(Owed::Enrolment),
+            (true, false) => Err(unmet()),
+        }
     }
 
     /// The `acr` that the client is told: the one of its wishes that was reached and is the highest, else what was reached (OpenID
@@ -198,7 +209,12 @@ pub(super) enum Owed {
     Nothing,
     Code,
     Enrolment,
-    TheImpossible,
+}
+
+/// Nothing that the person could show would be enough.
+pub(super) fn unmet() -> OAuthError {
+    let description = "The person cannot authenticate as well as the request demands.";
+    OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, description)
 }
 
 enum Pick {

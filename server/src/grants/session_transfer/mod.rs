@@ -38,6 +38,16 @@ pub(super) struct Maker<'a> {
     pub(super) call: &'a TokenCall<'a>,
 }
 
+/// The token that is wanted.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// The only client that it shall be for.
+    pub(super) target: Option<String>,
+    /// Whether that is to name the app in its list.
+    pub(super) interclient: bool,
+    pub(super) lifetime: Duration,
+}
+
 /// What an exchange turned out to stand on.
 struct SignedInApp {
     loaded: Loaded,
@@ -76,13 +86,9 @@ impl Engine {
     ///
     /// # Errors
     /// Why not; `unauthorized_client` when the client may not have any made.
-    pub(super) async fn make_transfer_token(
-        &self,
-        maker: Maker<'_>,
-        target: Option<String>,
-        lifetime: Duration,
-    ) -> Result<Secret<String>, OAuthError> {
+    pub(super) async fn make_transfer_token(&self, maker: Maker<'_>, wanted: Wanted) -> Result<Secret<String>, OAuthError> {
         let Maker { client, loaded, grant, key_proven, call } = maker;
+        let Wanted { target, interclient, lifetime } = wanted;
         let rules = &client.session_transfer;
         if rules.binding == DeviceBinding::Key && !key_proven {
             let description =
@@ -119,6 +125,7 @@ impl Engine {
                 }),
             },
             target,
+            interclient,
             key_proven,
             issued: self.clock().now(),
         };
@@ -179,11 +186,11 @@ impl Engine {
         };
         self.check_age(&proven.loaded.session)?;
         let settings = &self.settings().session_transfer;
-        let lifetime =
-            if request.token_type == names::TYPE_INTERCLIENT { settings.interclient_lifetime } else { settings.lifetime };
+        let interclient = request.token_type == names::TYPE_INTERCLIENT;
+        let lifetime = if interclient { settings.interclient_lifetime } else { settings.lifetime };
         let (loaded, grant, key_proven) = (proven.loaded, proven.grant, proven.key_proven);
         let maker = Maker { client, loaded: &loaded, grant: &grant, key_proven, call };
-        let token = self.make_transfer_token(maker, target, lifetime).await?;
+        let token = self.make_transfer_token(maker, Wanted { target, interclient, lifetime }).await?;
         let marked = self.sessions().change(loaded, |session, now| {
             session.last_used = now;
             session.grown = true;
