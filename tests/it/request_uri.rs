@@ -134,8 +134,8 @@ fn what_is_fetched_is_held_to_the_rules_of_request_objects() {
     let server = setup(&party).start();
     let request = Authorization::new(APP, "openid");
     let good = object(&server, &request);
-    let unsigned = crate::harness::jwt::unsigned(&good);
-    let altered = crate::harness::jwt::tampered(&good, "scope", "openid email".into());
+    let unsigned = jwt::unsigned(&good);
+    let altered = jwt::tampered(&good, "scope", "openid email".into());
     let of_another = object(&server, &Authorization::new(ONE, "openid"));
     for wrong in [unsigned, altered, of_another, String::new(), "<html>".to_owned()] {
         party.publish(PATH, wrong.clone());
