@@ -16,7 +16,7 @@ let { refresh_token } = brief.native;
 
 // As Auth0.swift sends it (SSOCredentials), and decoded with what it demands.
 async function ssoCredentials() {
-  const answer = await fetch(`${brief.issuer}/token`, {
+  const answer = await fetch(`${brief.issuer}/oauth/token`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'Auth0-Client': 'eyJuYW1lIjoiQXV0aDAuc3dpZnQifQ' },
     body: JSON.stringify({

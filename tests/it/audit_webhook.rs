@@ -83,6 +83,8 @@ fn what_is_in_the_file_is_delivered_in_order_and_signed() {
         .start();
     let device = server.device(ONE);
     refused(&server, &device, 5);
+    let is_complete = |events: &[Value]| events.iter().filter(|event| event["code"] == "CL5002").count() == 5;
+    until("all is in the file", || is_complete(&file_lines(&path(&server))));
     until("all is delivered", || !receiver.bodies().is_empty() && ids(&taken(&receiver, 0)) == ids_in_file(&server));
     assert_eq!(taken(&receiver, 0), file_lines(&path(&server)), "as they are in the file");
     let mut messages = Vec::new();

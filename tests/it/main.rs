@@ -96,6 +96,7 @@ mod session_transfer_again;
 mod session_transfer_binding;
 mod session_transfer_browser;
 mod session_transfer_clients;
+mod session_transfer_rules;
 mod session_transfer_sdks;
 mod session_transfer_strangers;
 mod session_transfer_tree;

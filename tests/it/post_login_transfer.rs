@@ -6,6 +6,7 @@ use crate::harness::app::now;
 use crate::harness::maxmind::{asn, city, database};
 use crate::harness::{Authorization, Browser, Setup, Tokens, jwt};
 use crate::post_login_actions::{JUDGE, MISMATCH, refused};
+use crate::second_factor::equipped;
 use crate::session_transfer::{APP, SHOP, WEB, ask_from, form, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, with};
 use crate::session_transfer_tree::KEEPER;
@@ -114,4 +115,31 @@ fn a_younger_session_that_is_denied_takes_the_place_of_no_older_one() {
     browser.ask(&server, &young(&with(&own))).code();
     server.trail().one("SE3011", &[("client_id", WEB.id), ("detail", "its person signed in to this browser in another way")]);
     server.refresh(KEEPER, kept.refresh()).refused(400, "invalid_grant");
+}
+
+#[test]
+fn what_another_tab_has_used_meanwhile_is_not_ended_by_a_denial() {
+    let by_cookie = json!({ "allowed_authentication_methods": ["cookie"] });
+    let server = setup()
+        .client(SHOP.id, "session_transfer", by_cookie)
+        .set("sign_in.second_factor", "on_request")
+        .handler(JUDGE)
+        .property("op.postLoginAction.judge.enable", "true")
+        .property("op.postLoginAction.judge.deny", &format!("{} Not here", WEB.id))
+        .start();
+    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
+    let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
+    for used in [false, true] {
+        let (person, authenticator, _) = equipped(&server);
+        let tokens = server.sign_in(APP, &person, "openid offline_access");
+        let (browser, request) = (Browser::behind(HERE), with(&token_from(&server, HERE, &tokens)).set("claims", claims));
+        let form = browser.ask(&server, &request).page().form("otp").expect("a field for a code");
+        if used {
+            let code = browser.ask(&server, &silent).code();
+            server.token(SHOP, silent.redeem(&code)).ok();
+        }
+        let landing = browser.follow(&server, browser.post(&form.action, &form.fields.set("otp", &authenticator.code())));
+        assert_eq!(refused(&server, &request, landing).1, "Not here");
+        assert_eq!(browser.ask(&server, &silent).parameters().contains_key("code"), used, "used: {used}");
+    }
 }

@@ -55,6 +55,9 @@ fn an_initial_access_token_is_worth_nothing_once_revoked_or_expired() {
     server.command(&["client", "initial-token", "remove", &id]).fine();
     register(&server, Some(&revoked), &app()).refused(401, "invalid_token");
     assert!(server.command(&["client", "initial-token", "remove", &id]).refused().contains(&id));
+    // What begins with a hyphen is a name, too; a client's may be anything.
+    assert!(server.command(&["client", "initial-token", "remove", "-2x"]).refused().contains("-2x"));
+    assert!(server.command(&["client", "show", "-json-", "--json"]).refused().contains("-json-"));
     server.trail().one("AD8015", &[("detail", &id)]);
     let (_, short) = initial_token(&server, &["--lifetime", "1s"]);
     until("it has expired", || register(&server, Some(&short), &json!({})).status == 401);

@@ -53,10 +53,17 @@ fn what_the_request_says_of_the_person_counts_again() {
     // Another person's name, whom a token of Alice's must not answer for.
     is_sign_in(&browser.ask(&server, &request.clone().set("login_hint", &bob.name)).page());
     refused(&server, WEB, "user_mismatch");
-    let page = browser.ask(&server, &request.clone().set("prompt", "select_account")).page();
+    let choosing = request.clone().set("prompt", "select_account");
+    let page = browser.ask(&server, &choosing).page();
     assert!(page.form("account").is_some(), "the person chooses: {}", page.body);
+    // Also where that is how the token came first.
+    let fresh = with(&token_from(&server, HERE, &server.sign_in(APP, &alice.person, "openid offline_access")));
+    for _ in 0..2 {
+        let page = browser.ask(&server, &fresh.clone().set("prompt", "select_account")).page();
+        assert!(page.form("account").is_some(), "{}", page.body);
+    }
     is_sign_in(&browser.ask(&server, &request.clone().set("prompt", "login")).page());
-    assert_eq!(count(&server, "prompt"), 2);
+    assert_eq!(count(&server, "prompt"), 4);
     browser.ask(&server, &request.set("login_hint", &alice.person.name)).code();
 }
 

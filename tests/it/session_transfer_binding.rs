@@ -69,6 +69,10 @@ fn a_log_only_binding_lets_through_and_tells() {
     let app = app(&server);
     Browser::behind(ELSEWHERE).ask(&server, &with(&token(&server, &app))).code();
     server.trail().one("SI2042", &[("client_id", WEB.id), ("reason", "address_mismatch"), ("address", ELSEWHERE)]);
+    // Of a key, too.
+    let (server, let_in) = bound(setup().set("session_transfer.binding", "log"), [None, Some("key")], HERE, HERE);
+    assert!(let_in);
+    server.trail().one("SI2042", &[("client_id", WEB.id), ("reason", "key_missing")]);
 }
 
 #[test]

@@ -159,6 +159,10 @@ fn a_client_takes_what_it_has_registered_and_nothing_else() {
     let none = crate::harness::cast::FIRST_PARTY;
     is_sign_in(&browser.ask(&server, &Authorization::new(none, "openid")).page());
     assert!(browser.cookies(&issuer).is_some_and(|cookies| cookies.contains(&own)), "it waits for the one that takes it");
+    assert!(server.trail().all("w", &[("client_id", none.id)]).is_empty(), "a cookie goes to everybody");
+    // A parameter is nothing to that client either; but whoever wonders why finds it in the log.
+    is_sign_in(&here().ask(&server, &Authorization::new(none, "openid").set("session_transfer_token", &own)).page());
+    refused(&server, none, "method_not_allowed");
     browser.ask(&server, &Authorization::new(SHOP, "openid")).code();
 }
 
@@ -173,9 +177,33 @@ fn a_token_beside_a_pushed_request_counts() {
     let outer = [("client_id", WEB.id), ("request_uri", &uri), ("session_transfer_token", &token(&server, &app))];
     let beside = Authorization { form: Form::of(&outer), ..request.clone() };
     here().ask(&server, &beside).code();
-    // Inside it would lie about until somebody opens the page.
-    let inside = request.form.without("client_id").and("session_transfer_token", &token(&server, &self::app(&server)));
-    server.post_as(WEB, "/par", inside).refused(400, "invalid_request");
+}
+
+#[test]
+fn a_token_in_a_pushed_request_counts_and_lies_nowhere_about() {
+    let server = setup().start();
+    for taken in [true, false] {
+        // express-openid-connect pushes whatever it is told to put into the request.
+        let (alice, request) = (app(&server), Authorization::new(WEB, "openid"));
+        let own = token(&server, &alice);
+        let inside = request.form.clone().without("client_id").and("session_transfer_token", &own);
+        let pushed = server.post_as(WEB, "/par", inside);
+        assert_eq!(pushed.status, 201, "{}", pushed.body);
+        let file = server.folder().join(format!("backup-{taken}"));
+        server.command(&["store", "backup", file.to_str().expect("a path")]).fine();
+        let kept = std::fs::read(&file).expect("a file");
+        let has = |text: &str| kept.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(has(&request.state) && !has(&own), "the request is kept, and of the token its digest");
+        let uri = pushed.json()["request_uri"].as_str().expect("a reference").to_owned();
+        let asked = Authorization { form: Form::of(&[("client_id", WEB.id), ("request_uri", &uri)]), ..request };
+        if taken {
+            let browser = here();
+            assert_eq!(sub(&server, &asked, &browser.ask(&server, &asked).code()), jwt::claims(alice.tokens.id())["sub"]);
+        } else {
+            is_sign_in(&Browser::behind(ELSEWHERE).ask(&server, &asked).page());
+            refused(&server, WEB, "address_mismatch");
+        }
+    }
 }
 
 #[test]

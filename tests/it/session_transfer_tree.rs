@@ -25,7 +25,9 @@ fn keeping(online: bool) -> serde_json::Value {
 }
 
 fn family(online: bool) -> Setup {
-    setup().client(KEEPER.id, "session_transfer", keeping(online)).client(KEEPER.id, "first_party", true)
+    let native = json!({ "can_create_session_transfer_token": true, "enforce_online_refresh_tokens": online });
+    let setup = setup().client(APP.id, "session_transfer", native);
+    setup.client(KEEPER.id, "session_transfer", keeping(online)).client(KEEPER.id, "first_party", true)
 }
 
 /// A person who came from the app to the web app.
@@ -72,7 +74,6 @@ fn revoking_the_refresh_token_ends_everything_that_grew_from_it() {
     assert!(!is_signed_in(&server, &came.browser));
     assert!(!server.is_active(came.web.access()));
     server.refresh(KEEPER, came.web.refresh()).refused(400, "invalid_grant");
-    // Told of the web session, and of the refresh token's.
     let told = party.tokens(1);
     let sids: Vec<_> = told.iter().map(|token| server.verified(token).1["sid"].clone()).collect();
     assert!(sids.contains(&jwt::claims(came.web.id())["sid"]), "{sids:?}");
@@ -129,7 +130,9 @@ fn online_refresh_tokens_end_when_the_time_of_their_web_session_is_up() {
 #[test]
 fn without_cascade_the_web_session_outlives_the_refresh_token() {
     let rules = json!({ "can_create_session_transfer_token": true, "enforce_cascade_revocation": false });
-    let server = family(true).client(APP.id, "session_transfer", rules).start();
+    let mut web = keeping(true);
+    web["enforce_cascade_revocation"] = false.into();
+    let server = family(true).client(APP.id, "session_transfer", rules).client(KEEPER.id, "session_transfer", web).start();
     let tokens = offline(&server);
     let made = server.post_with(&[("x-forwarded-for", HERE)], APP, "/token", form(&server, tokens.refresh())).ok();
     let came = come(&server, KEEPER, made["access_token"].as_str().expect("a token"), "openid offline_access");
@@ -324,7 +327,7 @@ fn two_tokens_in_one_request_are_none() {
 }
 
 #[test]
-fn a_cookie_of_another_domain_or_path_brings_nobody_and_uses_nothing_up() {
+fn a_cookie_of_another_domain_or_path_does_not_come_and_one_of_ours_is_gone_after_its_use() {
     let server = setup().start();
     let tokens = offline(&server);
     let token = token_from(&server, HERE, &tokens);
@@ -339,12 +342,17 @@ fn a_cookie_of_another_domain_or_path_brings_nobody_and_uses_nothing_up() {
     let request = Authorization::new(WEB, "openid");
     assert!(browser.ask(&server, &request).page().form("username").is_some());
     assert!(server.trail().all("w", &[]).is_empty(), "nothing came");
-    browser.set_cookie(&own, &format!("session_transfer_token={token}; Path=/"));
+    let mut endpoint = own.clone();
+    endpoint.set_path("/authorize");
+    for path in ["/", "/authorize"] {
+        browser.set_cookie(&own, &format!("session_transfer_token={token}; Path={path}"));
+    }
     browser.ask(&server, &request).code();
+    assert!(!browser.cookies(&endpoint).unwrap_or_default().contains("transfer"), "{:?}", browser.cookies(&endpoint));
 }
 
 #[test]
-fn no_form_of_another_site_brings_one() {
+fn the_forms_of_our_pages_bring_none() {
     let server = setup().start();
     let tokens = offline(&server);
     let token = token_from(&server, HERE, &tokens);

@@ -25,11 +25,13 @@ pub enum ClientCommand {
     /// Show one client
     Show {
         /// Its `client_id`
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
     /// Replace the metadata of a client
     Update {
         /// Its `client_id`
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
         /// JSON file with the whole new metadata
         #[arg(long, value_name = "CLIENT.json")]
@@ -38,6 +40,7 @@ pub enum ClientCommand {
     /// Remove a client
     Delete {
         /// Its `client_id`
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
     /// Initial access tokens, with which clients register over HTTP (RFC 7591)
@@ -68,6 +71,7 @@ pub enum InitialTokenCommand {
     /// Revoke one; the clients that registered with it stay
     Remove {
         /// Its id
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
 }

@@ -20,6 +20,7 @@ pub enum ConsentCommand {
         /// Sign-in name
         name: String,
         /// The app, by its `client_id`
+        #[arg(allow_hyphen_values = true)]
         client: Option<String>,
         /// Every app
         #[arg(long)]

@@ -16,6 +16,7 @@ pub enum KeyCommand {
     /// Withdraw a key that leaked: nothing that it signed is accepted any more, so devices must sign in again
     Remove {
         /// Its `kid`
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Seal the stored keys with the present sealing key; the earlier one is in `storage.previous_sealing_keys` until then

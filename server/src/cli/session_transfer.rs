@@ -11,12 +11,14 @@ pub enum SessionTransferCommand {
     /// Show it
     Show {
         /// `client_id`
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
     /// Change it; what is not named stays as it is
     #[command(alias = "update")]
     Set {
         /// `client_id`
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
         #[command(flatten)]
         changes: Changes,

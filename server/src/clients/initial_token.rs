@@ -67,7 +67,7 @@ impl InitialTokens {
         uses: Option<u32>,
         lifetime: Option<Duration>,
     ) -> Result<MadeToken, StorageError> {
-        let id = encoding::encode(random::bytes::<16>());
+        let id = random::name();
         let token = Secret::new(format!("{PREFIX}{id}{}", encoding::encode(random::secret().expose())));
         let created = self.clock.now();
         let expires = lifetime.map(|lifetime| created.plus(lifetime));

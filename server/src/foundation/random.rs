@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-use super::Secret;
+use super::{Secret, encoding};
 
 /// `N` unpredictable bytes.
 ///
@@ -20,4 +20,26 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 #[must_use]
 pub fn secret() -> Secret<[u8; 32]> {
     Secret::new(bytes())
+}
+
+/// A name that nothing else has: 128 unpredictable bits as base64url. It does not begin with a hyphen, because people write names behind
+/// commands, where that means an option.
+#[must_use]
+pub fn name() -> String {
+    loop {
+        let name = encoding::encode(bytes::<16>());
+        if !name.starts_with('-') {
+            return name;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_name_looks_like_an_option() {
+        let names: std::collections::HashSet<String> = (0..1000).map(|_| super::name()).collect();
+        assert_eq!(names.len(), 1000);
+        assert!(names.iter().all(|name| name.len() == 22 && !name.starts_with('-')));
+    }
 }

@@ -5,7 +5,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::origin;
-use crate::foundation::{Secret, encoding, random};
+use crate::foundation::{Digest, Secret, encoding, random};
 use crate::grants::authorize::{Brought, Browser, Cookies, Means};
 use crate::grants::logout::session_state::StateCookie;
 use crate::settings::meaning::{Issuer, Proxy};
@@ -73,21 +73,31 @@ pub fn recognise(request: &HttpRequest, issuer: &Issuer, proxy: &Proxy) -> Visit
 #[must_use]
 pub fn transfer_token(request: &HttpRequest) -> Option<Brought> {
     let cookie = TRANSFER_TOKENS.into_iter().find_map(|name| request.cookie(name))?;
-    Some(Brought { token: Secret::new(cookie.value().to_owned()), means: Means::Cookie })
+    Some(Brought { token: Digest::of(cookie.value()), means: Means::Cookie })
 }
 
-/// Removes that cookie: it is good for one use. Whether the app has named a domain is not known, so all that it can be are removed.
+/// Removes that cookie: it is good for one use. Which domain and path the app has named is not known, so all that it can be are removed.
 pub fn remove_transfer_token(request: &HttpRequest, issuer: &Issuer, answer: &mut HttpResponse) {
+    let endpoint = format!("{}/authorize", issuer.url.path().trim_end_matches('/'));
     for name in TRANSFER_TOKENS.into_iter().filter(|name| request.cookie(name).is_some()) {
         for domain in [None].into_iter().chain(domains(issuer).map(Some)) {
-            let mut cookie = base(name, "", issuer);
-            if let Some(domain) = domain {
-                cookie.set_domain(domain);
+            for path in paths(&endpoint) {
+                let mut cookie = base(name, "", issuer);
+                cookie.set_path(path);
+                if let Some(domain) = domain {
+                    cookie.set_domain(domain);
+                }
+                cookie.make_removal();
+                add(&cookie, answer);
             }
-            cookie.make_removal();
-            add(&cookie, answer);
         }
     }
+}
+
+/// The paths for which an app may have set a cookie that is sent to that one: the root, each folder on the way, and itself.
+fn paths(endpoint: &str) -> impl Iterator<Item = &str> {
+    let ends = endpoint.char_indices().filter(|(at, character)| *character == '/' && *at > 0).map(|(at, _)| at);
+    ["/"].into_iter().chain(ends.chain([endpoint.len()]).map(|end| &endpoint[..end]))
 }
 
 /// The host of the issuer and the domains above it, for which an app may have set a cookie. One that browsers take for nobody's they pass over.

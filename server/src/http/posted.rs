@@ -9,6 +9,7 @@ use url::form_urlencoded::Serializer;
 use super::browser::Visitor;
 use super::words::Words;
 use super::{body, interaction, pages, respond};
+use crate::grants::authorize::arrival::PARAMETERS as TRANSFER_TOKENS;
 use crate::grants::authorize::posted::PREFIX;
 use crate::grants::{Engine, Parameters};
 use crate::protocol::OAuthError;
@@ -61,8 +62,6 @@ pub const LOGOUT: Endpoint = Endpoint {
 
 /// Credentials, which nobody asked for here and which are kept nowhere.
 const CREDENTIALS: [&str; 5] = ["client_secret", "client_assertion", "client_assertion_type", "code_verifier", "password"];
-/// Session transfer tokens. They are made for addresses, and are never kept but as digests, so they stand beside a reference.
-const TRANSFER_TOKENS: [&str; 2] = ["session_transfer_token", "interclient_token"];
 /// The parameter that has the reference to what does not stand in the address.
 const REFERENCE: &str = "posted";
 /// The longest query in bytes that the browser is sent to.
@@ -99,7 +98,7 @@ pub async fn read(
     }
 }
 
-/// The session transfer tokens among parameters.
+/// The session transfer tokens among parameters. They are made for addresses, and are never kept but as digests, so they stand beside a reference.
 fn of_transfer(parameters: &Parameters) -> Parameters {
     let others: Vec<&str> = parameters.iter().map(|(name, _)| name).filter(|name| !TRANSFER_TOKENS.contains(name)).collect();
     parameters.without(&others)

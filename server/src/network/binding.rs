@@ -63,27 +63,6 @@ pub struct Origin {
     pub asn: Option<u32>,
 }
 
-/// What came of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "a difference must be refused or told"]
-pub enum Comparison {
-    /// The same place, as far as the binding asks.
-    Same,
-    /// Another, or one that cannot be compared.
-    Different(Difference),
-}
-
-impl Comparison {
-    /// Why it is different, if it is.
-    #[must_use]
-    pub const fn difference(self) -> Option<Difference> {
-        match self {
-            Self::Same => None,
-            Self::Different(why) => Some(why),
-        }
-    }
-}
-
 /// Why two places are not the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
@@ -122,35 +101,34 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares where something was issued with where it is shown.
+/// Compares where something was issued with where it is shown; gives by what the two were found to be the same, as far as the binding asks.
 ///
 /// A device with both protocols uses whichever answers first, so an IPv4 and an IPv6 address are compared by their autonomous systems, if both
-/// are known. An IPv4-mapped IPv6 address is its IPv4 one.
-pub fn compare(binding: Binding, prefixes: Prefixes, issued_from: Origin, now: Origin) -> Comparison {
-    let same_if = |same: bool, otherwise| if same { Comparison::Same } else { Comparison::Different(otherwise) };
+/// are known: then that is what they were found the same by. An IPv4-mapped IPv6 address is its IPv4 one.
+///
+/// # Errors
+/// Why they are not the same.
+pub fn compare(binding: Binding, prefixes: Prefixes, issued_from: Origin, now: Origin) -> Result<Binding, Difference> {
+    let same_if = |same: bool, by, otherwise| if same { Ok(by) } else { Err(otherwise) };
+    let same_operator = |unknown| match (issued_from.asn, now.asn) {
+        (Some(then), Some(now)) => same_if(then == now, Binding::Asn, Difference::Asn),
+        _ => Err(unknown),
+    };
     match binding {
-        Binding::None => return Comparison::Same,
-        Binding::Asn => {
-            return match (issued_from.asn, now.asn) {
-                (Some(then), Some(now)) => same_if(then == now, Difference::Asn),
-                _ => Comparison::Different(Difference::AsnUnknown),
-            };
-        }
+        Binding::None => return Ok(Binding::None),
+        Binding::Asn => return same_operator(Difference::AsnUnknown),
         Binding::Prefix | Binding::Ip => {}
     }
     let (Some(then), Some(current)) = (issued_from.address, now.address) else {
-        return Comparison::Different(Difference::AddressUnknown);
+        return Err(Difference::AddressUnknown);
     };
     let (then, current) = (then.to_canonical(), current.to_canonical());
     if then.is_ipv4() != current.is_ipv4() {
-        return match (issued_from.asn, now.asn) {
-            (Some(then), Some(now)) => same_if(then == now, Difference::Asn),
-            _ => Comparison::Different(Difference::AddressFamily),
-        };
+        return same_operator(Difference::AddressFamily);
     }
     if binding == Binding::Ip {
-        return same_if(then == current, Difference::Address);
+        return same_if(then == current, binding, Difference::Address);
     }
     let prefix = if then.is_ipv4() { prefixes.v4 } else { prefixes.v6 };
-    same_if(Network { address: then, prefix }.contains(current), Difference::Prefix)
+    same_if(Network { address: then, prefix }.contains(current), binding, Difference::Prefix)
 }

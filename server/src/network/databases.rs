@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::binding::{Binding, Comparison, Origin, compare};
+use super::binding::{Binding, Difference, Origin, compare};
 use super::database::{Database, Picture, picture};
 use super::place::Place;
 use crate::settings::meaning::NetworkData;
@@ -57,7 +57,10 @@ impl Networks {
     }
 
     /// Compares two origins by the prefixes of the settings.
-    pub fn compare(&self, binding: Binding, issued_from: Origin, now: Origin) -> Comparison {
+    ///
+    /// # Errors
+    /// Why they are not the same.
+    pub fn compare(&self, binding: Binding, issued_from: Origin, now: Origin) -> Result<Binding, Difference> {
         compare(binding, self.settings.prefixes, issued_from, now)
     }
 

@@ -9,6 +9,6 @@ mod place;
 #[expect(clippy::expect_used, reason = "a test")]
 mod tests;
 
-pub use binding::{Binding, Comparison, Difference, Origin, compare};
+pub use binding::{Binding, Difference, Origin, compare};
 pub use databases::Networks;
 pub use place::Place;

@@ -146,7 +146,7 @@ fn from(address: &str, asn: Option<u32>) -> Origin {
 }
 
 fn difference(binding: Binding, then: Origin, now: Origin) -> Option<Difference> {
-    compare(binding, PREFIXES, then, now).difference()
+    compare(binding, PREFIXES, then, now).err()
 }
 
 #[test]
@@ -170,7 +170,8 @@ fn addresses_are_compared_as_strictly_as_asked() {
 fn two_families_are_compared_by_their_network() {
     let (four, six) = (from("192.0.2.1", Some(1)), from("2001:db8::1", Some(1)));
     for binding in [Binding::Prefix, Binding::Ip] {
-        assert_eq!(difference(binding, four, six), None);
+        assert_eq!(compare(binding, PREFIXES, four, six), Ok(Binding::Asn), "no closer than that");
+        assert_eq!(compare(binding, PREFIXES, four, four), Ok(binding));
         assert_eq!(difference(binding, six, from("192.0.2.1", Some(2))), Some(Difference::Asn));
         assert_eq!(difference(binding, four, from("2001:db8::1", None)), Some(Difference::AddressFamily));
         assert_eq!(difference(binding, from("192.0.2.1", None), from("2001:db8::1", None)), Some(Difference::AddressFamily));

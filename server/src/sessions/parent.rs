@@ -15,7 +15,7 @@ use crate::tokens::session_id::SessionId;
 pub struct Parent {
     /// The session above.
     pub session: SessionId,
-    /// The grant in it whose token it was.
+    /// The grant in it whose refresh token the app had. None: the app had none, and hangs there by whatever grant it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
     /// What of that it needs to live.
@@ -32,8 +32,8 @@ pub struct Parent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
-    /// The session and the grant in it.
-    Grant,
+    /// The session, and that the app that had the token made is signed in there still: by the grant that is named, else by any.
+    App,
     /// The session.
     Session,
     /// Neither: its origin is remembered, and no more.
@@ -77,15 +77,33 @@ impl RequestContext {
 }
 
 impl Parent {
-    /// Whether what grew from it stands at `now`, given the session above as it is then: a grant whose refresh token is dead carries nobody.
+    /// The same, ending with the app's sign-in whatever it followed (`enforce_cascade_revocation`).
+    #[must_use]
+    pub fn cascading(self) -> Self {
+        Self { follows: Follows::App, ..self }
+    }
+
+    /// Whether what grew from it stands at `now`, given the session above as it is then.
     #[must_use]
     pub(super) fn carries(&self, above: Option<&Session>, now: Timestamp) -> bool {
-        let lives = |grant: &Grant| grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
         match (self.follows, above) {
             (Follows::Nothing, _) | (Follows::Session, Some(_)) => true,
             (_, None) => false,
-            (Follows::Grant, Some(above)) => self.grant.as_ref().and_then(|grant| above.grant_named(grant)).is_some_and(lives),
+            (Follows::App, Some(above)) => self.stands_in(above, now),
         }
+    }
+
+    /// Whether the app that had the token made is signed in there at `now`: a grant whose refresh token is dead carries nobody.
+    #[must_use]
+    pub fn stands_in(&self, above: &Session, now: Timestamp) -> bool {
+        self.grants_in(above).any(|grant| grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now)))
+    }
+
+    /// The grants of the session above by which the app is signed in there.
+    pub(super) fn grants_in<'a>(&'a self, above: &'a Session) -> impl Iterator<Item = &'a Grant> {
+        let app = self.transfer.as_ref().and_then(|transfer| above.apps.get(&transfer.client_id));
+        let named = |grant: &&Grant| self.grant.as_ref().is_none_or(|name| grant.id == *name);
+        app.into_iter().flat_map(|app| &app.grants).filter(named)
     }
 
     /// Whether it hangs on that session.

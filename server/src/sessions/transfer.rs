@@ -99,7 +99,7 @@ impl TransferTokens {
     pub async fn issue(&self, token: TransferToken, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let text = Secret::new(format!("{PREFIX}{}", encoding::encode(random::secret().expose())));
         let record = Kind::TransferToken.write_json(&Record { token: Box::new(token), used_by: None, session: None })?;
-        self.store.insert(key(&text), record, Some(self.clock.now().plus(lifetime))).await?;
+        self.store.insert(key(&Digest::of(text.expose())), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(text)
     }
 
@@ -107,23 +107,21 @@ impl TransferTokens {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn taken(&self, text: &Secret<String>, session: SessionId) -> Result<(), StorageError> {
-        let Some(stored) = self.store.get(&key(text)).await? else { return Ok(()) };
+    pub async fn taken(&self, token: &Digest, session: SessionId) -> Result<(), StorageError> {
+        let Some(stored) = self.store.get(&key(token)).await? else { return Ok(()) };
         let record: Record = Kind::TransferToken.read_json(&stored.value)?;
         let record = Kind::TransferToken.write_json(&Record { session: Some(session), ..record })?;
-        self.store.compare_and_swap(key(text), stored.version, record, stored.expires).await.map(drop)
+        self.store.compare_and_swap(key(token), stored.version, record, stored.expires).await.map(drop)
     }
 
-    /// Uses a token up: of many callers one is given [`Presented::Fresh`]. `browser` is the digest of the binding of who brings it.
+    /// Uses up the token with that digest: of many callers one is given [`Presented::Fresh`]. `browser` is the digest of the binding of who
+    /// brings it.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn present(&self, text: &Secret<String>, browser: Digest) -> Result<Presented, StorageError> {
-        if !text.expose().starts_with(PREFIX) {
-            return Ok(Presented::Unknown);
-        }
+    pub async fn present(&self, token: &Digest, browser: Digest) -> Result<Presented, StorageError> {
         loop {
-            let Some(stored) = self.store.get(&key(text)).await? else { return Ok(Presented::Unknown) };
+            let Some(stored) = self.store.get(&key(token)).await? else { return Ok(Presented::Unknown) };
             let record: Record = Kind::TransferToken.read_json(&stored.value)?;
             match record.used_by {
                 Some(user) if user == browser => {
@@ -134,15 +132,15 @@ impl TransferTokens {
             }
             let used = Record { used_by: Some(browser), ..record };
             let written = Kind::TransferToken.write_json(&used)?;
-            if self.store.compare_and_swap(key(text), stored.version, written, stored.expires).await? {
+            if self.store.compare_and_swap(key(token), stored.version, written, stored.expires).await? {
                 return Ok(Presented::Fresh(used.token));
             }
         }
     }
 }
 
-fn key(text: &Secret<String>) -> Key {
-    Key::new(Kind::TransferToken, Digest::of(text.expose()).as_bytes())
+fn key(token: &Digest) -> Key {
+    Key::new(Kind::TransferToken, token.as_bytes())
 }
 
 /// Whether a stored token can be read.
@@ -188,7 +186,7 @@ mod tests {
     async fn one_of_many_uses_it_and_a_tombstone_knows_who() {
         let clock = Clock::manual(1_000_000);
         let tokens = TransferTokens::new(Arc::new(Memory::new(clock.clone())), clock.clone());
-        let text = tokens.issue(token(), Duration::from_mins(1)).await.unwrap();
+        let text = Digest::of(tokens.issue(token(), Duration::from_mins(1)).await.unwrap().expose());
         let (here, there) = (Digest::of("here"), Digest::of("there"));
         let both = futures_util::future::join(tokens.present(&text, here), tokens.present(&text, there)).await;
         let fresh = [both.0.unwrap(), both.1.unwrap()].iter().filter(|found| matches!(found, Presented::Fresh(_))).count();
@@ -213,7 +211,7 @@ mod tests {
         let text = tokens.issue(token(), Duration::from_mins(1)).await.unwrap();
         clock.advance(Duration::from_mins(1));
         for wrong in [text.expose().as_str(), "", "st_", "x", "st_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
-            let found = tokens.present(&Secret::new(wrong.to_owned()), Digest::of("here")).await.unwrap();
+            let found = tokens.present(&Digest::of(wrong), Digest::of("here")).await.unwrap();
             assert!(matches!(found, Presented::Unknown), "{wrong}");
         }
     }

@@ -8,6 +8,7 @@ use super::parent::{Follows, Parent};
 use super::record::{Session, SessionKind, TOUCH_EVERY};
 use super::registry::{Change, Loaded, Sessions};
 use crate::storage::StorageError;
+use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
 
 /// The longest way up: refresh token, web session, app. One more than there can be.
@@ -30,10 +31,10 @@ impl Sessions {
 
     /// Whether the app that had the token made is the client that it was: what was issued to one that was deleted has ended.
     async fn knows_origin(&self, edge: &Parent, above: Option<&Session>) -> Result<bool, StorageError> {
-        let (Follows::Grant, Some(transfer), Some(notices)) = (edge.follows, &edge.transfer, self.notices()) else {
+        let (Follows::App, Some(transfer), Some(notices)) = (edge.follows, &edge.transfer, self.notices()) else {
             return Ok(true);
         };
-        let issued = above.and_then(|above| above.grant_named(edge.grant.as_ref()?)).map(|grant| grant.issued);
+        let issued = above.and_then(|above| edge.grants_in(above).map(|grant| grant.issued).max());
         notices.client_stood_at(&transfer.client_id, issued).await
     }
 
@@ -80,8 +81,8 @@ impl Sessions {
     pub async fn end_uncarried(&self, id: SessionId, sub: &str) -> Result<(), StorageError> {
         for other in self.all_of(sub).await? {
             let hangs = other.session.parent.as_ref().is_some_and(|parent| parent.hangs_on(id));
-            if hangs && !self.is_carried(&other.session).await? {
-                Box::pin(self.end(other.id)).await?;
+            if hangs && !self.is_carried(&other.session).await? && Box::pin(self.end(other.id)).await?.is_some() {
+                tell_of_end(other.id, sub);
             }
         }
         Ok(())
@@ -91,7 +92,9 @@ impl Sessions {
     pub(super) async fn forget_grown(&self, id: SessionId, sub: &str) -> Result<(), StorageError> {
         let all = self.all_of(sub).await?;
         for grown in grown_from(&all, id) {
-            self.forget(grown, sub).await?;
+            if self.forget(grown, sub).await?.is_some() {
+                tell_of_end(grown, sub);
+            }
         }
         Ok(())
     }
@@ -104,6 +107,11 @@ impl Sessions {
         }
         Ok(found)
     }
+}
+
+/// Writes down that a session has ended with what it grew from. Of that whoever ended it tells.
+fn tell_of_end(id: SessionId, sub: &str) {
+    AuditEvent::granted(codes::SESSION_ENDED_WITH_ITS_ORIGIN).subject(sub).sid(&id).emit();
 }
 
 /// Everything among these that hangs on a session, at whatever remove.

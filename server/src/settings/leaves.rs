@@ -480,7 +480,7 @@ pub(super) const LEAVES: &[Leaf] = &[
         "session_transfer.binding",
         Kind::Choice(&["enforce", "log"]),
         "enforce",
-        "What becomes of a token that is used from another network than its client allows (`enforce_device_binding`): it is refused, or let          through with an audit event.",
+        "What becomes of a token that is used otherwise than its clients bind it (`enforce_device_binding`): it is refused, or let through with an audit event.",
     ),
     leaf(
         "session_transfer.end_other_sessions",

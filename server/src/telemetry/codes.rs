@@ -89,9 +89,9 @@ codes! {
     PUSHED_AUTHORIZATION_REFUSED = "SI2023": "pushed authorization request refused" ("client_id? address reason detail");
 
     TRANSFERRED = "SI2041": "person signed in to a browser by a session transfer token" ("client_id subject sid address detail");
-    TRANSFER_FROM_ELSEWHERE = "SI2042": "session transfer token used from another network than its client allows; let through, because the binding is only logged" ("client_id subject address reason detail");
+    TRANSFER_FROM_ELSEWHERE = "SI2042": "session transfer token used otherwise than it is bound; let through, because the binding is only logged" ("client_id subject address reason detail");
     TRANSFER_NOT_TAKEN = "w": "session transfer token of a browser not taken; the reason is one word" ("client_id subject? address reason detail?");
-    SIGN_IN_DENIED = "SI2051": "post-login action denied a sign-in" ("client_id subject sid address handler reason");
+    SIGN_IN_DENIED = "SI2051": "post-login action denied a sign-in; the session is the one that would have begun, where none had" ("client_id subject sid address handler reason");
     SIGN_IN_NOT_JUDGED = "SI2052": "sign-in refused because a post-login action could not judge it" ("client_id subject sid address handler reason");
 
     DEVICE_AUTHORIZATION_STARTED = "SI2031": "device asked to be signed in" ("client_id address");
@@ -102,6 +102,7 @@ codes! {
     BROWSER_SESSION_STARTED = "SE3003": "browser session started" ("client_id subject sid address");
     OFFLINE_SESSION_STARTED = "SE3004": "offline session started" ("client_id subject sid address grant");
     SESSION_ENDED = "SE3011": "session ended by its person or client" ("client_id? subject sid address detail");
+    SESSION_ENDED_WITH_ITS_ORIGIN = "SE3013": "session ended with the session or app that it grew from" ("subject sid");
     SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator" ("subject sid actor detail");
     LOGOUT_DELIVERED = "SE3031": "client told by back channel that a session ended" ("client_id subject sid");
     LOGOUT_NOT_DELIVERED = "SE3032": "client could not be told by back channel that a session ended; it is tried again" ("client_id subject sid reason");

@@ -29,7 +29,7 @@ use self::authentication::Authentication;
 use self::reader::{Reader, shown};
 use super::client::{ApplicationType, Client, ClientAuth, Origin};
 use super::redirect::{RedirectProblem, RedirectUri};
-use crate::foundation::{Digest, Secret, Timestamp, encoding, random};
+use crate::foundation::{Digest, Secret, Timestamp, random};
 use crate::protocol::Scope;
 use crate::protocol::names::{
     AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, DEVICE_SSO, OFFLINE_ACCESS, OPENID, REFRESH_TOKEN, TOKEN_EXCHANGE,
@@ -249,7 +249,7 @@ fn client_id(r: &mut Reader<'_>) -> String {
     if let Some(id) = given.filter(|id| !is_client_id(id)) {
         r.refuse("client_id", shown(id), "1 to 256 printable ASCII characters without spaces", "choose another or leave it out");
     }
-    given.map_or_else(|| encoding::encode(random::bytes::<16>()), str::to_owned)
+    given.map_or_else(random::name, str::to_owned)
 }
 
 /// `grant_types` and `response_types`, which must agree (RFC 7591 section 2.1).

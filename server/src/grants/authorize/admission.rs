@@ -24,7 +24,7 @@ const USER: Reason = ("user_mismatch", "the request is about another person");
 const KEY: Reason = ("key_missing", "no key was proven when it was made, and the client demands one");
 
 impl Engine {
-    /// Whether a token counts, be it the first time or once more; gives how closely it is bound to where it comes from.
+    /// Whether a token counts, be it the first time or once more; gives by what it was found to come from where it was made.
     ///
     /// # Errors
     /// When the store fails.
@@ -49,8 +49,7 @@ impl Engine {
         }
         // Whatever it follows later: a token is no better than the sign-in that it was made in.
         let above = self.sessions().find(token.parent.session).await?;
-        let grant = token.parent.grant.as_ref();
-        if above.is_none_or(|above| grant.is_some_and(|grant| !above.session.has_grant(grant))) {
+        if above.is_none_or(|above| !token.parent.stands_in(&above.session, self.clock().now())) {
             return Ok(Err(PARENT));
         }
         if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {
@@ -60,36 +59,31 @@ impl Engine {
             return Ok(Err(USER));
         }
         let demands = Demands::of(&origin.session_transfer, rules);
-        if demands.key && !token.key_proven {
-            return Ok(Err(KEY));
-        }
-        let Err(reason) = self.compare(demands.network, &made.context, browser.address) else {
-            return Ok(Ok(demands.network));
+        let lacks_key = demands.key && !token.key_proven;
+        let compared = if lacks_key { Err(KEY) } else { self.compare(demands.network, &made.context, browser.address) };
+        let reason = match compared {
+            Ok(by) => return Ok(Ok(by)),
+            Err(reason) => reason,
         };
         if self.settings().session_transfer.enforce_binding {
             return Ok(Err(reason));
         }
         let event = AuditEvent::granted(codes::TRANSFER_FROM_ELSEWHERE).client_id(&client.id).subject(&token.sub);
         event.address(browser.address).reason(reason.0).detail(reason.1).emit();
-        Ok(Ok(demands.network))
+        Ok(Ok(Binding::None))
     }
 
-    /// Whether two requests come from the same network, as far as that is demanded.
-    fn compare(&self, demanded: Binding, made: &RequestContext, address: Option<IpAddr>) -> Result<(), Reason> {
+    /// Whether two requests come from the same network, as far as that is demanded, and by what that was found.
+    fn compare(&self, demanded: Binding, made: &RequestContext, address: Option<IpAddr>) -> Result<Binding, Reason> {
         let then = Origin { address: made.address, asn: made.asn };
-        match self.networks().compare(demanded, then, self.networks().origin(address)).difference() {
-            None => Ok(()),
-            Some(Difference::Address) => Err(("address_mismatch", "it comes from another address")),
-            Some(Difference::Prefix) => Err(("prefix_mismatch", "it comes from another network")),
-            Some(Difference::Asn) => Err(("asn_mismatch", "it comes from the network of another operator")),
-            Some(Difference::AsnUnknown) => Err(("asn_unknown", "no database tells in whose network one of the addresses is")),
-            Some(Difference::AddressFamily) => {
-                Err(("address_family", "one address is IPv4 and one IPv6, and nothing tells more"))
-            }
-            Some(Difference::AddressUnknown) => {
-                Err(("address_unknown", "an address is not known, so that it cannot be compared"))
-            }
-        }
+        self.networks().compare(demanded, then, self.networks().origin(address)).map_err(|difference| match difference {
+            Difference::Address => ("address_mismatch", "it comes from another address"),
+            Difference::Prefix => ("prefix_mismatch", "it comes from another network"),
+            Difference::Asn => ("asn_mismatch", "it comes from the network of another operator"),
+            Difference::AsnUnknown => ("asn_unknown", "no database tells in whose network one of the addresses is"),
+            Difference::AddressFamily => ("address_family", "one address is IPv4 and one IPv6, and nothing tells more"),
+            Difference::AddressUnknown => ("address_unknown", "an address is not known, so that it cannot be compared"),
+        })
     }
 
     /// Whether the hints of the request name that person, as far as there are any. A `login_hint` that is not their sign-in name is another

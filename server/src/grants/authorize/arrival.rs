@@ -9,7 +9,7 @@ use super::flow::is_final;
 use super::request::AuthorizationRequest;
 use super::transaction::Progress;
 use crate::clients::Client;
-use crate::foundation::{Digest, Secret};
+use crate::foundation::Digest;
 use crate::grants::engine::Engine;
 use crate::grants::parameters::Parameters;
 use crate::network::Binding;
@@ -23,8 +23,8 @@ use crate::tokens::session_id::SessionId;
 /// A session transfer token as a browser brings it.
 #[derive(Debug)]
 pub struct Brought {
-    /// The token.
-    pub token: Secret<String>,
+    /// Its digest: nothing behind this needs the token itself.
+    pub token: Digest,
     /// How it came.
     pub means: Means,
 }
@@ -94,6 +94,10 @@ impl Engine {
     ) -> Result<(Arrival, Option<Means>), OAuthError> {
         let rules = &visit.client.session_transfer;
         if !(rules.by_cookie || rules.by_query) {
+            // To this client it is a parameter like any that it does not know; but whoever wonders finds out why.
+            if brought.iter().any(|brought| brought.means == Means::Query) {
+                not_taken(visit, None, METHOD, Means::Query);
+            }
             return Ok((Arrival::Nothing, None));
         }
         let counts = |brought: &&Brought| match brought.means {
@@ -156,14 +160,14 @@ impl Engine {
     ) -> Result<Arrival, OAuthError> {
         let UsedHere { token, session } = used;
         let request = visit.request;
-        let Some(person) = session.and_then(|session| with_session(people, session)) else {
-            not_taken(visit, None, USED_UP, means);
-            return Ok(Arrival::Refused { ended: false });
-        };
         if request.prompt.login || request.prompt.select_account {
             not_taken(visit, Some(&token.sub), PROMPT, means);
             return Ok(Arrival::Nothing);
         }
+        let Some(person) = session.and_then(|session| with_session(people, session)) else {
+            not_taken(visit, Some(&token.sub), USED_UP, means);
+            return Ok(Arrival::Refused { ended: false });
+        };
         let reason = match self.check_token(visit, &token).await? {
             Err(reason) => reason,
             Ok(_) if !self.is_recent(&person.loaded.session, request) => AGE,
@@ -191,11 +195,10 @@ impl Engine {
             Err(reason) => return Ok(Err(reason)),
         };
         if !people.is_empty() && with_subject(people, &token.sub).is_none() {
-            let is_bound = bound >= Binding::Prefix && self.settings().session_transfer.enforce_binding;
-            return Ok(Err(if is_bound { OTHERS } else { OTHERS_FROM_ANYWHERE }));
+            return Ok(Err(if bound >= Binding::Prefix { OTHERS } else { OTHERS_FROM_ANYWHERE }));
         }
         let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(browser.address);
-        let detail = format!("from {} by {}", made.client_id, means.as_str());
+        let detail = format!("from {} by {}; network compared by: {bound}", made.client_id, means.as_str());
         if let Some(own) = with_subject(people, &token.sub)
             && self.is_recent(&own.loaded.session, request)
         {
@@ -217,7 +220,7 @@ impl Engine {
         let until = token.parent.until;
         let mut session = Session {
             device: Device::only_described(&Device::described(&browser.user_agent)),
-            parent: Some(Box::new(token.parent)),
+            parent: Some(Box::new(if client.session_transfer.cascade { token.parent.cascading() } else { token.parent })),
             ..begun
         };
         session.end_by(until);
@@ -278,11 +281,14 @@ impl Engine {
     }
 }
 
-/// The token among the parameters of a request, by either of its names.
+/// What a token is called among the parameters of a request.
+pub const PARAMETERS: [&str; 2] = ["session_transfer_token", "interclient_token"];
+
+/// The token among the parameters of a request.
 #[must_use]
 pub fn brought_by(parameters: &Parameters) -> Option<Brought> {
-    let token = ["session_transfer_token", "interclient_token"].into_iter().find_map(|name| parameters.secret(name))?;
-    Some(Brought { token, means: Means::Query })
+    let token = PARAMETERS.into_iter().find_map(|name| parameters.get(name))?;
+    Some(Brought { token: Digest::of(token), means: Means::Query })
 }
 
 /// Says why a token was not taken. Whoever brought it is told nothing.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::answer::{ResponseMode, ReturnTo};
+use super::arrival::{Brought, Means};
 use super::pushed::{self, PREFIX};
 use super::request::{MAX_ECHO, RedirectError, Refusal, speaks_openid};
 use super::request_object;
@@ -15,12 +16,14 @@ use crate::outbound::Bounds;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// Which way a request came.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Provenance {
     /// It was pushed: digest of its reference.
     pub(super) pushed: Option<Digest>,
     /// Its parameters are signed by the client.
     pub(super) signed: bool,
+    /// The session transfer token that was pushed with it.
+    pub(super) brought: Option<Brought>,
 }
 
 /// The parameters that hold, and where they are from.
@@ -51,7 +54,9 @@ impl Engine {
             let request = self.pushed().claim(&reference, client, browser, lifetime).await?.ok_or_else(pushed::gone)?;
             demand_signature(client, request.signed)?;
             // RFC 9126 section 4: what is said beside the reference counts for nothing.
-            return Ok((Cow::Owned(request.parameters), Provenance { pushed: Some(reference), signed: request.signed }));
+            let brought = request.brought.map(|token| Brought { token, means: Means::Query });
+            let provenance = Provenance { pushed: Some(reference), signed: request.signed, brought };
+            return Ok((Cow::Owned(request.parameters), provenance));
         }
         if client.requests.require_pushed || self.settings().authorization.pushed_required {
             return Err(OAuthError::invalid_request("The authorization request must be pushed (RFC 9126)."));
@@ -65,7 +70,7 @@ impl Engine {
             }
         };
         let object = self.read_request_object(client, &jwt, browser.as_bytes()).await?;
-        Ok((Cow::Owned(beside(client, given, object)?), Provenance { pushed: None, signed: true }))
+        Ok((Cow::Owned(beside(client, given, object)?), Provenance { signed: true, ..Provenance::default() }))
     }
 
     /// The effective parameters of a request that a client pushes.
@@ -79,7 +84,7 @@ impl Engine {
         };
         // RFC 9126 section 3: nothing but the object's own parameters counts.
         let parameters = self.read_request_object(client, jwt, &[]).await?;
-        Ok((Cow::Owned(parameters), Provenance { pushed: None, signed: true }))
+        Ok((Cow::Owned(parameters), Provenance { signed: true, ..Provenance::default() }))
     }
 
     /// The request object that a client publishes at one of its registered addresses (RFC 9101 section 5.2).

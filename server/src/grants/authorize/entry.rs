@@ -49,7 +49,7 @@ impl Engine {
         request.pushed = provenance.pushed;
         // A token beside a reference comes first: apps add theirs to what the web app has prepared.
         if brought.iter().all(|brought| brought.means != Means::Query) {
-            brought.extend(brought_by(&parameters));
+            brought.extend(provenance.brought.or_else(|| brought_by(&parameters)));
         }
         let (to, pushed) = (request.return_to(), request.pushed);
         let mut proceeded = match self.settle_arrival(&request, browser, &brought, changes).await {

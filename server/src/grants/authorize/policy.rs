@@ -11,7 +11,7 @@ use crate::grants::engine::Engine;
 use crate::issuance::action::{Judgement, RequestContext, SignInFacts, Unjudged};
 use crate::network::Place;
 use crate::protocol::OAuthError;
-use crate::sessions::{Loaded, Session, Terms};
+use crate::sessions::{Change, Loaded, Session, Terms};
 use crate::settings::meaning::Factor;
 use crate::telemetry::{AuditEvent, Code, codes};
 use crate::tokens::session_id::SessionId;
@@ -74,7 +74,7 @@ impl Engine {
                 let event = |code| AuditEvent::refused(code).client_id(&client.id).subject(&session.sub).sid(&sid);
                 let error = report(unjudged, event, browser);
                 if unwanted {
-                    self.end_unused(sid, session, client).await?;
+                    self.end_unused(sid, client).await?;
                 }
                 return Err(error);
             }
@@ -87,13 +87,14 @@ impl Engine {
 
     /// Ends the session that a token began in this very request: while it stayed, the person would be denied wherever they go, and no sign-in
     /// page would appear at which they could come by themselves.
-    async fn end_unused(&self, sid: SessionId, session: &Session, client: &Client) -> Result<(), OAuthError> {
-        // Another tab may have used it meanwhile, or its person may have signed in anew there.
-        if session.parent.is_none() || session.grown || !session.apps.is_empty() {
-            return Ok(());
-        }
-        if let Some(session) = self.sessions().end(sid).await? {
-            let event = AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id).subject(&session.sub).sid(&sid);
+    async fn end_unused(&self, sid: SessionId, client: &Client) -> Result<(), OAuthError> {
+        let ended = self.sessions().update(sid, |session, _| {
+            // While the action thought, another tab may have used it, or its person may have signed in anew there.
+            let is_used = session.grown || !session.apps.is_empty() || session.last_used != session.created;
+            if session.parent.is_none() || is_used { Change::Keep(None) } else { Change::End(Some(session.sub.clone())) }
+        });
+        if let Some(sub) = ended.await?.flatten() {
+            let event = AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id).subject(&sub).sid(&sid);
             event.detail("begun by a session transfer token, and denied by an action").emit();
         }
         Ok(())

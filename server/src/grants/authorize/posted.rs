@@ -22,7 +22,8 @@ impl Engine {
     /// When the store fails.
     pub async fn keep_posted(&self, endpoint: &str, parameters: Parameters) -> Result<Secret<String>, OAuthError> {
         let client_id = endpoint.to_owned();
-        let request = PushedRequest { client_id, parameters, signed: false, received: self.clock().now(), browser: None };
+        let received = self.clock().now();
+        let request = PushedRequest { client_id, parameters, signed: false, received, browser: None, brought: None };
         Ok(self.pushed().keep(PREFIX, &request, WAITS).await?)
     }
 

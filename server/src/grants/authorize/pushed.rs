@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::arrival::brought_by;
+use super::arrival::{PARAMETERS as TRANSFER_TOKENS, brought_by};
 use super::request::Refusal;
 use crate::clients::Client;
 use crate::foundation::{Clock, Digest, Secret, Timestamp, encoding, random};
@@ -48,6 +48,9 @@ pub(super) struct PushedRequest {
     /// Digest of the binding cookie of the browser that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) browser: Option<Digest>,
+    /// Digest of the session transfer token that came with it. The token itself is kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) brought: Option<Digest>,
 }
 
 /// The pushed requests of the store.
@@ -137,11 +140,6 @@ impl Engine {
         if call.parameters.get("request_uri").is_some() {
             return Err(OAuthError::invalid_request("A pushed request must not have request_uri."));
         }
-        if brought_by(call.parameters).is_some() {
-            return Err(OAuthError::invalid_request(
-                "A session transfer token goes beside the request_uri, and not into the pushed request.",
-            ));
-        }
         let given = call.parameters.without(&CREDENTIALS).with("client_id", &client.id);
         let (parameters, provenance) = self.resolve_pushed(&given, client).await?;
         // RFC 9449 section 10.1: a proof binds the code to its key, as dpop_jkt does.
@@ -155,6 +153,8 @@ impl Engine {
             (Some(key), None) => parameters.with("dpop_jkt", &key),
             _ => parameters.into_owned(),
         };
+        let brought = brought_by(call.parameters).or_else(|| brought_by(&parameters)).map(|brought| brought.token);
+        let parameters = parameters.without(&TRANSFER_TOKENS);
         self.parse_authorization_request(&parameters).await.map_err(Refusal::into_error)?;
         let lifetime = self.settings().authorization.pushed_lifetime;
         let request = PushedRequest {
@@ -163,6 +163,7 @@ impl Engine {
             signed: provenance.signed,
             received: self.clock().now(),
             browser: None,
+            brought,
         };
         Ok(Pushed { request_uri: self.pushed().keep(PREFIX, &request, lifetime).await?, expires_in: lifetime.as_secs() })
     }

@@ -166,16 +166,9 @@ impl Engine {
         fresh: Session,
         ended: AuditEvent<'_>,
     ) -> Result<BrowserSession, OAuthError> {
-        // One that grew from an app's ends, with the refresh tokens that hang on it: what comes now did not grow from that.
-        let own = match own {
-            Some(own) if own.loaded.session.parent.is_some() => {
-                if let Some(session) = self.sessions().end(own.loaded.id).await? {
-                    let event = ended.subject(&session.sub).sid(&own.loaded.id);
-                    event.detail("its person signed in to this browser in another way").emit();
-                }
-                None
-            }
-            own => own,
+        let (grown, own): (Option<SignedIn>, _) = match own {
+            Some(own) if own.loaded.session.parent.is_some() => (Some(own), None),
+            own => (None, own),
         };
         if let Some(own) = own {
             let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
@@ -195,6 +188,13 @@ impl Engine {
         let handle = SessionHandle::new(HandleKind::SessionCookie, id);
         let session = Session { cookie: Some(Digest::of(handle.secret.expose())), ..fresh };
         self.sessions().create(handle.session, &session).await?;
+        // One that grew from an app's ends, with the refresh tokens that hang on it: what comes now did not grow from that.
+        if let Some(grown) = grown
+            && let Some(session) = self.sessions().end(grown.loaded.id).await?
+        {
+            let event = ended.subject(&session.sub).sid(&grown.loaded.id);
+            event.detail("its person signed in to this browser in another way").emit();
+        }
         Ok(BrowserSession { handle, new: true })
     }
 }

@@ -95,12 +95,15 @@ impl Engine {
                 "The client's session transfer tokens are bound to keys: prove the key of the refresh token or device session.";
             return Err(OAuthError::new(ErrorCode::InvalidDpopProof, description));
         }
+        if loaded.session.kind == SessionKind::Device {
+            self.check_age(&loaded.session)?;
+        }
         if loaded.session.parent.is_some() {
             let description = "What came from a session transfer token cannot have another one made.";
             return Err(OAuthError::new(ErrorCode::InvalidGrant, description));
         }
         let follows = match (rules.cascade, loaded.session.kind) {
-            (true, _) => Follows::Grant,
+            (true, _) => Follows::App,
             (false, SessionKind::Device) => Follows::Session,
             (false, _) => Follows::Nothing,
         };
@@ -112,7 +115,8 @@ impl Engine {
             authentication: Authentication { time: loaded.session.auth_time, acr, amr },
             parent: Parent {
                 session: loaded.id,
-                grant: Some(grant.id.clone()),
+                // Other grants come and go with the access tokens of a day.
+                grant: grant.refresh.is_some().then(|| grant.id.clone()),
                 follows,
                 until: [loaded.session.ends_at_latest(), grant.refresh.as_ref().and_then(|refresh| refresh.expires)]
                     .into_iter()
@@ -132,14 +136,19 @@ impl Engine {
         Ok(self.transfer_tokens().issue(token, lifetime).await?)
     }
 
-    /// Hangs the session of a refresh token on the web session that it was granted in, or on what that grew from (`enforce_online_refresh_tokens`
-    /// of the client). It lives no longer than what it hangs on.
+    /// Hangs the session of a refresh token on the web session that it was granted in, or on what that grew from
+    /// (`enforce_online_refresh_tokens` of either client). It lives no longer than what it hangs on.
     ///
     /// # Errors
     /// `invalid_grant` when the web session has ended meanwhile.
     pub(super) async fn hang(&self, session: &mut Session, web: Loaded, client: &Client) -> Result<(), OAuthError> {
         let Some(above) = web.session.parent.clone() else { return Ok(()) };
-        let parent = if client.session_transfer.online_refresh_tokens {
+        let origin = match &above.transfer {
+            Some(transfer) => self.clients().find(&transfer.client_id).await?,
+            None => None,
+        };
+        let is_online = |client: &Client| client.session_transfer.online_refresh_tokens;
+        let parent = if is_online(client) || origin.is_some_and(|origin| is_online(&origin)) {
             let (id, until) = (web.id, web.session.ends_at_latest());
             let marked = self.sessions().change(web, |web, _| {
                 web.grown = true;
@@ -184,7 +193,6 @@ impl Engine {
             Actor::DeviceSecret(_) => self.prove_device(client, &request, confirmation, facts).await?,
             Actor::AccessToken(_) => self.prove_access(client, &request, confirmation, facts).await?,
         };
-        self.check_age(&proven.loaded.session)?;
         let settings = &self.settings().session_transfer;
         let interclient = request.token_type == names::TYPE_INTERCLIENT;
         let lifetime = if interclient { settings.interclient_lifetime } else { settings.lifetime };
@@ -261,8 +269,8 @@ impl Engine {
         let living =
             |grant: &&Grant| client.stood_at(grant.issued) && grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
         let grants = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
-        // What it was used with last speaks for the app.
-        let used = |grant: &&Grant| grant.refresh.as_ref().map_or(grant.issued, |refresh| refresh.last_used);
+        // What it was used with last speaks for the app; before all a refresh token, which is what it signs out by.
+        let used = |grant: &&Grant| grant.refresh.as_ref().map_or((false, grant.issued), |refresh| (true, refresh.last_used));
         let grant = grants.filter(living).max_by_key(used).cloned();
         let grant = grant.ok_or_else(|| OAuthError::invalid_grant("the app is not signed in on this device"))?;
         Ok(SignedInApp { loaded, grant, key_proven: standing == Standing::Enrolled })
