@@ -43,9 +43,10 @@ const ordinary = { response_type: 'code', scope: 'openid profile' };
 const app = express();
 // The library does not pass the token on by itself.
 app.use((request, response, next) => {
-  const { session_transfer_token } = request.query;
+  const { session_transfer_token, pushed } = request.query;
   const more = session_transfer_token ? { session_transfer_token } : {};
-  openid.auth({ ...config, authorizationParams: { ...ordinary, ...more } })(request, response, next);
+  const authorizationParams = { ...ordinary, ...more };
+  openid.auth({ ...config, authorizationParams, pushedAuthorizationRequests: pushed === 'yes' })(request, response, next);
 });
 app.get('/', (request, response) => response.json({ sub: request.oidc.user?.sub ?? null }));
 
@@ -70,7 +71,8 @@ const first = await ssoCredentials();
 const by_query = await open(`${baseURL}/login?session_transfer_token=${first}`);
 const again = await open(`${baseURL}/login?session_transfer_token=${first}`);
 const by_cookie = await open(`${baseURL}/login`, await ssoCredentials());
+const by_push = await open(`${baseURL}/login?pushed=yes&session_transfer_token=${await ssoCredentials()}`);
 const without = await open(`${baseURL}/login`);
 server.close();
 server.closeAllConnections();
-tell({ by_query, again, by_cookie, without });
+tell({ by_query, again, by_cookie, by_push, without });

@@ -26,5 +26,8 @@ fn chromium_brings_a_token_to_an_express_app_by_query_and_by_cookie() {
     assert!(!told["by_query"]["address"].as_str().expect("an address").contains("session_transfer_token"), "{told}");
     assert_eq!((&told["again"]["sub"], &told["again"]["asked"]), (&json!(null), &json!(true)), "a second use: {told}");
     assert_eq!((&told["by_cookie"]["sub"], &told["by_cookie"]["cookies_left"]), (sub, &json!(0)), "{told}");
+    assert_eq!(&told["by_push"]["sub"], sub, "{told}");
+    let web = brief["web"]["client_id"].as_str().expect("an id");
+    server.trail().one("SI2022", &[("client_id", web)]);
     assert_eq!((&told["without"]["sub"], &told["without"]["asked"]), (&json!(null), &json!(true)), "{told}");
 }

@@ -33,6 +33,7 @@ pub struct Parent {
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
     /// The session, and that the app that had the token made is signed in there still: by the grant that is named, else by any.
+    #[serde(alias = "grant")]
     App,
     /// The session.
     Session,
