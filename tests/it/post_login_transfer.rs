@@ -94,11 +94,11 @@ fn a_younger_session_that_is_denied_takes_the_place_of_no_older_one() {
     let asked = Authorization::new(KEEPER, "openid offline_access")
         .set("session_transfer_token", &token_from(&server, ELSEWHERE, &first.tokens));
     let kept = Tokens(server.token(KEEPER, asked.redeem(&browser.ask(&server, &asked).code())).ok());
-    std::thread::sleep(std::time::Duration::from_millis(3100));
+    std::thread::sleep(std::time::Duration::from_millis(8100));
     // The person has signed in to the app anew, and that alone is young enough for what is asked.
     let later = server.sign_in(APP, &first.person, "openid offline_access");
     let since = jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
-    let young = |request: &Authorization| request.clone().set("max_age", &(now() - since + 2).to_string());
+    let young = |request: &Authorization| request.clone().set("max_age", &(now() - since + 6).to_string());
     let made = Tokens(ask_from(&server, HERE, APP, form(&server, later.refresh())).ok());
     let issuer = server.issuer.parse().expect("a URL");
     browser.plant(&issuer, &format!("session_transfer_token={}", made.access()));
@@ -133,6 +133,8 @@ fn what_another_tab_has_used_meanwhile_is_not_ended_by_a_denial() {
         let (person, authenticator, _) = equipped(&server);
         let tokens = server.sign_in(APP, &person, "openid offline_access");
         let (browser, request) = (Browser::behind(HERE), with(&token_from(&server, HERE, &tokens)).set("claims", claims));
+        browser.ask(&server, &request).page();
+        // The page is loaded again, which makes the session no older than the request.
         let form = browser.ask(&server, &request).page().form("otp").expect("a field for a code");
         if used {
             let code = browser.ask(&server, &silent).code();

@@ -38,11 +38,42 @@ fn either_client_enforces_that_what_grew_ends_with_the_refresh_token() {
         let server = saying("enforce_cascade_revocation", native, web).start();
         let tokens = server.sign_in(APP, &server.person(), "openid offline_access");
         let made = Tokens(ask_from(&server, HERE, APP, form(&server, tokens.refresh())).ok());
-        let browser = here();
-        browser.ask(&server, &Authorization::new(KEEPER, "openid").set("session_transfer_token", made.access())).code();
+        let (browser, request) = (here(), Authorization::new(KEEPER, "openid offline_access"));
+        let request = request.set("session_transfer_token", made.access());
+        let kept = Tokens(server.token(KEEPER, request.redeem(&browser.ask(&server, &request).code())).ok());
         server.revoke(APP, made.refresh());
-        assert_eq!(is_signed_in(&server, &browser), !(native || web), "{native} {web}");
-        assert_eq!(server.trail().all("SE3013", &[]).len(), usize::from(native || web), "its end is told");
+        let enforced = native || web;
+        assert_eq!(is_signed_in(&server, &browser), !enforced, "{native} {web}");
+        assert_eq!(server.refresh(KEEPER, kept.refresh()).status, if enforced { 400 } else { 200 }, "{native} {web}");
+        let ends = server.trail().all("SE3013", &[]).len();
+        assert_eq!(ends, if enforced { 2 } else { 0 }, "the end of either is told");
+    }
+}
+
+#[test]
+fn a_client_that_enforces_it_does_so_in_the_session_that_another_began() {
+    for online in [true, false] {
+        let mild = |mut rules: serde_json::Value| {
+            rules["enforce_cascade_revocation"] = false.into();
+            rules["enforce_online_refresh_tokens"] = online.into();
+            rules
+        };
+        let strict = json!({
+            "allowed_authentication_methods": ["query"], "allow_refresh_token": true, "enforce_online_refresh_tokens": online,
+        });
+        let server = setup()
+            .client(APP.id, "session_transfer", mild(json!({ "can_create_session_transfer_token": true })))
+            .client(WEB.id, "session_transfer", mild(json!({ "allowed_authentication_methods": ["query"] })))
+            .client(KEEPER.id, "session_transfer", strict)
+            .client(KEEPER.id, "first_party", true)
+            .start();
+        let tokens = server.sign_in(APP, &server.person(), "openid offline_access");
+        let made = Tokens(ask_from(&server, HERE, APP, form(&server, tokens.refresh())).ok());
+        let (browser, request) = (here(), Authorization::new(KEEPER, "openid offline_access"));
+        browser.ask(&server, &with(made.access())).code();
+        let kept = Tokens(server.token(KEEPER, request.redeem(&browser.ask(&server, &request).code())).ok());
+        server.revoke(APP, made.refresh());
+        server.refresh(KEEPER, kept.refresh()).refused(400, "invalid_grant");
     }
 }
 
@@ -141,10 +172,10 @@ fn what_is_taken_back_after_a_token_was_made_counts_when_it_is_used() {
 
 #[test]
 fn a_device_that_is_too_old_to_let_others_in_opens_no_page_either() {
-    let server = setup().set("sessions.device.auth_lifetime", "2s").start();
+    let server = setup().set("sessions.device.auth_lifetime", "5s").start();
     let device = server.device(APP);
     let made = Tokens(ask_from(&server, HERE, APP, form(&server, device.refresh())).ok());
-    std::thread::sleep(std::time::Duration::from_millis(3100));
+    std::thread::sleep(std::time::Duration::from_millis(6100));
     let told = ask_from(&server, HERE, APP, form(&server, made.refresh()));
     told.refused(400, "interaction_required");
     server.trail().one("fertft", &[("client_id", APP.id)]);
@@ -170,6 +201,48 @@ fn where_everybody_must_show_a_second_factor_so_must_who_comes_with_a_token() {
     assert!(page.form("otp").is_some() && page.form("username").is_none(), "the missing factor alone: {}", page.body);
     let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
     assert_eq!(browser.ask(&server, &silent).error(&silent, &server), "interaction_required");
+}
+
+#[test]
+fn where_nothing_may_be_shown_no_older_session_ends_for_want_of_a_second_factor() {
+    let server = setup().set("sign_in.second_factor", "on_request").start();
+    let (person, _, _) = equipped(&server);
+    let signed_in = || server.sign_in(APP, &person, "openid offline_access");
+    let browser = here();
+    browser.ask(&server, &with(&token_from(&server, HERE, &signed_in()))).code();
+    std::thread::sleep(std::time::Duration::from_millis(8100));
+    let later = signed_in();
+    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
+    let request = with(&token_from(&server, HERE, &later)).set("claims", claims).set("prompt", "none");
+    let since = jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
+    let request = request.set("max_age", &(crate::harness::app::now() - since + 6).to_string());
+    assert_eq!(browser.ask(&server, &request).error(&request, &server), "interaction_required");
+    assert!(is_signed_in(&server, &browser));
+    assert!(server.trail().all("SE3011", &[]).is_empty());
+}
+
+#[test]
+fn an_app_that_was_deleted_and_registered_again_carries_nobody_of_before() {
+    let server = without_refresh_tokens().start();
+    let mut metadata = json!({
+        "client_id": "app-again", "application_type": "native", "token_endpoint_auth_method": "none", "redirect_uris": [APP.redirect],
+        "grant_types": ["authorization_code", crate::harness::TOKEN_EXCHANGE], "scope": "openid device_sso",
+        "session_transfer": { "can_create_session_transfer_token": true },
+    });
+    let family = server.command(&["client", "show", ONE.id, "--json"]).fine().json()["device_sso_family"].clone();
+    metadata["device_sso_family"] = family;
+    let add = || server.command_with(&["client", "add", "--from", "/dev/stdin"], &metadata.to_string()).fine();
+    add();
+    let again = Client { id: "app-again", ..APP };
+    let device = server.device(ONE);
+    server.exchange(again, &device, "openid").ok();
+    let browser = opened_by(&server, again, &device);
+    assert!(is_signed_in(&server, &browser));
+    server.command(&["client", "delete", again.id]).fine();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    add();
+    server.exchange(again, &device, "openid").ok();
+    assert!(!is_signed_in(&server, &browser));
 }
 
 #[test]

@@ -94,10 +94,12 @@ pub fn remove_transfer_token(request: &HttpRequest, issuer: &Issuer, answer: &mu
     }
 }
 
-/// The paths for which an app may have set a cookie that is sent to that one: the root, each folder on the way, and itself.
+/// The paths for which an app may have set a cookie that is sent to that one (RFC 6265 section 5.1.4): the root, each folder on the way, with and
+/// without a slash at its end, and itself.
 fn paths(endpoint: &str) -> impl Iterator<Item = &str> {
-    let ends = endpoint.char_indices().filter(|(at, character)| *character == '/' && *at > 0).map(|(at, _)| at);
-    ["/"].into_iter().chain(ends.chain([endpoint.len()]).map(|end| &endpoint[..end]))
+    let slashes = endpoint.match_indices('/').map(|(at, _)| at);
+    let ends = slashes.flat_map(|at| [at, at + 1]).filter(|end| *end > 0).chain([endpoint.len()]);
+    ends.map(|end| &endpoint[..end])
 }
 
 /// The host of the issuer and the domains above it, for which an app may have set a cookie. One that browsers take for nobody's they pass over.
@@ -180,5 +182,19 @@ fn add(cookie: &Cookie<'_>, answer: &mut HttpResponse) {
     if let Err(error) = answer.add_cookie(cookie) {
         // Names and values are ours and made of cookie characters.
         tracing::error!(%error, "a cookie could not be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paths;
+
+    #[test]
+    fn a_cookie_may_be_set_for_every_folder_on_the_way() {
+        assert_eq!(paths("/authorize").collect::<Vec<_>>(), ["/", "/authorize"]);
+        assert_eq!(
+            paths("/one/two/authorize").collect::<Vec<_>>(),
+            ["/", "/one", "/one/", "/one/two", "/one/two/", "/one/two/authorize"]
+        );
     }
 }

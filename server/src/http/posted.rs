@@ -98,7 +98,7 @@ pub async fn read(
     }
 }
 
-/// The session transfer tokens among parameters. They are made for addresses, and are never kept but as digests, so they stand beside a reference.
+/// The session transfer tokens among parameters. They are made for addresses, and are not kept with what was posted: they stand beside the reference to it.
 fn of_transfer(parameters: &Parameters) -> Parameters {
     let others: Vec<&str> = parameters.iter().map(|(name, _)| name).filter(|name| !TRANSFER_TOKENS.contains(name)).collect();
     parameters.without(&others)

@@ -106,9 +106,9 @@ impl Notices {
     }
 
     /// Whether there is a client of that name which stood when something was issued to it.
-    pub(super) async fn client_stood_at(&self, client_id: &str, issued: Option<Timestamp>) -> Result<bool, StorageError> {
+    pub(super) async fn client_stood_at(&self, client_id: &str, issued: Timestamp) -> Result<bool, StorageError> {
         let client = self.clients.find(client_id).await?;
-        Ok(client.is_some_and(|client| issued.is_none_or(|issued| client.stood_at(issued))))
+        Ok(client.is_some_and(|client| client.stood_at(issued)))
     }
 
     /// Lets the deliverer of this server look at once.

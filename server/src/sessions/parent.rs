@@ -15,7 +15,7 @@ use crate::tokens::session_id::SessionId;
 pub struct Parent {
     /// The session above.
     pub session: SessionId,
-    /// The grant in it whose refresh token the app had. None: the app had none, and hangs there by whatever grant it has.
+    /// The grant in it with the refresh token of the app. None: the app had none, and counts as signed in there with whatever grant it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
     /// What of that it needs to live.
@@ -33,7 +33,7 @@ pub struct Parent {
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
     /// The session, and that the app that had the token made is signed in there still: by the grant that is named, else by any.
-    #[serde(alias = "grant")]
+    #[serde(rename = "grant")]
     App,
     /// The session.
     Session,
@@ -84,27 +84,26 @@ impl Parent {
         Self { follows: Follows::App, ..self }
     }
 
-    /// Whether what grew from it stands at `now`, given the session above as it is then.
+    /// Whether what grew from it at `since` stands at `now`, given the session above as it is then.
     #[must_use]
-    pub(super) fn carries(&self, above: Option<&Session>, now: Timestamp) -> bool {
+    pub(super) fn carries(&self, above: Option<&Session>, since: Timestamp, now: Timestamp) -> bool {
         match (self.follows, above) {
             (Follows::Nothing, _) | (Follows::Session, Some(_)) => true,
             (_, None) => false,
-            (Follows::App, Some(above)) => self.stands_in(above, now),
+            (Follows::App, Some(above)) => self.stands_in(above, since, now),
         }
     }
 
-    /// Whether the app that had the token made is signed in there at `now`: a grant whose refresh token is dead carries nobody.
+    /// Whether the app that had the token made is signed in there at `now` and has been all the time: a grant whose refresh token is dead
+    /// carries nobody, nor does an app that was signed out and has come again.
     #[must_use]
-    pub fn stands_in(&self, above: &Session, now: Timestamp) -> bool {
-        self.grants_in(above).any(|grant| grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now)))
-    }
-
-    /// The grants of the session above by which the app is signed in there.
-    pub(super) fn grants_in<'a>(&'a self, above: &'a Session) -> impl Iterator<Item = &'a Grant> {
+    pub fn stands_in(&self, above: &Session, since: Timestamp, now: Timestamp) -> bool {
+        let lives = |grant: &Grant| grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
         let app = self.transfer.as_ref().and_then(|transfer| above.apps.get(&transfer.client_id));
-        let named = |grant: &&Grant| self.grant.as_ref().is_none_or(|name| grant.id == *name);
-        app.into_iter().flat_map(|app| &app.grants).filter(named)
+        match &self.grant {
+            Some(grant) => above.grant_named(grant).is_some_and(lives),
+            None => app.is_some_and(|app| app.first_used <= since && app.grants.iter().any(lives)),
+        }
     }
 
     /// Whether it hangs on that session.

@@ -47,6 +47,7 @@ impl TransferToken {
 /// As stored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
+    #[serde(alias = "waiting")]
     token: Box<TransferToken>,
     /// The browser that has used it up, by the digest of its binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +55,9 @@ struct Record {
     /// The session that its person has there since; none while it is being judged, and when it was not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<SessionId>,
+    /// Whether it began that session.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    begun: bool,
 }
 
 /// What a presented token turned out to be.
@@ -76,6 +80,8 @@ pub struct UsedHere {
     pub token: Box<TransferToken>,
     /// The session that its person was given, if it was taken.
     pub session: Option<SessionId>,
+    /// Whether it began that session.
+    pub begun: bool,
 }
 
 /// The session transfer tokens of the store.
@@ -98,19 +104,20 @@ impl TransferTokens {
     /// When the store fails.
     pub async fn issue(&self, token: TransferToken, lifetime: Duration) -> Result<Secret<String>, StorageError> {
         let text = Secret::new(format!("{PREFIX}{}", encoding::encode(random::secret().expose())));
-        let record = Kind::TransferToken.write_json(&Record { token: Box::new(token), used_by: None, session: None })?;
+        let record =
+            Kind::TransferToken.write_json(&Record { token: Box::new(token), used_by: None, session: None, begun: false })?;
         self.store.insert(key(&Digest::of(text.expose())), record, Some(self.clock.now().plus(lifetime))).await?;
         Ok(text)
     }
 
-    /// Notes which session the person of a used token has in the browser that brought it.
+    /// Notes which session the person of a used token has in the browser that brought it, and whether the token has begun it.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn taken(&self, token: &Digest, session: SessionId) -> Result<(), StorageError> {
+    pub async fn taken(&self, token: &Digest, session: SessionId, begun: bool) -> Result<(), StorageError> {
         let Some(stored) = self.store.get(&key(token)).await? else { return Ok(()) };
         let record: Record = Kind::TransferToken.read_json(&stored.value)?;
-        let record = Kind::TransferToken.write_json(&Record { session: Some(session), ..record })?;
+        let record = Kind::TransferToken.write_json(&Record { session: Some(session), begun, ..record })?;
         self.store.compare_and_swap(key(token), stored.version, record, stored.expires).await.map(drop)
     }
 
@@ -125,7 +132,11 @@ impl TransferTokens {
             let record: Record = Kind::TransferToken.read_json(&stored.value)?;
             match record.used_by {
                 Some(user) if user == browser => {
-                    return Ok(Presented::UsedHere(UsedHere { token: record.token, session: record.session }));
+                    return Ok(Presented::UsedHere(UsedHere {
+                        token: record.token,
+                        session: record.session,
+                        begun: record.begun,
+                    }));
                 }
                 Some(_) => return Ok(Presented::Used),
                 None => {}
@@ -194,11 +205,11 @@ mod tests {
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
         assert!(again.iter().any(|found| matches!(found, Presented::UsedHere(UsedHere { session: None, .. }))));
         let session = SessionId::from_bytes([9; 16]);
-        tokens.taken(&text, session).await.unwrap();
+        tokens.taken(&text, session, true).await.unwrap();
         let again = [tokens.present(&text, here).await.unwrap(), tokens.present(&text, there).await.unwrap()];
-        assert!(
-            again.iter().any(|found| matches!(found, Presented::UsedHere(UsedHere { session: Some(id), .. }) if *id == session))
-        );
+        assert!(again.iter().any(
+            |found| matches!(found, Presented::UsedHere(UsedHere { session: Some(id), begun: true, .. }) if *id == session)
+        ));
         assert!(again.iter().any(|found| matches!(found, Presented::Used)));
         clock.advance(Duration::from_mins(1));
         assert!(matches!(tokens.present(&text, here).await.unwrap(), Presented::Unknown));

@@ -7,6 +7,7 @@ use super::notice::Participant;
 use super::parent::{Follows, Parent};
 use super::record::{Session, SessionKind, TOUCH_EVERY};
 use super::registry::{Change, Loaded, Sessions};
+use crate::foundation::Timestamp;
 use crate::storage::StorageError;
 use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
@@ -17,24 +18,25 @@ const DEPTH: usize = 4;
 impl Sessions {
     /// Whether everything above a session that it needs is there.
     pub(super) async fn is_carried(&self, session: &Session) -> Result<bool, StorageError> {
-        let mut parent = session.parent.clone();
+        let (mut parent, mut since) = (session.parent.clone(), session.created);
         for _ in 0..DEPTH {
             let Some(edge) = parent else { return Ok(true) };
             let above = self.read(edge.session).await?.map(|above| above.session);
-            if !edge.carries(above.as_deref(), self.now()) || !self.knows_origin(&edge, above.as_deref()).await? {
+            if !edge.carries(above.as_deref(), since, self.now()) || !self.knows_origin(&edge, above.as_deref(), since).await? {
                 return Ok(false);
             }
+            since = above.as_ref().map_or(since, |above| above.created);
             parent = above.and_then(|above| above.parent);
         }
         Ok(false)
     }
 
     /// Whether the app that had the token made is the client that it was: what was issued to one that was deleted has ended.
-    async fn knows_origin(&self, edge: &Parent, above: Option<&Session>) -> Result<bool, StorageError> {
+    async fn knows_origin(&self, edge: &Parent, above: Option<&Session>, since: Timestamp) -> Result<bool, StorageError> {
         let (Follows::App, Some(transfer), Some(notices)) = (edge.follows, &edge.transfer, self.notices()) else {
             return Ok(true);
         };
-        let issued = above.and_then(|above| edge.grants_in(above).map(|grant| grant.issued).max());
+        let issued = above.and_then(|above| above.grant_named(edge.grant.as_ref()?)).map_or(since, |grant| grant.issued);
         notices.client_stood_at(&transfer.client_id, issued).await
     }
 

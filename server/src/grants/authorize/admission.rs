@@ -49,7 +49,7 @@ impl Engine {
         }
         // Whatever it follows later: a token is no better than the sign-in that it was made in.
         let above = self.sessions().find(token.parent.session).await?;
-        if above.is_none_or(|above| !token.parent.stands_in(&above.session, self.clock().now())) {
+        if above.is_none_or(|above| !token.parent.stands_in(&above.session, token.issued, self.clock().now())) {
             return Ok(Err(PARENT));
         }
         if self.issuer().people().find_by_sub(&token.sub).await?.is_none_or(|person| person.disabled) {

@@ -7,6 +7,7 @@ use super::admission::{PARENT, Reason, UNKNOWN};
 use super::browser::{SignedIn, Visit, with_session, with_subject};
 use super::flow::is_final;
 use super::request::AuthorizationRequest;
+use super::step::{Owed, needs_second_factor};
 use super::transaction::Progress;
 use crate::clients::Client;
 use crate::foundation::Digest;
@@ -58,7 +59,7 @@ pub(super) enum Arrival {
         session: SessionId,
         /// Whether the browser has it from now on.
         new: bool,
-        /// Whether it begins with this request.
+        /// Whether it begins with this request, or with the same when it came first.
         begun: bool,
         /// What the token said of its making, for those who judge the sign-in.
         transfer: Option<Box<Transfer>>,
@@ -68,7 +69,7 @@ pub(super) enum Arrival {
         /// Whether people were signed out of the browser.
         ended: bool,
     },
-    /// Somebody who judges sign-ins has denied it; nothing was changed.
+    /// It cannot pass, so the person's older session stays in its place.
     Denied(OAuthError),
 }
 
@@ -133,8 +134,8 @@ impl Engine {
         let sub = token.sub.clone();
         let reason = match self.admit(visit, token, brought.means, people).await? {
             Ok(arrival) => {
-                if let Arrival::SignedIn { session, .. } = arrival {
-                    self.transfer_tokens().taken(&brought.token, session).await?;
+                if let Arrival::SignedIn { session, begun, .. } = arrival {
+                    self.transfer_tokens().taken(&brought.token, session, begun).await?;
                 }
                 return Ok(arrival);
             }
@@ -158,7 +159,7 @@ impl Engine {
         means: Means,
         people: &[SignedIn],
     ) -> Result<Arrival, OAuthError> {
-        let UsedHere { token, session } = used;
+        let UsedHere { token, session, begun } = used;
         let request = visit.request;
         if request.prompt.login || request.prompt.select_account {
             not_taken(visit, Some(&token.sub), PROMPT, means);
@@ -173,7 +174,7 @@ impl Engine {
             Ok(_) if !self.is_recent(&person.loaded.session, request) => AGE,
             Ok(_) => {
                 let transfer = token.made().cloned().map(Box::new);
-                return Ok(Arrival::SignedIn { session: person.loaded.id, new: false, begun: false, transfer });
+                return Ok(Arrival::SignedIn { session: person.loaded.id, new: false, begun, transfer });
             }
         };
         not_taken(visit, Some(&token.sub), reason, means);
@@ -198,7 +199,7 @@ impl Engine {
             return Ok(Err(if bound >= Binding::Prefix { OTHERS } else { OTHERS_FROM_ANYWHERE }));
         }
         let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(browser.address);
-        let detail = format!("from {} by {}; network compared by: {bound}", made.client_id, means.as_str());
+        let detail = format!("from {} by {}; bound by: {bound}", made.client_id, means.as_str());
         if let Some(own) = with_subject(people, &token.sub)
             && self.is_recent(&own.loaded.session, request)
         {
@@ -234,6 +235,9 @@ impl Engine {
             let progress = Progress { transfer: Some(Box::new(made.clone())), ..Progress::default() };
             match self.balance(visit, &progress, id, &session).await {
                 Err(error) if is_final(&error) => return Ok(Ok(Arrival::Denied(error))),
+                Ok((Owed::Code | Owed::Enrolment, _)) if request.prompt.none => {
+                    return Ok(Ok(Arrival::Denied(needs_second_factor())));
+                }
                 owed => owed.map(drop)?,
             }
         }
@@ -241,7 +245,10 @@ impl Engine {
         let sub = session.sub.clone();
         let put = self.put_in_browser(own, id, session, ended.address(browser.address)).await?;
         // What it grew from may have ended while it was written.
-        let Some(loaded) = self.sessions().find(put.handle.session).await? else { return Ok(Err(PARENT)) };
+        let Some(loaded) = self.sessions().find(put.handle.session).await? else {
+            self.sessions().end(put.handle.session).await?;
+            return Ok(Err(PARENT));
+        };
         let id = loaded.id;
         people.insert(0, SignedIn { handle: put.handle, loaded });
         if put.new {

@@ -46,7 +46,7 @@ impl Step {
                 (ErrorCode::AccountSelectionRequired, "The person must choose an account, which prompt none forbids.")
             }
             Self::SecondFactor(_) | Self::Enrol(_) => {
-                (ErrorCode::InteractionRequired, "The person must show a second factor, which prompt none forbids.")
+                return Some(needs_second_factor());
             }
             Self::Consent(_) => (ErrorCode::ConsentRequired, "The person must agree, which prompt none forbids."),
             Self::Answer(_) => return None,
@@ -209,6 +209,11 @@ pub(super) enum Owed {
     Nothing,
     Code,
     Enrolment,
+}
+
+/// A second factor would have to be shown where nothing may be.
+pub(super) fn needs_second_factor() -> OAuthError {
+    OAuthError::new(ErrorCode::InteractionRequired, "The person must show a second factor, which prompt none forbids.")
 }
 
 /// Nothing that the person could show would be enough.

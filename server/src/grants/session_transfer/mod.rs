@@ -10,13 +10,15 @@ pub(super) use request::TransferRequest;
 use self::request::Actor;
 use super::engine::Engine;
 use super::pipeline::{Facts, TokenCall};
-use crate::clients::{AuthenticatedClient, Client, DeviceBinding};
+use crate::clients::{AuthenticatedClient, Client, DeviceBinding, SessionTransfer};
 use crate::foundation::Secret;
 use crate::issuance::TokenResponse;
 use crate::protocol::{ErrorCode, OAuthError, Scope, names};
 use crate::sessions::keys::Standing;
 use crate::sessions::record::Authentication;
-use crate::sessions::{Change, Follows, Grant, Loaded, Parent, RequestContext, Session, SessionKind, Transfer, TransferToken};
+use crate::sessions::{
+    Change, Follows, Grant, Loaded, Parent, Refresh, RequestContext, Session, SessionKind, Transfer, TransferToken,
+};
 use crate::settings::meaning::{Factor, amr};
 use crate::telemetry::codes;
 use crate::tokens::Confirmation;
@@ -88,6 +90,7 @@ impl Engine {
     /// Why not; `unauthorized_client` when the client may not have any made.
     pub(super) async fn make_transfer_token(&self, maker: Maker<'_>, wanted: Wanted) -> Result<Secret<String>, OAuthError> {
         let Maker { client, loaded, grant, key_proven, call } = maker;
+        let signed_in_by = self.signed_in_by(client, loaded, grant);
         let Wanted { target, interclient, lifetime } = wanted;
         let rules = &client.session_transfer;
         if rules.binding == DeviceBinding::Key && !key_proven {
@@ -115,10 +118,9 @@ impl Engine {
             authentication: Authentication { time: loaded.session.auth_time, acr, amr },
             parent: Parent {
                 session: loaded.id,
-                // Other grants come and go with the access tokens of a day.
-                grant: grant.refresh.is_some().then(|| grant.id.clone()),
+                grant: signed_in_by.map(|(grant, _)| grant.id.clone()),
                 follows,
-                until: [loaded.session.ends_at_latest(), grant.refresh.as_ref().and_then(|refresh| refresh.expires)]
+                until: [loaded.session.ends_at_latest(), signed_in_by.and_then(|(_, refresh)| refresh.expires)]
                     .into_iter()
                     .flatten()
                     .min(),
@@ -136,6 +138,17 @@ impl Engine {
         Ok(self.transfer_tokens().issue(token, lifetime).await?)
     }
 
+    /// The refresh token by which an app is signed in: the one of the grant that speaks for it, else the one that it used last. None where it
+    /// has none: its other grants come and go with the access tokens of a day.
+    fn signed_in_by<'a>(&self, client: &Client, loaded: &'a Loaded, grant: &'a Grant) -> Option<(&'a Grant, &'a Refresh)> {
+        let now = self.clock().now();
+        let with_refresh = |grant: &'a Grant| grant.refresh.as_ref().map(|refresh| (grant, refresh));
+        let own = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
+        let living = own.filter(|grant| client.stood_at(grant.issued)).filter_map(with_refresh);
+        let last = || living.filter(|(_, refresh)| refresh.is_alive(now)).max_by_key(|(_, refresh)| refresh.last_used);
+        with_refresh(grant).or_else(last)
+    }
+
     /// Hangs the session of a refresh token on the web session that it was granted in, or on what that grew from
     /// (`enforce_online_refresh_tokens` of either client). It lives no longer than what it hangs on.
     ///
@@ -147,11 +160,19 @@ impl Engine {
             Some(transfer) => self.clients().find(&transfer.client_id).await?,
             None => None,
         };
-        let is_online = |client: &Client| client.session_transfer.online_refresh_tokens;
-        let parent = if is_online(client) || origin.is_some_and(|origin| is_online(&origin)) {
+        let either = |says: fn(&SessionTransfer) -> bool| {
+            says(&client.session_transfer) || origin.as_ref().is_some_and(|origin| says(&origin.session_transfer))
+        };
+        let cascades = either(|rules| rules.cascade);
+        let above = if cascades { Box::new(above.cascading()) } else { above };
+        let parent = if either(|rules| rules.online_refresh_tokens) {
             let (id, until) = (web.id, web.session.ends_at_latest());
             let marked = self.sessions().change(web, |web, _| {
                 web.grown = true;
+                // What hangs on it ends with the app's sign-in, so it does, too.
+                if cascades {
+                    web.parent = Some(above.clone());
+                }
                 Change::Write(())
             });
             marked.await?.ok_or_else(|| OAuthError::invalid_grant("the web session ended meanwhile"))?;
@@ -269,8 +290,8 @@ impl Engine {
         let living =
             |grant: &&Grant| client.stood_at(grant.issued) && grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
         let grants = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
-        // What it was used with last speaks for the app; before all a refresh token, which is what it signs out by.
-        let used = |grant: &&Grant| grant.refresh.as_ref().map_or((false, grant.issued), |refresh| (true, refresh.last_used));
+        // What it was used with last speaks for the app.
+        let used = |grant: &&Grant| grant.refresh.as_ref().map_or(grant.issued, |refresh| refresh.last_used);
         let grant = grants.filter(living).max_by_key(used).cloned();
         let grant = grant.ok_or_else(|| OAuthError::invalid_grant("the app is not signed in on this device"))?;
         Ok(SignedInApp { loaded, grant, key_proven: standing == Standing::Enrolled })
