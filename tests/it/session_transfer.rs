@@ -167,6 +167,12 @@ fn whoever_may_not_is_refused() {
         server.token(APP, form(&server, own.refresh()).set("audience", other)).refused(400, "invalid_target");
     }
     assert_eq!(server.trail().all("fertft", &[("client_id", APP.id)]).len(), 3, "each is told as what it was");
+    // Whoever is not the client that they say they are is told as that, and found among the transfers, too.
+    let request = http().post(server.url("/token")).header("content-type", "application/x-www-form-urlencoded");
+    let stranger = form(&server, own.refresh()).and("client_id", BACKEND_POST.id).and("client_secret", "wrong");
+    Server::send(request.body(stranger.encoded())).refused(401, "invalid_client");
+    server.trail().one("CL5001", &[("client_id", BACKEND_POST.id)]);
+    server.trail().one("fertft", &[("client_id", BACKEND_POST.id)]);
     // An audience that is none of ours means what it always meant here: nothing.
     let ordinary = server.token(APP, form(&server, own.refresh()).set("audience", "https://api.example.com/")).ok();
     assert_eq!(ordinary["token_type"], "Bearer");
