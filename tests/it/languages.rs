@@ -9,8 +9,7 @@ use crate::harness::cast::{FIRST_PARTY, ONE};
 use crate::harness::page::{Page, is};
 use crate::harness::server::http;
 use crate::harness::{Authorization, Browser, Server, Setup, binaries, shared};
-
-const TWO_FACTOR: &str = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
+use crate::second_factor::ESSENTIAL_TWO_FACTOR;
 
 /// The language that a page says it is in.
 #[track_caller]
@@ -46,7 +45,7 @@ fn heading(page: &Page) -> String {
 fn a_whole_sign_in_is_in_the_language_that_the_app_asks_for() {
     let server = shared::usual();
     let (person, browser) = (server.person(), Browser::new());
-    let request = Authorization::new(ONE, "openid email").set("ui_locales", "xx de-AT fr").set("claims", TWO_FACTOR);
+    let request = Authorization::new(ONE, "openid email").set("ui_locales", "xx de-AT fr").set("claims", ESSENTIAL_TWO_FACTOR);
     let page = browser.ask(server, &request).page();
     is_german(&page);
     assert_eq!(heading(&page), "Anmelden");

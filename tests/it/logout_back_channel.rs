@@ -34,11 +34,6 @@ fn claim(tokens: &Tokens, name: &str) -> String {
     jwt::claims(tokens.id())[name].as_str().expect("a text").to_owned()
 }
 
-fn log_out(server: &Server, browser: &Browser) {
-    let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-    browser.post(&form.action, &form.fields.and("logout", "yes"));
-}
-
 fn log_out_by(server: &Server, browser: &Browser, hint: &str) {
     let form = Form::of(&[("id_token_hint", hint)]);
     let answer = browser.post(&server.url("/logout").parse().expect("a URL"), &form);
@@ -74,7 +69,7 @@ fn a_logout_token_says_what_the_specification_asks() {
 fn whatever_ends_the_session() {
     type Ending = fn(&Server, &Visit);
     let endings: [(&str, Ending); 6] = [
-        ("confirmed", |server, visit| log_out(server, &visit.browser)),
+        ("confirmed", |server, visit| visit.browser.sign_out(server)),
         ("hint", |server, visit| log_out_by(server, &Browser::new(), visit.tokens.id())),
         ("session end", |server, visit| _ = server.command(&["session", "end", &claim(&visit.tokens, "sid")]).fine()),
         ("all", |server, visit| _ = server.command(&["session", "end", "--user", &visit.person.name, "--all"]).fine()),
@@ -100,7 +95,7 @@ fn offline_access_lives_on_but_the_client_is_told() {
     let party = RelyingParty::answering(&[]);
     let server = setup(&party).start();
     let Visit { browser, tokens, .. } = visit(&server, "openid offline_access");
-    log_out(&server, &browser);
+    browser.sign_out(&server);
     let token = party.tokens(1).remove(0);
     assert_eq!(jwt::claims(&token)["sid"], claim(&tokens, "sid").as_str(), "as its ID token said");
     let tokens = Tokens(server.refresh(BACKEND, tokens.refresh()).ok());
@@ -110,7 +105,7 @@ fn offline_access_lives_on_but_the_client_is_told() {
 
     let server = setup(&party).set("sessions.logout.offline_access", "end").start();
     let Visit { browser, tokens, .. } = visit(&server, "openid offline_access");
-    log_out(&server, &browser);
+    browser.sign_out(&server);
     server.refresh(BACKEND, tokens.refresh()).refused(400, "invalid_grant");
     assert_eq!(jwt::claims(&party.tokens(3)[2])["sid"], claim(&tokens, "sid").as_str());
 }
@@ -120,7 +115,7 @@ fn failures_are_tried_again_and_refusals_are_not() {
     let party = RelyingParty::answering(&[Reply::Status(500), Reply::Status(503)]);
     let server = setup(&party).start();
     let first = visit(&server, "openid");
-    log_out(&server, &first.browser);
+    first.browser.sign_out(&server);
     let tokens = party.tokens(3);
     let ids: Vec<_> = tokens.iter().map(|token| jwt::claims(token)["jti"].clone()).collect();
     assert!(ids[0] != ids[1] && ids[1] != ids[2], "each attempt is a token of its own: {ids:?}");
@@ -130,7 +125,7 @@ fn failures_are_tried_again_and_refusals_are_not() {
     let refusing = RelyingParty::answering(&[Reply::Status(400)]);
     let server = setup(&refusing).start();
     let second = visit(&server, "openid");
-    log_out(&server, &second.browser);
+    second.browser.sign_out(&server);
     until("it is given up", || !server.trail().all("SE3033", &[]).is_empty());
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(refusing.bodies().len(), 1);
@@ -148,7 +143,7 @@ fn a_slow_client_delays_neither_the_answer_nor_the_others() {
     server.sign_in_by(&browser, BACKEND, &person, "openid", None);
     server.sign_in_by(&browser, BACKEND_POST, &person, "openid", None);
     let began = Instant::now();
-    log_out(&server, &browser);
+    browser.sign_out(&server);
     quick.tokens(1);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(slow.tokens(1).len(), 1);
@@ -160,7 +155,7 @@ fn a_killed_server_tells_them_when_it_is_back() {
     let party = RelyingParty::answering(&[Reply::Late(Duration::from_mins(1))]);
     let server = setup(&party).set("sessions.logout.timeout", "3s").start();
     let Visit { browser, tokens, .. } = visit(&server, "openid");
-    log_out(&server, &browser);
+    browser.sign_out(&server);
     server.kill();
     let before = party.bodies().len();
     server.start_again();
@@ -182,7 +177,7 @@ fn private_addresses_are_asked_nothing_unless_allowed() {
     let party = RelyingParty::answering(&[]);
     let server = setup(&party).set("outbound.allow_private_addresses", false).start();
     let Visit { browser, .. } = visit(&server, "openid");
-    log_out(&server, &browser);
+    browser.sign_out(&server);
     until("it is refused", || !server.trail().all("SE3032", &[("client_id", BACKEND.id)]).is_empty());
     assert!(
         server.trail().all("SE3032", &[]).iter().all(|event| event["reason"].as_str().is_some_and(|why| why.contains("private")))
@@ -196,9 +191,9 @@ fn who_took_no_part_is_not_told() {
     let server = setup(&party).start();
     let (person, browser) = (server.person(), Browser::new());
     server.sign_in_by(&browser, ONE, &person, "openid", None);
-    log_out(&server, &browser);
+    browser.sign_out(&server);
     let last = visit(&server, "openid");
-    log_out(&server, &last.browser);
+    last.browser.sign_out(&server);
     assert_eq!(jwt::claims(&party.tokens(1)[0])["sid"], claim(&last.tokens, "sid").as_str());
 }
 

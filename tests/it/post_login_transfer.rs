@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::app::now;
 use crate::harness::maxmind::{asn, city, database};
 use crate::harness::{Authorization, Browser, Setup, Tokens, jwt};
 use crate::post_login_actions::{JUDGE, MISMATCH, refused};
-use crate::second_factor::equipped;
-use crate::session_transfer::{APP, SHOP, WEB, ask_from, form, setup, token_from};
+use crate::second_factor::{ESSENTIAL_TWO_FACTOR, equipped};
+use crate::session_transfer::{APP, SHOP, WEB, age, ask_from, form, setup, token_from};
 use crate::session_transfer_browser::{ELSEWHERE, HERE, app, with};
 use crate::session_transfer_tree::KEEPER;
 
@@ -97,8 +96,7 @@ fn a_younger_session_that_is_denied_takes_the_place_of_no_older_one() {
     std::thread::sleep(std::time::Duration::from_millis(8100));
     // The person has signed in to the app anew, and that alone is young enough for what is asked.
     let later = server.sign_in(APP, &first.person, "openid offline_access");
-    let since = jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
-    let young = |request: &Authorization| request.clone().set("max_age", &(now() - since + 6).to_string());
+    let young = |request: &Authorization| request.clone().set("max_age", &(age(&later) + 6).to_string());
     let made = Tokens(ask_from(&server, HERE, APP, form(&server, later.refresh())).ok());
     let issuer = server.issuer.parse().expect("a URL");
     browser.plant(&issuer, &format!("session_transfer_token={}", made.access()));
@@ -127,12 +125,12 @@ fn what_another_tab_has_used_meanwhile_is_not_ended_by_a_denial() {
         .property("op.postLoginAction.judge.enable", "true")
         .property("op.postLoginAction.judge.deny", &format!("{} Not here", WEB.id))
         .start();
-    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
     let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
     for used in [false, true] {
         let (person, authenticator, _) = equipped(&server);
         let tokens = server.sign_in(APP, &person, "openid offline_access");
-        let (browser, request) = (Browser::behind(HERE), with(&token_from(&server, HERE, &tokens)).set("claims", claims));
+        let (browser, request) =
+            (Browser::behind(HERE), with(&token_from(&server, HERE, &tokens)).set("claims", ESSENTIAL_TWO_FACTOR));
         browser.ask(&server, &request).page();
         // The page is loaded again, which makes the session no older than the request.
         let form = browser.ask(&server, &request).page().form("otp").expect("a field for a code");

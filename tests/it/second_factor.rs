@@ -8,6 +8,9 @@ use crate::harness::page::{Page, is};
 use crate::harness::{Authorization, Browser, Landing, Person, Server, Setup, Tokens, jwt, shared};
 
 const TWO_FACTOR: &str = "urn:symbolon:acr:two-factor";
+/// `claims` of a request that demands it.
+pub(crate) const ESSENTIAL_TWO_FACTOR: &str =
+    r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
 const PASSWORD: &str = "urn:symbolon:acr:password";
 
 fn request() -> Authorization {

@@ -179,8 +179,7 @@ fn a_code_that_waits_goes_with_the_sign_in_it_came_from() {
         ("deleted", |server, person, _| _ = server.command(&["user", "delete", &person.name]).fine()),
         ("ended", |server, person, _| _ = server.command(&["session", "end", "--user", &person.name, "--all"]).fine()),
         ("signed out", |server, _, browser| {
-            let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-            browser.post(&form.action, &form.fields.and("logout", "yes"));
+            browser.sign_out(server);
         }),
     ];
     let server = shared::usual();

@@ -95,8 +95,7 @@ fn the_page_that_apps_ask_may_be_framed_and_reads_a_cookie_of_its_own() {
     let first = state(server, &browser).expect("a state");
     server.sign_in_by(&browser, ONE, &person, "openid", None);
     assert_eq!(state(server, &browser).as_ref(), Some(&first), "the same as long as nobody signs in or out");
-    let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-    browser.post(&form.action, &form.fields.and("logout", "yes"));
+    browser.sign_out(server);
     assert_eq!(state(server, &browser), None, "signed out");
     server.sign_in_by(&browser, ONE, &person, "openid", None);
     assert_ne!(state(server, &browser), Some(first), "another sign-in");

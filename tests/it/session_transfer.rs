@@ -1,8 +1,9 @@
 //! Session transfer tokens are made: for a refresh token as the SDKs of Auth0 ask for them, for a device secret, as interclient tokens; and for
 //! nobody else.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::harness::app::now;
 use crate::harness::cast::{BACKEND, BACKEND_POST, CLAIMED, ONE, TWO};
 use crate::harness::server::http;
 use crate::harness::{
@@ -71,6 +72,27 @@ pub(crate) fn exchange(server: &Server, tokens: &Tokens, more: &[(&str, &str)]) 
         ("audience", &audience(server)),
     ]);
     more.iter().fold(form, |form, (name, value)| form.and(name, value))
+}
+
+/// Registers a native app that may have tokens made, and may be changed and deleted by commands.
+#[track_caller]
+pub(crate) fn add_app(server: &Server, id: &'static str, more: &[(&str, Value)]) -> Client {
+    let mut metadata = json!({
+        "client_id": id, "application_type": "native", "token_endpoint_auth_method": "none", "redirect_uris": [APP.redirect],
+        "grant_types": ["authorization_code", "refresh_token"], "scope": "openid offline_access",
+        "session_transfer": { "can_create_session_transfer_token": true },
+    });
+    for (name, value) in more {
+        metadata[*name] = value.clone();
+    }
+    server.command_with(&["client", "add", "--from", "/dev/stdin"], &metadata.to_string()).fine();
+    Client { id, ..APP }
+}
+
+/// Seconds since the person of these tokens has signed in.
+#[track_caller]
+pub(crate) fn age(tokens: &Tokens) -> u64 {
+    now() - jwt::claims(tokens.id())["auth_time"].as_u64().expect("a time")
 }
 
 #[test]

@@ -38,8 +38,7 @@ fn one_whose_session_has_ended_opens_nothing_and_that_is_told() {
     browser.ask(&server, &request).code();
     browser.ask(&server, &request).code();
     assert_eq!(count(&server, "reused"), 0, "the page was loaded again");
-    let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-    browser.post(&form.action, &form.fields.and("logout", "yes"));
+    browser.sign_out(&server);
     is_sign_in(&browser.ask(&server, &request).page());
     assert_eq!(count(&server, "reused"), 1);
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::page::Page;
 use crate::harness::{Authorization, Browser, Client, Form, Person, Server, Setup, Tokens, jwt, shared};
-use crate::second_factor::equipped;
+use crate::second_factor::{ESSENTIAL_TWO_FACTOR, equipped};
 use crate::session_transfer::{APP, SHOP, WEB, ask_from, exchange, setup, token_from};
 
 pub(crate) const HERE: &str = "203.0.113.7";
@@ -278,8 +278,7 @@ fn a_higher_level_asks_for_the_missing_factor_alone() {
     let server = setup().set("sign_in.second_factor", "on_request").start();
     let (person, authenticator, _) = equipped(&server);
     let tokens = server.sign_in(APP, &person, "openid offline_access");
-    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
-    let (browser, request) = (here(), with(&token_from(&server, HERE, &tokens)).set("claims", claims));
+    let (browser, request) = (here(), with(&token_from(&server, HERE, &tokens)).set("claims", ESSENTIAL_TWO_FACTOR));
     let page = browser.ask(&server, &request).page();
     assert!(page.form("username").is_none(), "no password is asked");
     let form = page.form("otp").expect("a field for a code");

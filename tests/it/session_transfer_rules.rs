@@ -4,18 +4,11 @@
 use serde_json::json;
 
 use crate::harness::cast::{FIRST_PARTY, ONE, TWO};
-use crate::harness::{Authorization, Browser, Client, Form, Server, Setup, Tokens, jwt};
-use crate::second_factor::equipped;
-use crate::session_transfer::{APP, SHOP, WEB, ask_from, exchange, form, setup, token_from};
+use crate::harness::{Authorization, Browser, Client, Form, Server, Setup, TOKEN_EXCHANGE, Tokens, jwt};
+use crate::second_factor::{ESSENTIAL_TWO_FACTOR, equipped};
+use crate::session_transfer::{APP, SHOP, WEB, add_app, age, ask_from, exchange, form, setup, token_from};
 use crate::session_transfer_browser::{HERE, app, here, is_sign_in, refused, token, with};
-use crate::session_transfer_tree::KEEPER;
-
-/// Whether a browser is signed in.
-#[track_caller]
-fn is_signed_in(server: &Server, browser: &Browser) -> bool {
-    let silent = Authorization::new(SHOP, "openid").set("prompt", "none");
-    browser.ask(server, &silent).parameters().contains_key("code")
-}
+use crate::session_transfer_tree::{KEEPER, is_signed_in};
 
 /// A server on which native app and web app say these two.
 fn saying(member: &str, native: bool, web: bool) -> Setup {
@@ -85,8 +78,7 @@ fn either_client_enforces_that_refresh_tokens_end_with_their_web_session() {
         let (browser, request) = (here(), Authorization::new(KEEPER, "openid offline_access"));
         let request = request.set("session_transfer_token", &own);
         let kept = Tokens(server.token(KEEPER, request.redeem(&browser.ask(&server, &request).code())).ok());
-        let form = browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-        browser.post(&form.action, &form.fields.and("logout", "yes"));
+        browser.sign_out(&server);
         let answer = server.refresh(KEEPER, kept.refresh());
         assert_eq!(answer.status, if native || web { 400 } else { 200 }, "{native} {web}: {}", answer.body);
     }
@@ -146,18 +138,9 @@ fn an_app_with_a_refresh_token_is_signed_out_by_it_whatever_else_it_has() {
 #[test]
 fn what_is_taken_back_after_a_token_was_made_counts_when_it_is_used() {
     let server = setup().start();
-    let metadata = json!({
-        "client_id": "app-late", "application_type": "native", "token_endpoint_auth_method": "none", "redirect_uris": [APP.redirect],
-        "grant_types": ["authorization_code", "refresh_token"], "scope": "openid offline_access",
-        "session_transfer": { "can_create_session_transfer_token": true },
-    });
-    server.command_with(&["client", "add", "--from", "/dev/stdin"], &metadata.to_string()).fine();
-    let late = Client { id: "app-late", ..APP };
-    let made = |server: &Server| {
-        let tokens = server.sign_in(late, &server.person(), "openid offline_access");
-        Tokens(ask_from(server, HERE, late, form(server, tokens.refresh())).ok())
-    };
-    let own = made(&server);
+    let late = add_app(&server, "app-late", &[]);
+    let tokens = server.sign_in(late, &server.person(), "openid offline_access");
+    let own = Tokens(ask_from(&server, HERE, late, form(&server, tokens.refresh())).ok());
     server.command(&["client", "session-transfer", "set", late.id, "--can-create-token=false"]).fine();
     is_sign_in(&here().ask(&server, &with(own.access())).page());
     refused(&server, WEB, "origin_gone");
@@ -212,10 +195,8 @@ fn where_nothing_may_be_shown_no_older_session_ends_for_want_of_a_second_factor(
     browser.ask(&server, &with(&token_from(&server, HERE, &signed_in()))).code();
     std::thread::sleep(std::time::Duration::from_millis(8100));
     let later = signed_in();
-    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
-    let request = with(&token_from(&server, HERE, &later)).set("claims", claims).set("prompt", "none");
-    let since = jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
-    let request = request.set("max_age", &(crate::harness::app::now() - since + 6).to_string());
+    let request = with(&token_from(&server, HERE, &later)).set("claims", ESSENTIAL_TWO_FACTOR).set("prompt", "none");
+    let request = request.set("max_age", &(age(&later) + 6).to_string());
     assert_eq!(browser.ask(&server, &request).error(&request, &server), "interaction_required");
     assert!(is_signed_in(&server, &browser));
     assert!(server.trail().all("SE3011", &[]).is_empty());
@@ -224,16 +205,14 @@ fn where_nothing_may_be_shown_no_older_session_ends_for_want_of_a_second_factor(
 #[test]
 fn an_app_that_was_deleted_and_registered_again_carries_nobody_of_before() {
     let server = without_refresh_tokens().start();
-    let mut metadata = json!({
-        "client_id": "app-again", "application_type": "native", "token_endpoint_auth_method": "none", "redirect_uris": [APP.redirect],
-        "grant_types": ["authorization_code", crate::harness::TOKEN_EXCHANGE], "scope": "openid device_sso",
-        "session_transfer": { "can_create_session_transfer_token": true },
-    });
     let family = server.command(&["client", "show", ONE.id, "--json"]).fine().json()["device_sso_family"].clone();
-    metadata["device_sso_family"] = family;
-    let add = || server.command_with(&["client", "add", "--from", "/dev/stdin"], &metadata.to_string()).fine();
-    add();
-    let again = Client { id: "app-again", ..APP };
+    let of_the_family = [
+        ("device_sso_family", family),
+        ("grant_types", json!(["authorization_code", TOKEN_EXCHANGE])),
+        ("scope", "openid device_sso".into()),
+    ];
+    let add = || add_app(&server, "app-again", &of_the_family);
+    let again = add();
     let device = server.device(ONE);
     server.exchange(again, &device, "openid").ok();
     let browser = opened_by(&server, again, &device);

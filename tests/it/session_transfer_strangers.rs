@@ -7,8 +7,9 @@ use serde_json::json;
 
 use crate::harness::cast::BACKEND_POST;
 use crate::harness::server::http;
-use crate::harness::{Authorization, Browser, Landing, RelyingParty, Tokens, jwt, until};
-use crate::session_transfer::{APP, SHOP, WEB, exchange, form, setup, token_from};
+use crate::harness::{Authorization, Browser, Landing, RelyingParty, Tokens, until};
+use crate::second_factor::ESSENTIAL_TWO_FACTOR;
+use crate::session_transfer::{APP, SHOP, WEB, add_app, age, exchange, form, setup, token_from};
 use crate::session_transfer_browser::{HERE, app, here, is_sign_in, token, with};
 
 #[test]
@@ -16,8 +17,7 @@ fn a_token_lets_nobody_set_up_a_second_factor() {
     let server = setup().set("sign_in.second_factor", "on_request").start();
     let person = server.person();
     let tokens = server.sign_in(APP, &person, "openid offline_access");
-    let claims = r#"{"id_token":{"acr":{"essential":true,"values":["urn:symbolon:acr:two-factor"]}}}"#;
-    let (browser, request) = (here(), with(&token_from(&server, HERE, &tokens)).set("claims", claims));
+    let (browser, request) = (here(), with(&token_from(&server, HERE, &tokens)).set("claims", ESSENTIAL_TWO_FACTOR));
     let page = browser.ask(&server, &request).page();
     is_sign_in(&page);
     // Whoever knows the password may.
@@ -77,7 +77,7 @@ fn a_session_of_ones_own_is_neither_made_younger_nor_tied_by_a_token() {
     std::thread::sleep(std::time::Duration::from_millis(3100));
     let tokens = server.sign_in(APP, &person, "openid offline_access");
     let made = server.post_with(&[("x-forwarded-for", HERE)], APP, "/token", form(&server, tokens.refresh())).ok();
-    let age = crate::harness::app::now() - jwt::claims(tokens.id())["auth_time"].as_u64().expect("a time");
+    let age = age(&tokens);
     let own = made["access_token"].as_str().expect("a token");
     // Whoever builds the link chooses max_age: with it no refresh token, no device secret and no second factor comes from a token.
     let request = with(own).set("max_age", &(age + 2).to_string()).set("scope", "openid offline_access device_sso");
@@ -102,7 +102,7 @@ fn a_second_token_begins_a_session_of_its_own_app() {
     std::thread::sleep(std::time::Duration::from_millis(3100));
     let later = server.sign_in(APP, &person, "openid offline_access");
     let second = made(&later);
-    let age = crate::harness::app::now() - jwt::claims(later.id())["auth_time"].as_u64().expect("a time");
+    let age = age(&later);
     let request = with(second["access_token"].as_str().expect("a token")).set("max_age", &(age + 2).to_string());
     browser.ask(&server, &request).code();
     // It hangs on the second sign-in now, and not on the first.
@@ -143,18 +143,12 @@ fn a_dead_refresh_token_and_a_deleted_app_carry_nobody() {
     });
     // An app of an operator's that is deleted.
     let server = setup().start();
-    let metadata = json!({
-        "client_id": "app-gone", "application_type": "native", "token_endpoint_auth_method": "none", "redirect_uris": [APP.redirect],
-        "grant_types": ["authorization_code", "refresh_token"], "scope": "openid offline_access",
-        "session_transfer": { "can_create_session_transfer_token": true },
-    });
-    server.command_with(&["client", "add", "--from", "/dev/stdin"], &metadata.to_string()).fine();
-    let gone = crate::harness::Client { id: "app-gone", ..APP };
+    let gone = add_app(&server, "app-gone", &[]);
     let tokens = server.sign_in(gone, &server.person(), "openid offline_access");
     let made = server.post_with(&[("x-forwarded-for", HERE)], gone, "/token", form(&server, tokens.refresh())).ok();
     let browser = here();
     browser.ask(&server, &with(made["access_token"].as_str().expect("a token"))).code();
-    server.command(&["client", "delete", "app-gone"]).fine();
+    server.command(&["client", "delete", gone.id]).fine();
     assert_eq!(browser.ask(&server, &silent).error(&silent, &server), "login_required");
 }
 

@@ -46,7 +46,7 @@ fn come(server: &Server, client: Client, token: &str, scope: &str) -> Came {
 
 /// Whether the browser is still signed in.
 #[track_caller]
-fn is_signed_in(server: &Server, browser: &Browser) -> bool {
+pub(crate) fn is_signed_in(server: &Server, browser: &Browser) -> bool {
     let request = Authorization::new(SHOP, "openid").set("prompt", "none");
     match browser.ask(server, &request) {
         Landing::Client(_, parameters) => parameters.contains_key("code"),
@@ -148,8 +148,7 @@ fn online_refresh_tokens_end_with_their_web_session_and_offline_ones_do_not() {
         let tokens = offline(&server);
         let came = come(&server, KEEPER, &token_from(&server, HERE, &tokens), "openid offline_access");
         let next = Tokens(server.refresh(KEEPER, came.web.refresh()).ok());
-        let form = came.browser.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
-        came.browser.post(&form.action, &form.fields.and("logout", "yes"));
+        came.browser.sign_out(&server);
         assert!(!is_signed_in(&server, &came.browser));
         let answer = server.refresh(KEEPER, next.refresh());
         if online {

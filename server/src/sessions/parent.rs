@@ -98,7 +98,7 @@ impl Parent {
     /// carries nobody, nor does an app that was signed out and has come again.
     #[must_use]
     pub fn stands_in(&self, above: &Session, since: Timestamp, now: Timestamp) -> bool {
-        let lives = |grant: &Grant| grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
+        let lives = |grant: &Grant| grant.is_alive(now);
         let app = self.transfer.as_ref().and_then(|transfer| above.apps.get(&transfer.client_id));
         match &self.grant {
             Some(grant) => above.grant_named(grant).is_some_and(lives),

@@ -209,6 +209,12 @@ impl Grant {
         bound.is_some_and(|bound| bound.jkt.as_deref() == Some(thumbprint))
     }
 
+    /// Whether an app is signed in by it at `now`: as long as its refresh token lives, or as long as it stands where it has none.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now))
+    }
+
     /// Whether nothing of it can be worth anything at `now`: its refresh token is dead, and so is the last access token, which
     /// lives `usual` where nothing else was decided.
     fn is_over(&self, usual: Duration, now: Timestamp) -> bool {

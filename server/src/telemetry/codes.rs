@@ -102,8 +102,8 @@ codes! {
     BROWSER_SESSION_STARTED = "SE3003": "browser session started" ("client_id subject sid address");
     OFFLINE_SESSION_STARTED = "SE3004": "offline session started" ("client_id subject sid address grant");
     SESSION_ENDED = "SE3011": "session ended by its person or client" ("client_id? subject sid address detail");
-    SESSION_ENDED_WITH_ITS_ORIGIN = "SE3013": "session ended with the session or app that it grew from" ("subject sid");
     SESSION_ENDED_BY_ADMINISTRATOR = "SE3012": "session ended by an administrator" ("subject sid actor detail");
+    SESSION_ENDED_WITH_ITS_ORIGIN = "SE3013": "session ended with the session or app that it grew from" ("subject sid");
     LOGOUT_DELIVERED = "SE3031": "client told by back channel that a session ended" ("client_id subject sid");
     LOGOUT_NOT_DELIVERED = "SE3032": "client could not be told by back channel that a session ended; it is tried again" ("client_id subject sid reason");
     LOGOUT_GIVEN_UP = "SE3033": "client was not told by back channel that a session ended, and is not tried again" ("client_id subject sid reason");

@@ -171,6 +171,13 @@ impl Browser {
         self.follow(server, answer)
     }
 
+    /// Signs everybody out on the page for that.
+    #[track_caller]
+    pub(crate) fn sign_out(&self, server: &Server) {
+        let form = self.get(&server.url("/logout").parse().expect("a URL")).form("logout").expect("a question");
+        self.post(&form.action, &form.fields.and("logout", "yes"));
+    }
+
     /// Presses a button of the consent page.
     #[track_caller]
     pub(crate) fn decide(&self, server: &Server, page: &Page, decision: &str) -> Landing {

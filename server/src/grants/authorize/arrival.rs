@@ -195,25 +195,20 @@ impl Engine {
             Ok(bound) => bound,
             Err(reason) => return Ok(Err(reason)),
         };
-        if !people.is_empty() && with_subject(people, &token.sub).is_none() {
-            return Ok(Err(if bound >= Binding::Prefix { OTHERS } else { OTHERS_FROM_ANYWHERE }));
-        }
-        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&token.sub).address(browser.address);
+        let (sub, address) = (token.sub.clone(), browser.address);
         let detail = format!("from {} by {}; bound by: {bound}", made.client_id, means.as_str());
-        if let Some(own) = with_subject(people, &token.sub)
-            && self.is_recent(&own.loaded.session, request)
-        {
-            event.sid(&own.loaded.id).detail(&detail).emit();
-            return Ok(Ok(Arrival::SignedIn {
-                session: own.loaded.id,
-                new: false,
-                begun: false,
-                transfer: Some(Box::new(made)),
-            }));
-        }
-        // Their own session is theirs: what a token brings must not make it younger, else it would leave the tree in which that grew.
-        if with_subject(people, &token.sub).is_some_and(|own| own.loaded.session.parent.is_none()) {
-            return Ok(Err(AGE));
+        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(address).detail(&detail);
+        match with_subject(people, &sub).map(|own| &own.loaded) {
+            None if people.is_empty() => {}
+            None => return Ok(Err(if bound >= Binding::Prefix { OTHERS } else { OTHERS_FROM_ANYWHERE })),
+            Some(own) if self.is_recent(&own.session, request) => {
+                event.sid(&own.id).emit();
+                let transfer = Some(Box::new(made));
+                return Ok(Ok(Arrival::SignedIn { session: own.id, new: false, begun: false, transfer }));
+            }
+            // Their own session is theirs: what a token brings must not make it younger, else it would leave the tree in which that grew.
+            Some(own) if own.session.parent.is_none() => return Ok(Err(AGE)),
+            Some(_) => {}
         }
         let now = self.clock().now();
         let begun =
@@ -229,7 +224,7 @@ impl Engine {
             return Ok(Err(AGE));
         }
         let (id, ended) = (SessionId::new(self.clock()), AuditEvent::granted(codes::SESSION_ENDED).client_id(&client.id));
-        let own = people.iter().position(|other| other.loaded.session.sub == session.sub);
+        let own = people.iter().position(|other| other.loaded.session.sub == sub);
         // What they have here ends with all that grew from it: not for a sign-in that nobody will let pass.
         if own.is_some() {
             let progress = Progress { transfer: Some(Box::new(made.clone())), ..Progress::default() };
@@ -242,8 +237,7 @@ impl Engine {
             }
         }
         let own = own.map(|at| people.remove(at));
-        let sub = session.sub.clone();
-        let put = self.put_in_browser(own, id, session, ended.address(browser.address)).await?;
+        let put = self.put_in_browser(own, id, session, ended.address(address)).await?;
         // What it grew from may have ended while it was written.
         let Some(loaded) = self.sessions().find(put.handle.session).await? else {
             self.sessions().end(put.handle.session).await?;
@@ -253,10 +247,9 @@ impl Engine {
         people.insert(0, SignedIn { handle: put.handle, loaded });
         if put.new {
             let started = AuditEvent::granted(codes::BROWSER_SESSION_STARTED).client_id(&client.id);
-            started.subject(&sub).sid(&id).address(browser.address).emit();
+            started.subject(&sub).sid(&id).address(address).emit();
         }
-        let event = AuditEvent::granted(codes::TRANSFERRED).client_id(&client.id).subject(&sub).address(browser.address);
-        event.sid(&id).detail(&detail).emit();
+        event.sid(&id).emit();
         Ok(Ok(Arrival::SignedIn { session: id, new: true, begun: put.new, transfer: Some(Box::new(made)) }))
     }
 

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::browser::{Browser, Visit};
+use super::browser::Visit;
 use super::step::{Owed, unmet};
 use super::transaction::Progress;
 use crate::clients::Client;
@@ -13,7 +13,7 @@ use crate::network::Place;
 use crate::protocol::OAuthError;
 use crate::sessions::{Change, Loaded, Session, Terms};
 use crate::settings::meaning::Factor;
-use crate::telemetry::{AuditEvent, Code, codes};
+use crate::telemetry::{AuditEvent, codes};
 use crate::tokens::session_id::SessionId;
 
 /// A person who may be answered for, and on what terms.
@@ -71,8 +71,7 @@ impl Engine {
             Ok(judgement) => judgement,
             Err(unjudged) => {
                 let unwanted = unjudged.denied && progress.begun;
-                let event = |code| AuditEvent::refused(code).client_id(&client.id).subject(&session.sub).sid(&sid);
-                let error = report(unjudged, event, browser);
+                let error = report(unjudged, visit, sid, &session.sub);
                 if unwanted {
                     self.end_unused(sid, client).await?;
                 }
@@ -127,10 +126,11 @@ impl Engine {
 }
 
 /// Writes down why somebody is not signed in; gives what the client is told.
-fn report<'a>(unjudged: Unjudged, event: impl FnOnce(Code) -> AuditEvent<'a>, browser: &Browser) -> OAuthError {
+fn report(unjudged: Unjudged, visit: Visit<'_>, sid: SessionId, sub: &str) -> OAuthError {
     let Unjudged { action, denied, error } = unjudged;
     let code = if denied { codes::SIGN_IN_DENIED } else { codes::SIGN_IN_NOT_JUDGED };
     let reason = error.cause.as_deref().unwrap_or(&error.description);
-    event(code).address(browser.address).handler(&action).reason(reason).emit();
+    let event = AuditEvent::refused(code).client_id(&visit.client.id).subject(sub).sid(&sid);
+    event.address(visit.browser.address).handler(&action).reason(reason).emit();
     OAuthError { is_final: true, ..*error }
 }

@@ -161,15 +161,12 @@ impl Engine {
     /// When the store fails.
     pub(super) async fn put_in_browser(
         &self,
-        own: Option<SignedIn>,
+        mut own: Option<SignedIn>,
         id: SessionId,
         fresh: Session,
         ended: AuditEvent<'_>,
     ) -> Result<BrowserSession, OAuthError> {
-        let (grown, own): (Option<SignedIn>, _) = match own {
-            Some(own) if own.loaded.session.parent.is_some() => (Some(own), None),
-            own => (None, own),
-        };
+        let grown = own.take_if(|own| own.loaded.session.parent.is_some());
         if let Some(own) = own {
             let handle = SessionHandle::new(HandleKind::SessionCookie, own.loaded.id);
             let digest = Digest::of(handle.secret.expose());

@@ -141,12 +141,16 @@ impl Engine {
     /// The refresh token by which an app is signed in: the one of the grant that speaks for it, else the one that it used last. None where it
     /// has none: its other grants come and go with the access tokens of a day.
     fn signed_in_by<'a>(&self, client: &Client, loaded: &'a Loaded, grant: &'a Grant) -> Option<(&'a Grant, &'a Refresh)> {
-        let now = self.clock().now();
         let with_refresh = |grant: &'a Grant| grant.refresh.as_ref().map(|refresh| (grant, refresh));
-        let own = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
-        let living = own.filter(|grant| client.stood_at(grant.issued)).filter_map(with_refresh);
-        let last = || living.filter(|(_, refresh)| refresh.is_alive(now)).max_by_key(|(_, refresh)| refresh.last_used);
+        let last = || self.living_grants(client, loaded).filter_map(with_refresh).max_by_key(|(_, refresh)| refresh.last_used);
         with_refresh(grant).or_else(last)
+    }
+
+    /// The grants by which a client is signed in to a session.
+    fn living_grants<'a>(&self, client: &Client, loaded: &'a Loaded) -> impl Iterator<Item = &'a Grant> {
+        let now = self.clock().now();
+        let grants = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
+        grants.filter(move |grant| client.stood_at(grant.issued) && grant.is_alive(now))
     }
 
     /// Hangs the session of a refresh token on the web session that it was granted in, or on what that grew from
@@ -286,13 +290,9 @@ impl Engine {
         let sharing = self.verify_sharing(client, &pair.source, pair.issued, pair.device.session()).await;
         sharing.inspect_err(|error| facts.note_refusal(codes::CLIENT_NOT_IN_FAMILY, error)).map(drop)?;
         let (_, loaded) = pair.device.into_parts();
-        let now = self.clock().now();
-        let living =
-            |grant: &&Grant| client.stood_at(grant.issued) && grant.refresh.as_ref().is_none_or(|refresh| refresh.is_alive(now));
-        let grants = loaded.session.apps.get(&client.id).into_iter().flat_map(|app| &app.grants);
         // What it was used with last speaks for the app.
         let used = |grant: &&Grant| grant.refresh.as_ref().map_or(grant.issued, |refresh| refresh.last_used);
-        let grant = grants.filter(living).max_by_key(used).cloned();
+        let grant = self.living_grants(client, &loaded).max_by_key(used).cloned();
         let grant = grant.ok_or_else(|| OAuthError::invalid_grant("the app is not signed in on this device"))?;
         Ok(SignedInApp { loaded, grant, key_proven: standing == Standing::Enrolled })
     }
